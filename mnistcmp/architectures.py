@@ -1,0 +1,102 @@
+"""The table of architectures: name, network, what was published of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from mnistcmp.errors import unknown_name
+from mnistcmp.models import Baseline, Siamese, SoftmaxPlacement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """Test accuracy as the report prints it: mean and standard deviation of 10 rounds, in %."""
+
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Architecture:
+    """A network and how it is trained, under one name."""
+
+    name: str
+    description: str
+    build: Callable[[SoftmaxPlacement], nn.Module]
+    """Makes the network with fresh weights, from torch's default generator."""
+    weight_sharing: bool | None = None
+    """None where there is one branch only."""
+    auxiliary_loss: bool = False
+    """Whether each branch is also trained to name its digit."""
+    published: Published
+
+
+ARCHITECTURES = {
+    entry.name: entry
+    for entry in (
+        Architecture(
+            name="baseline",
+            description="one network sees both images as two channels",
+            build=Baseline,
+            published=Published(mean=82.17, deviation=1.686),
+        ),
+        Architecture(
+            name="siamese-shared",
+            description="one branch for both images, then a head that compares",
+            build=partial(Siamese, shared=True),
+            weight_sharing=True,
+            published=Published(mean=90.43, deviation=2.881),
+        ),
+        Architecture(
+            name="siamese-shared-aux",
+            description="as siamese-shared, the branch trained to name the digits too",
+            build=partial(Siamese, shared=True),
+            weight_sharing=True,
+            auxiliary_loss=True,
+            published=Published(mean=97.74, deviation=0.455),
+        ),
+        Architecture(
+            name="siamese-separate",
+            description="a branch for each image, then a head that compares",
+            build=partial(Siamese, shared=False),
+            weight_sharing=False,
+            published=Published(mean=90.63, deviation=1.616),
+        ),
+        Architecture(
+            name="siamese-separate-aux",
+            description="as siamese-separate, each branch trained to name its digit too",
+            build=partial(Siamese, shared=False),
+            weight_sharing=False,
+            auxiliary_loss=True,
+            published=Published(mean=97.62, deviation=0.780),
+        ),
+        Architecture(
+            name="baseline-plain",
+            description="the baseline without dropout and batch norm",
+            build=partial(Baseline, regularised=False),
+            published=Published(mean=78.71, deviation=1.11),
+        ),
+    )
+}
+
+TABLE1_ARCHITECTURES = (
+    "baseline",
+    "siamese-shared",
+    "siamese-shared-aux",
+    "siamese-separate",
+    "siamese-separate-aux",
+)
+"""The rows of the report's Table I, in its order."""
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        UserError: There is none.
+    """
+    if name not in ARCHITECTURES:
+        raise unknown_name("architecture", name, ARCHITECTURES)
+    return ARCHITECTURES[name]

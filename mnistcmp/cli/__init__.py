@@ -1,0 +1,3 @@
+"""The command line."""
+
+from mnistcmp.cli.app import main as main

@@ -1,0 +1,74 @@
+"""The command `mnistcmp`: its parts, and how errors reach the user."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from mnistcmp import __version__
+from mnistcmp.cli.architectures import architectures
+from mnistcmp.cli.data import data_app
+from mnistcmp.cli.launch import EXAMPLES, launch
+from mnistcmp.cli.report import report
+from mnistcmp.errors import UserError
+
+EXIT_USER_ERROR = 2
+
+app = typer.Typer(
+    name="mnistcmp",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EXAMPLES)(launch)
+app.command()(report)
+app.command()(architectures)
+app.add_typer(data_app, name="data")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mnistcmp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Which network is better at comparing two digits, and how sure are we?
+
+    Trains networks with many seeds on all processors (with Ray), keeps every result as Parquet,
+    and prints means, deviations and confidence intervals beside the published numbers.
+
+    Start with:  [bold]mnistcmp launch --all[/bold]
+    """
+
+
+def main() -> None:
+    """Runs the command. Exit status: 0 done, 1 some runs failed, 2 bad request, 130 interrupted."""
+    try:
+        status = app(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error), EXIT_USER_ERROR)
+    except typer.TyperException as error:
+        hint = " See 'mnistcmp --help'." if error.exit_code == EXIT_USER_ERROR else ""
+        _fail(error.format_message() + hint, error.exit_code)
+    except typer.Abort:
+        _fail("stopped.", 1)
+    except BrokenPipeError:
+        # The reader (head, say) has seen enough: not an error, and nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> None:
+    typer.echo(f"mnistcmp: {' '.join(message.split())}", err=True)
+    sys.exit(status)

@@ -1,0 +1,79 @@
+"""`mnistcmp architectures`: the networks, and their layers."""
+
+import json as json_module
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from mnistcmp.cli.console import make_console
+
+if TYPE_CHECKING:
+    from mnistcmp.architectures import Architecture
+
+
+def architectures(
+    name: Annotated[
+        str | None, typer.Argument(help="Show this one's layers. Default: all.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, layers included.")] = False,
+) -> None:
+    """List the networks that can be trained, with their parameters and layers."""
+    from mnistcmp.architectures import ARCHITECTURES, architecture
+
+    chosen = [architecture(name)] if name else list(ARCHITECTURES.values())
+    if json:
+        typer.echo(json_module.dumps([_as_json(entry) for entry in chosen], indent=2))
+        return
+    console = make_console()
+    console.print(_overview(chosen))
+    if name:
+        console.print(_layers(chosen[0]))
+    else:
+        console.print("'mnistcmp architectures NAME' shows a network's layers.")
+
+
+def _as_json(entry: "Architecture") -> dict[str, Any]:
+    from mnistcmp.models import layer_table, parameter_count
+
+    network = entry.build("before-head")
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        "weight_sharing": entry.weight_sharing,
+        "auxiliary_loss": entry.auxiliary_loss,
+        "parameters": parameter_count(network),
+        "published": asdict(entry.published),
+        "layers": [asdict(row) for row in layer_table(network)],
+    }
+
+
+def _overview(chosen: list["Architecture"]) -> Table:
+    from mnistcmp.models import parameter_count
+
+    table = Table(title="Architectures", title_justify="left")
+    for header in ("name", "parameters", "published, %", "description"):
+        right = header.startswith(("parameters", "published"))
+        table.add_column(header, justify="right" if right else "left", no_wrap=header == "name")
+    for entry in chosen:
+        table.add_row(
+            entry.name,
+            f"{parameter_count(entry.build('before-head')):,}",
+            f"{entry.published.mean:.2f} ± {entry.published.deviation:.2f}",
+            entry.description,
+        )
+    return table
+
+
+def _layers(entry: "Architecture") -> Table:
+    from mnistcmp.models import layer_table
+
+    table = Table(title=f"Layers of {entry.name}", title_justify="left")
+    for header in ("name", "layer", "output", "parameters", "uses"):
+        right = header in {"parameters", "uses"}
+        table.add_column(header, justify="right" if right else "left")
+    for row in layer_table(entry.build("before-head")):
+        shape = " x ".join(map(str, row.output_shape))
+        table.add_row(row.name, row.layer, shape, f"{row.parameters:,}", str(row.uses))
+    return table

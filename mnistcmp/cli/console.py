@@ -1,0 +1,12 @@
+"""The terminal that commands print to."""
+
+from rich.console import Console
+
+FILE_WIDTH = 120
+"""Columns of what is printed to a file or a pipe, which have no width of their own."""
+
+
+def make_console() -> Console:
+    """Standard output: as wide as the terminal, or as wide as the widest table."""
+    console = Console()
+    return console if console.is_terminal else Console(width=FILE_WIDTH)

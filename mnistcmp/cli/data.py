@@ -1,0 +1,52 @@
+"""`mnistcmp data`: MNIST, verified and looked at."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnistcmp.errors import UserError
+
+data_app = typer.Typer(
+    help="Verify MNIST, and look at the pairs that are made of it.", no_args_is_help=True
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder for MNIST. Default: MNISTCMP_DATA_DIR, else the user's cache."),
+]
+
+
+@data_app.command()
+def verify(data_dir: DataDir = None) -> None:
+    """Check the four MNIST files against their checksums, unpacking them where missing."""
+    from mnistcmp.data import MD5, ensure_mnist
+    from mnistcmp.data import data_dir as data_folder
+
+    raw = ensure_mnist(data_folder(data_dir))
+    for name, checksum in MD5.items():
+        typer.echo(f"{name}  MD5 {checksum}  ok")
+    typer.echo(f"MNIST is complete in {raw}")
+
+
+@data_app.command()
+def sheet(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.")] = Path(
+        "pairs.png"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Whose test pairs to show.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Draw a sheet of a seed's test pairs as PNG, with their digits and labels."""
+    from mnistcmp.data import data_dir as data_folder
+    from mnistcmp.data import load_mnist
+    from mnistcmp.data.sheet import save_sheet
+
+    mnist = load_mnist(data_folder(data_dir))
+    try:
+        save_sheet(mnist, output, seed=seed)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the picture {output}: {error.strerror}. Choose another with --output."
+        ) from error
+    typer.echo(f"Test pairs of seed {seed} are in {output}")

@@ -1,0 +1,50 @@
+"""MNIST's digits at 14 x 14, as every run draws its pairs from them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from mnistcmp.data.cache import ensure_mnist
+from mnistcmp.data.torchvision_import import import_torchvision_mnist
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digits:
+    """Some of MNIST's digits. NumPy arrays, which Ray shares between processes without a copy."""
+
+    images: NDArray[np.float32]
+    """(N, 14, 14): grey levels from 0 to 1, black ground."""
+    labels: NDArray[np.int64]
+    """(N,): 0 to 9."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mnist:
+    """MNIST's 60,000 training and 10,000 test digits, in MNIST's order."""
+
+    train: Digits
+    test: Digits
+
+
+def load_mnist(folder: Path) -> Mnist:
+    """MNIST from a folder, which is filled from the package where files are missing.
+
+    Raises:
+        UserError: The folder cannot be written, or a file is not MNIST's.
+    """
+    ensure_mnist(folder)
+    return Mnist(train=_read(folder, train=True), test=_read(folder, train=False))
+
+
+def _read(folder: Path, *, train: bool) -> Digits:
+    dataset = import_torchvision_mnist().MNIST(root=folder, train=train, download=False)
+    return Digits(images=pool(dataset.data).numpy(), labels=dataset.targets.numpy())
+
+
+def pool(images: torch.Tensor) -> torch.Tensor:
+    """Images (N, 28, 28) of bytes as (N, 14, 14) of 0 to 1: the mean of each 2 x 2 pixels."""
+    return functional.avg_pool2d(images.float().unsqueeze(1) / 255, kernel_size=2).squeeze(1)

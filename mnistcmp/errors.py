@@ -1,0 +1,20 @@
+"""The error a user sees as one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A request that cannot be carried out, and is not a bug of ours.
+
+    The message is one line: what was wrong, what is allowed, what to do. The command line prints it
+    and exits with 2.
+    """
+
+
+def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> UserError:
+    """The error for a name that is in no table, with the nearest names that are."""
+    names = list(allowed)
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean '{nearest[0]}'? " if nearest else ""
+    return UserError(f"unknown {kind} '{name}'; {hint}Allowed: {', '.join(names)}.")

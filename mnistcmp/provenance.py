@@ -1,0 +1,64 @@
+"""Where a result came from: machine, versions, revision of the code."""
+
+import platform
+import socket
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from mnistcmp import __version__
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    """What a process runs on."""
+
+    host: str
+    python: str
+    torch: str
+    ray: str | None
+    mnistcmp: str
+    git_revision: str | None
+    """Commit of the checkout that the code runs from, `-dirty` behind it where files differ."""
+
+
+@cache
+def environment() -> Environment:
+    """This process's environment."""
+    return Environment(
+        host=socket.gethostname(),
+        python=platform.python_version(),
+        torch=version("torch"),
+        ray=_version_or_none("ray"),
+        mnistcmp=__version__,
+        git_revision=_git_revision(Path(__file__).parent),
+    )
+
+
+def _version_or_none(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_revision(folder: Path) -> str | None:
+    """None where the code is not a checkout's own (an installed wheel, say) or git is absent."""
+    tracked = _git(folder, "ls-files", "--error-unmatch", "__init__.py")
+    revision = _git(folder, "rev-parse", "HEAD") if tracked else None
+    if not revision:
+        return None
+    return f"{revision}-dirty" if _git(folder, "status", "--porcelain", ".") else revision
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        command = ["git", "-C", str(folder), *arguments]
+        answer = subprocess.run(  # noqa: S603 - git itself, with the arguments above
+            command, capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,120 @@
+"""A run's outcome as rows of the tables."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mnistcmp.provenance import Environment
+from mnistcmp.results.schema import to_table
+from mnistcmp.study import Run
+from mnistcmp.training import TrainingResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A run that was trained and tested."""
+
+    run: Run
+    result: TrainingResult
+    environment: Environment
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """A run that raised, or whose worker was lost for good."""
+
+    run: Run
+    error: str
+    traceback: str
+    host: str | None
+    failed_at: datetime
+
+
+def _identity(study: str, run: Run) -> dict[str, Any]:
+    """The columns that every table has."""
+    return {
+        "study": study,
+        "run_id": run.run_id,
+        "architecture": run.architecture,
+        "seed": run.seed,
+        "recipe_hash": run.recipe.hash,
+    }
+
+
+def runs_table(study: str, finished: Finished) -> pa.Table:
+    """The run's row of `runs`."""
+    result, environment = finished.result, finished.environment
+    best = result.epochs[result.best_epoch - 1]
+    columns = _identity(study, finished.run) | {
+        "recipe": finished.run.recipe.model_dump_json(),
+        "parameters": result.parameters,
+        "best_epoch": result.best_epoch,
+        "train_loss": best.train.loss,
+        "train_accuracy": best.train.accuracy,
+        "validation_loss": best.validation.loss,
+        "validation_accuracy": best.validation.accuracy,
+        "test_loss": result.test.loss,
+        "test_accuracy": result.test.accuracy,
+        "digit_accuracy": result.predictions.digit_accuracy,
+        "started_at": finished.started_at,
+        "finished_at": finished.finished_at,
+        "seconds": result.seconds,
+        "host": environment.host,
+        "device": result.device,
+        "python_version": environment.python,
+        "torch_version": environment.torch,
+        "ray_version": environment.ray,
+        "mnistcmp_version": environment.mnistcmp,
+        "git_revision": environment.git_revision,
+    }
+    return to_table("runs", columns)
+
+
+def epochs_table(study: str, finished: Finished) -> pa.Table:
+    """The run's rows of `epochs`."""
+    epochs = finished.result.epochs
+    columns = _identity(study, finished.run) | {
+        "epoch": np.arange(1, len(epochs) + 1),
+        "train_loss": [epoch.train.loss for epoch in epochs],
+        "train_accuracy": [epoch.train.accuracy for epoch in epochs],
+        "validation_loss": [epoch.validation.loss for epoch in epochs],
+        "validation_accuracy": [epoch.validation.accuracy for epoch in epochs],
+    }
+    return to_table("epochs", columns, rows=len(epochs))
+
+
+def predictions_table(study: str, finished: Finished) -> pa.Table:
+    """The run's rows of `predictions`."""
+    predictions = finished.result.predictions
+    named = predictions.predicted_digits
+    pairs = len(predictions.labels)
+    columns = _identity(study, finished.run) | {
+        "pair": np.arange(pairs),
+        "first_image": predictions.sources[:, 0],
+        "second_image": predictions.sources[:, 1],
+        "first_digit": predictions.digits[:, 0],
+        "second_digit": predictions.digits[:, 1],
+        "label": predictions.labels,
+        "predicted": predictions.predicted,
+        "probability": predictions.probabilities,
+        "predicted_first_digit": None if named is None else named[:, 0],
+        "predicted_second_digit": None if named is None else named[:, 1],
+    }
+    return to_table("predictions", columns, rows=pairs)
+
+
+def failures_table(study: str, failed: Failed) -> pa.Table:
+    """The run's row of `failures`."""
+    columns = _identity(study, failed.run) | {
+        "recipe": failed.run.recipe.model_dump_json(),
+        "failed_at": failed.failed_at,
+        "host": failed.host,
+        "error": failed.error,
+        "traceback": failed.traceback,
+    }
+    return to_table("failures", columns)

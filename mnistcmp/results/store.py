@@ -1,0 +1,200 @@
+"""A results folder: where a study's Parquet files are written and read.
+
+    launches/<hash>.toml        each study that was launched into the folder
+    predictions/<run id>.parquet, epochs/<run id>.parquet, runs/<run id>.parquet
+    failures/<run id>.parquet
+
+A run's file in `runs` is written last, and only runs that have one count as finished, so whatever
+dies in between leaves nothing half-stored: the next launch trains the run again.
+"""
+
+import errno
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mnistcmp.errors import UserError
+from mnistcmp.results.rows import (
+    Failed,
+    Finished,
+    epochs_table,
+    failures_table,
+    predictions_table,
+    runs_table,
+)
+from mnistcmp.results.schema import SCHEMA_VERSION, TABLES, schema_version
+from mnistcmp.study import Run, Study, format_study, parse_study
+
+
+class ResultsStore:
+    """The results in one folder. Nothing is written before `prepare`, and nothing ever deleted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def prepare(self, study: Study) -> None:
+        """Makes the folder ready for the study's runs, and notes in it that they are wanted.
+
+        Raises:
+            UserError: The folder cannot be written, or holds results of another recipe or schema.
+        """
+        self.check(study)
+        try:
+            for name in ("launches", *TABLES):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            text = format_study(study)
+            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+            self._write(f"launches/{digest}.toml", text.encode())
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+
+    def check(self, study: Study) -> None:
+        """Looks, without writing, whether the study's runs may be stored here.
+
+        Raises:
+            UserError: As `prepare`, as far as it can be seen.
+        """
+        blocker = next(p for p in (self.folder, *self.folder.parents) if p.exists())
+        if not blocker.is_dir():
+            raise UserError(
+                f"the output {self.folder} cannot be a folder: {blocker} is a file. "
+                "Choose another with --output."
+            )
+        if not os.access(blocker, os.W_OK | os.X_OK):
+            raise _unwritable(self.folder, PermissionError(errno.EACCES, "Permission denied"))
+        self.read("runs")
+        for earlier in self.launches():
+            if earlier.recipe != study.recipe:
+                raise UserError(
+                    f"{self.folder} holds results of the recipe '{earlier.recipe.label}'; this "
+                    f"launch has '{study.recipe.label}'. Choose another folder with --output."
+                )
+
+    def write_finished(self, study: str, finished: Finished) -> None:
+        """Stores a run: its details first, and the row that makes it count last.
+
+        Raises:
+            UserError: The folder cannot be written any more.
+        """
+        name = f"{finished.run.run_id}.parquet"
+        self._write_table(f"predictions/{name}", predictions_table(study, finished))
+        self._write_table(f"epochs/{name}", epochs_table(study, finished))
+        self._write_table(f"runs/{name}", runs_table(study, finished))
+
+    def write_failed(self, study: str, failed: Failed) -> None:
+        """Stores why a run failed, in place of what its last attempt left.
+
+        Raises:
+            UserError: The folder cannot be written any more.
+        """
+        self._write_table(f"failures/{failed.run.run_id}.parquet", failures_table(study, failed))
+
+    def read(self, name: str) -> pa.Table:
+        """All rows of a table that count.
+
+        Details of a run that has not finished do not, nor does the failure of one that has.
+
+        Raises:
+            UserError: A file is not readable, not of this schema, or a run stands there twice.
+        """
+        table = self._read_files(name)
+        if name == "runs":
+            self._refuse_duplicates(table)
+            return table
+        finished = self.read("runs")["run_id"].combine_chunks()
+        of_finished = pc.is_in(table["run_id"], value_set=finished)
+        return table.filter(pc.invert(of_finished) if name == "failures" else of_finished)
+
+    def finished_run_ids(self) -> set[str]:
+        """The runs that need no training any more."""
+        return set(self.read("runs")["run_id"].to_pylist())
+
+    def launches(self) -> tuple[Study, ...]:
+        """The studies that were launched into this folder.
+
+        Raises:
+            UserError: One of the files cannot be read.
+        """
+        folder = self.folder / "launches"
+        try:
+            texts = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.toml")}
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot read {folder}: {error}.") from error
+        return tuple(parse_study(text, source=str(path)) for path, text in sorted(texts.items()))
+
+    def missing(self, runs: Iterable[Run] | None = None) -> tuple[Run, ...]:
+        """Those of the runs (by default: all that were ever launched here) that have no result."""
+        if runs is None:
+            runs = {run.run_id: run for study in self.launches() for run in study.runs()}.values()
+        finished = self.finished_run_ids()
+        return tuple(run for run in runs if run.run_id not in finished)
+
+    def _read_files(self, name: str) -> pa.Table:
+        folder = self.folder / name
+        paths = sorted(folder.glob("*.parquet"))
+        return pa.concat_tables(
+            [TABLES[name].empty_table(), *(_read_table(name, path) for path in paths)]
+        )
+
+    def _refuse_duplicates(self, runs: pa.Table) -> None:
+        counts = runs.group_by("run_id").aggregate([("run_id", "count")])
+        twice = counts.filter(pc.greater(counts["run_id_count"], 1))["run_id"].to_pylist()
+        if twice:
+            raise UserError(
+                f"{self.folder / 'runs'} has more than one row for the run {twice[0]}"
+                f"{f' and {len(twice) - 1} more' if len(twice) > 1 else ''}; "
+                "keep one file of each run."
+            )
+
+    def _write_table(self, place: str, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        try:
+            self._write(place, sink.getvalue())
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+
+    def _write(self, place: str, content: bytes | pa.Buffer) -> None:
+        """Under a temporary name, then renamed: a file is there whole or not at all."""
+        target = self.folder / place
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _read_table(name: str, path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(
+            f"cannot read {path}: it is not a whole Parquet file. Move it away and launch again, "
+            "which trains its run anew."
+        ) from error
+    version = schema_version(table.schema)
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} is of results schema {version or 'unknown'}; this mnistcmp reads and writes "
+            f"schema {SCHEMA_VERSION}. Choose another folder, or the mnistcmp that wrote it."
+        )
+    if not table.schema.equals(TABLES[name]):
+        raise UserError(
+            f"{path} does not have the columns of the table '{name}' (docs/results.md). "
+            "Move it away and launch again."
+        )
+    return table
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot write to the output folder {folder}: {error.strerror}. "
+        "Choose another with --output."
+    )

@@ -1,0 +1,14 @@
+"""What to run: recipes, runs, studies, and the files that describe them."""
+
+from mnistcmp.study.plan import TABLE1 as TABLE1
+from mnistcmp.study.plan import Run as Run
+from mnistcmp.study.plan import Study as Study
+from mnistcmp.study.plan import named_recipe as named_recipe
+from mnistcmp.study.recipe import RECIPES as RECIPES
+from mnistcmp.study.recipe import Recipe as Recipe
+from mnistcmp.study.seeds import format_seeds as format_seeds
+from mnistcmp.study.seeds import parse_seeds as parse_seeds
+from mnistcmp.study.studyfile import build_study as build_study
+from mnistcmp.study.studyfile import format_study as format_study
+from mnistcmp.study.studyfile import parse_study as parse_study
+from mnistcmp.study.studyfile import read_study as read_study

@@ -1,0 +1,122 @@
+"""A recipe: everything that shapes a training besides the architecture and the seed."""
+
+import hashlib
+import json
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mnistcmp.models import SoftmaxPlacement
+
+RESULT_VERSION = 1
+"""Part of every run's identity. Raised when the same recipe and seed would give other numbers (a
+new random stream, a changed layer), so that old and new results are never taken for one another."""
+
+
+class Recipe(BaseModel):
+    """Frozen and validated; the defaults are the protocol of the report.
+
+    Raises:
+        pydantic.ValidationError: A field is unknown, of another type, or out of range.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 150
+    """Passes over the training split."""
+
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    """Pairs in a step. The last batch of an epoch may be smaller, but not one pair alone."""
+
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.005
+    """Of Adam, whose other settings are PyTorch's defaults."""
+
+    auxiliary_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Weight of each digit's cross-entropy beside the comparison's, where there is one."""
+
+    softmax: SoftmaxPlacement = "before-head"
+    """`before-head`: branches and head end in logits, the head reads the branches' softmax.
+    `everywhere`: branches and head end in a softmax, and cross-entropy applies another.
+    `nowhere`: the head reads logits."""
+
+    train_pairs: Annotated[int, Field(ge=10, le=30_000)] = 1000
+    """Pairs drawn from MNIST's 60,000 training images, before the validation split is taken."""
+
+    test_pairs: Annotated[int, Field(ge=1, le=5000)] = 1000
+    """Pairs drawn from MNIST's 10,000 test images."""
+
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the training pairs that chooses the weights instead of training them."""
+
+    @model_validator(mode="after")
+    def _batches_fit_the_split(self) -> Self:
+        """Batch norm cannot train on a batch of one, and an epoch needs at least one batch."""
+        pairs = self.split_size
+        if not 1 <= self.validation_pairs < self.train_pairs:
+            raise ValueError(
+                f"validation_fraction {self.validation_fraction} of {self.train_pairs} train_pairs "
+                "leaves no pair on one side of the split; take one nearer to 0.2"
+            )
+        if self.batch_size > pairs:
+            raise ValueError(
+                f"batch_size {self.batch_size} is larger than the {pairs} pairs of the training "
+                f"split; take 2 to {pairs}"
+            )
+        if pairs % self.batch_size == 1:
+            raise ValueError(
+                f"batch_size {self.batch_size} leaves a last batch of one of the {pairs} pairs of "
+                f"the training split, which batch norm cannot take; {self.batch_size + 1} "
+                "or another size would do"
+            )
+        return self
+
+    @property
+    def validation_pairs(self) -> int:
+        """Training pairs held out to choose the best weights."""
+        return round(self.train_pairs * self.validation_fraction)
+
+    @property
+    def split_size(self) -> int:
+        """Training pairs that are trained on."""
+        return self.train_pairs - self.validation_pairs
+
+    def changes(self) -> dict[str, int | float | str]:
+        """The fields that differ from the defaults."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def canonical(self) -> str:
+        """One JSON text per meaning: a field added later leaves older recipes' texts alone."""
+        return json.dumps(self.changes() | {"result_version": RESULT_VERSION}, sort_keys=True)
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits that identify the recipe."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
+
+    @property
+    def label(self) -> str:
+        """A short name that tells recipes apart, for instance `reference-code-epochs-2`."""
+        changes = self.changes()
+        base = "default"
+        for name, recipe in RECIPES.items():
+            wanted = recipe.changes()
+            if wanted and wanted.items() <= changes.items():
+                base = name
+        rest = [
+            f"{field.replace('_', '-')}-{value}"
+            for field, value in changes.items()
+            if field not in RECIPES[base].changes()
+        ]
+        return "-".join(([] if base == "default" and rest else [base]) + rest)
+
+
+RECIPES = {
+    "default": Recipe(),
+    "reference-code": Recipe(softmax="everywhere"),
+    "report-text": Recipe(softmax="nowhere"),
+}
+"""The three readings of the report. `default` puts a softmax between branches and head only, the
+reading without a softmax layer on the branches that comes closest to the published table;
+`reference-code` does as the report's code; `report-text` takes the report's text to the letter."""

@@ -1,0 +1,60 @@
+"""Seeds as people write them: `10`, `0-4,7`."""
+
+import re
+from collections.abc import Iterable
+
+from mnistcmp.errors import UserError
+
+LARGEST_SEED = 2**32 - 1
+MOST_SEEDS = 1_000_000
+
+_ALLOWED = (
+    "Allowed: a count (10 is the seeds 0 to 9), a list (0-4,7), or 0 for seed 0 alone; "
+    f"seeds are whole numbers from 0 to {LARGEST_SEED}."
+)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """The seeds that a text names, in order, each once.
+
+    A whole number above zero is a count: `10` is the seeds 0 to 9. Anything with a comma or a dash
+    is a list: `0-4,7`, `7-7`. `0` is seed 0 alone.
+
+    Raises:
+        UserError: The text is neither, or a range runs backwards, or a seed is out of range.
+    """
+    text = text.strip()
+    if re.fullmatch(r"\d+", text):
+        return tuple(_span(text, 0, max(int(text), 1) - 1))
+    seeds: dict[int, None] = {}
+    for part in text.split(","):
+        span = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if span is None:
+            raise UserError(
+                f"seeds '{text}': '{part.strip()}' is not a seed or a range. {_ALLOWED}"
+            )
+        first = int(span[1])
+        seeds.update(dict.fromkeys(_span(text, first, int(span[2] or first))))
+    return tuple(sorted(seeds))
+
+
+def _span(text: str, first: int, last: int) -> range:
+    if last < first:
+        raise UserError(f"seeds '{text}': the range {first}-{last} runs backwards. {_ALLOWED}")
+    if last > LARGEST_SEED:
+        raise UserError(f"seeds '{text}': {last} is too large. {_ALLOWED}")
+    if last - first >= MOST_SEEDS:
+        raise UserError(f"seeds '{text}': more than {MOST_SEEDS:,} seeds. Split the study.")
+    return range(first, last + 1)
+
+
+def format_seeds(seeds: Iterable[int]) -> str:
+    """The seeds as a list that `parse_seeds` reads back: `0-4,7`, and `7-7` for seed 7 alone."""
+    spans: list[list[int]] = []
+    for seed in sorted(seeds):
+        if spans and seed == spans[-1][1] + 1:
+            spans[-1][1] = seed
+        else:
+            spans.append([seed, seed])
+    alone = len(spans) == 1
+    return ",".join(f"{a}-{b}" if a != b or alone else f"{a}" for a, b in spans)
