@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from mnistcmp.report.explanation import explanation
@@ -21,7 +22,8 @@ DESCRIPTIONS = ("weight sharing", "auxiliary loss", "parameters")
 def print_report(report: Report, console: Console) -> None:
     """Table I, what is missing from it, and how to read it."""
     table = _table(report, box.SIMPLE_HEAD)
-    if console.measure(table).maximum > console.width:
+    unbounded = console.options.update(max_width=1000)
+    if Measurement.get(console, unbounded, table).maximum > console.width:
         table = _table(report, box.SIMPLE_HEAD, without=DESCRIPTIONS)
     console.print(table)
     for line in notes(report):
@@ -35,7 +37,7 @@ def to_markdown(report: Report) -> str:
     Console(file=text, width=200).print(_table(report, box.MARKDOWN))
     table = "\n".join(line.strip() for line in text.getvalue().strip().splitlines())
     title, body = table.split("\n", 1)
-    parts = [f"**{title}**", body, *notes(report), explanation(report)]
+    parts = [f"**{title}**", body.strip(), *notes(report), explanation(report)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -77,7 +79,13 @@ def notes(report: Report) -> list[str]:
 
 def _table(report: Report, style: box.Box, *, without: tuple[str, ...] = ()) -> Table:
     title = f"Table I: study {report.study}, recipe {report.recipe.label}"
-    table = Table(title=title, box=style, title_justify="left", title_style="bold")
+    table = Table(
+        title=title,
+        box=style,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=style is not box.SIMPLE_HEAD,
+    )
     rows = [_cells(row) for row in report.rows]
     shown = [header for header in rows[0] if header not in without]
     for header in shown:
@@ -103,5 +111,5 @@ def _cells(row: Row) -> dict[str, str]:
         "test, %": f"{accuracy.mean:.2f}{spread}",
         "95% CI": interval,
         "published, %": f"{row.published.mean:.2f} ± {row.published.deviation:.2f}",
-        "difference": f"{row.difference:+.2f}",
+        "diff.": f"{row.difference:+.2f}",
     }

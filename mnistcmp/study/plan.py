@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from functools import cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,7 +21,7 @@ class Run(BaseModel):
     seed: int
     recipe: Recipe
 
-    @cached_property
+    @property
     def run_id(self) -> str:
         """Sixteen hexadecimal digits, the same for the same run wherever it is made."""
         identity = json.dumps([self.architecture, self.seed, self.recipe.canonical()])

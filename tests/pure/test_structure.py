@@ -1,0 +1,79 @@
+"""The package's own rules about who imports whom."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "mnistcmp"
+
+LAYERS = {
+    "errors": 0,
+    "provenance": 0,
+    "seeding": 0,
+    "statistics": 0,
+    "models": 1,
+    "architectures": 2,
+    "study": 3,
+    "data": 4,
+    "training": 5,
+    "results": 6,
+    "report": 7,
+    "cluster": 7,
+    "cli": 8,
+}
+"""A part imports parts below it, and itself."""
+
+
+def _imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if _part(path) in LAYERS)
+
+
+def test_every_part_has_its_place() -> None:
+    """No module stands outside the layers, except the package's own two files."""
+    parts = {_part(path) for path in PACKAGE.rglob("*.py")}
+    assert parts - set(LAYERS) == {"__init__", "__main__"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    """Imports go one way: cli, cluster, results, training, data, study, architectures, models."""
+    own = _part(path)
+    for name in _imports(path):
+        if found := re.match(r"mnistcmp\.(\w+)", name):
+            assert found[1] == own or LAYERS[found[1]] < LAYERS[own], name
+
+
+@pytest.mark.parametrize(
+    ("library", "owner"), [("ray", "cluster"), ("typer", "cli"), ("pyarrow", "results")]
+)
+def test_a_library_has_one_owner(library: str, owner: str) -> None:
+    """Only cluster knows Ray, only the command line typer, only results Arrow."""
+    users = {_part(p) for p in FILES if any(n.split(".")[0] == library for n in _imports(p))}
+    assert users == {owner}
+
+
+def test_training_works_where_ray_is_not_installed() -> None:
+    """The trainer can be carried to a machine that has torch and little else."""
+    program = (
+        "import sys; sys.modules['ray'] = sys.modules['typer'] = sys.modules['pyarrow'] = None\n"
+        "import mnistcmp.training; print(mnistcmp.training.train.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"train\n"

@@ -1,0 +1,1 @@
+"""Tests that start Ray on this machine."""

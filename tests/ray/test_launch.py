@@ -1,0 +1,136 @@
+"""`mnistcmp launch` as users run it: a process of its own, real MNIST, real Ray."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mnistcmp.cluster import local_ray, runtime_address
+from mnistcmp.results import ResultsStore
+
+COMMAND = (sys.executable, "-m", "mnistcmp")
+METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
+
+
+@pytest.fixture
+def environment(mnist_folder: Path) -> dict[str, str]:
+    """MNIST unpacked already, and no Ray named."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return kept | {"MNISTCMP_DATA_DIR": str(mnist_folder)}
+
+
+def _launch(
+    folder: Path, environment: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "launch", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_launching_twice_in_different_folders_gives_identical_metrics(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Bit for bit, whatever process trained it; and a third launch trains nothing."""
+    arguments = ("-a", "siamese-shared-aux", "--seeds", "0", "--epochs", "2")
+    tables = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        done = _launch(folder, environment, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Table I" in done.stdout
+        store = ResultsStore(folder / "results" / "table1-epochs-2")
+        tables.append([store.read("runs").select(METRICS), store.read("epochs")])
+        tables[-1].append(store.read("predictions"))
+    assert tables[0] == tables[1]
+    again = _launch(folder, environment, *arguments)
+    assert again.returncode == 0
+    assert "All 1 runs are in" in again.stdout
+
+
+def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Ctrl-C: exit status 130, then the same command trains only the rest."""
+    arguments = ("-a", "baseline", "--seeds", "8", "--epochs", "12")
+    runs = tmp_path / "results" / "table1-epochs-12" / "runs"
+    process = subprocess.Popen(
+        [*COMMAND, "launch", *arguments],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(runs.glob("*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
+    assert "The same command goes on from there" in printed
+    kept = {path: path.stat().st_mtime_ns for path in runs.glob("*.parquet")}
+    assert 1 <= len(kept) < 8
+    assert _launch(tmp_path, environment, *arguments).returncode == 0
+    assert len(list(runs.glob("*.parquet"))) == 8
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_report_of_a_launch_has_its_runs(tmp_path: Path, environment: dict[str, str]) -> None:
+    """A study file from launch to report, with two workers."""
+    study = 'name = "mine"\narchitectures = ["baseline", "siamese-separate"]\nseeds = "3-4"\n'
+    (tmp_path / "mine.toml").write_text(f"{study}[recipe]\nepochs = 1\n")
+    assert _launch(tmp_path, environment, "mine.toml", "--workers", "2").returncode == 0
+    command = [*COMMAND, "report", "results/mine", "--json"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, check=True, text=True
+    )
+    report = json.loads(done.stdout)
+    assert [(row["architecture"], row["accuracy"]["n"]) for row in report["rows"]] == [
+        ("baseline", 2),
+        ("siamese-separate", 2),
+    ]
+    assert report["missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("127.0.0.1:9", "no Ray answers at 127.0.0.1:9: "),
+        ("somewhere", "'somewhere' is not the address of a running Ray. Allowed: auto, or HOST:PO"),
+    ],
+)
+def test_an_address_where_no_ray_answers_is_refused(
+    tmp_path: Path, environment: dict[str, str], address: str, message: str
+) -> None:
+    """One line, exit status 2, nothing written."""
+    done = _launch(tmp_path, environment | {"RAY_ADDRESS": address}, "--all")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"mnistcmp: {message}")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_launch_joins_the_ray_that_the_environment_names(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """RAY_ADDRESS is honoured, and --local passes it by."""
+    with local_ray(1):
+        named = environment | {"RAY_ADDRESS": runtime_address(), "RAY_AUTH_MODE": "token"}
+        arguments = ("-a", "baseline", "--seeds", "1", "--epochs", "1")
+        joined = _launch(tmp_path, named, *arguments)
+        assert (joined.returncode, joined.stderr) == (0, "")
+        assert f"Training on the Ray at {named['RAY_ADDRESS']}" in joined.stdout
+        alone = _launch(tmp_path, named, *arguments, "--local", "--fresh")
+        assert "Training on this machine" in alone.stdout

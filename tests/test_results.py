@@ -1,0 +1,233 @@
+"""The results folder."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mnistcmp.errors import UserError
+from mnistcmp.results import SCHEMA_VERSION, TABLES, Failed, Finished, ResultsStore
+from mnistcmp.results.schema import to_table
+from mnistcmp.study import Recipe, Run, Study
+from mnistcmp.training import TrainingResult
+
+Finish = Callable[[Run], Finished]
+
+
+def _first_run_file(store: ResultsStore) -> Path:
+    return min((store.folder / "runs").glob("*.parquet"))
+
+
+def test_what_is_stored_is_what_was_trained(
+    store: ResultsStore, study: Study, results: dict[Run, TrainingResult]
+) -> None:
+    """Every number of a run comes back from the tables as it was."""
+    by_id = {row["run_id"]: row for row in store.read("runs").to_pylist()}
+    assert set(by_id) == {run.run_id for run in study.runs()}
+    for run, result in results.items():
+        row = by_id[run.run_id]
+        assert (row["architecture"], row["seed"]) == (run.architecture, run.seed)
+        assert Recipe.model_validate_json(row["recipe"]) == run.recipe
+        assert row["test_accuracy"] == result.test.accuracy
+        assert row["best_epoch"] == result.best_epoch
+        assert row["digit_accuracy"] == result.predictions.digit_accuracy
+        assert row["started_at"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    epochs = store.read("epochs")
+    assert len(epochs) == sum(len(result.epochs) for result in results.values())
+
+
+def test_accuracy_can_be_counted_again_from_the_predictions(store: ResultsStore) -> None:
+    """Downstream, the predictions alone give each run's accuracies."""
+    predictions = store.read("predictions").to_pandas()
+    runs = store.read("runs").to_pandas().set_index("run_id")
+    right = (predictions["predicted"] == predictions["label"]).groupby(predictions["run_id"]).mean()
+    assert (right == runs["test_accuracy"]).all()
+    labels = predictions["first_digit"] <= predictions["second_digit"]
+    assert (labels == (predictions["label"] == 1)).all()
+
+
+@pytest.mark.parametrize("name", ["runs", "epochs", "predictions"])
+def test_every_row_carries_its_identity_and_every_file_its_version(
+    store: ResultsStore, name: str
+) -> None:
+    """Study, run id, architecture, seed and recipe hash; schema version in the metadata."""
+    table = store.read(name)
+    identity = ["study", "run_id", "architecture", "seed", "recipe_hash"]
+    assert table.schema.names[:5] == identity
+    assert all(table[column].null_count == 0 for column in identity)
+    for path in (store.folder / name).glob("*.parquet"):
+        assert pq.read_schema(path).metadata[b"mnistcmp.schema_version"] == b"1"
+
+
+def test_a_run_half_stored_does_not_count(store: ResultsStore, study: Study) -> None:
+    """Without its row in `runs`, a run is missing and its details are not read."""
+    lost = _first_run_file(store)
+    lost.unlink()
+    assert [run.run_id for run in store.missing(study.runs())] == [lost.stem]
+    for name in ("epochs", "predictions"):
+        assert lost.stem not in store.read(name)["run_id"].to_pylist()
+
+
+def test_a_write_that_breaks_off_leaves_no_file(
+    tmp_path: Path, study: Study, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk costs the run that was being stored, and no other."""
+    store = ResultsStore(tmp_path / "results")
+    store.prepare(study)
+    first, second = study.runs()[:2]
+    store.write_finished(study.name, finish(first))
+
+    def full_disk(_path: Path, _content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(UserError, match="No space left on device"):
+        store.write_finished(study.name, finish(second))
+    monkeypatch.undo()
+    assert store.finished_run_ids() == {first.run_id}
+    stored = [path for path in store.folder.rglob("*") if path.is_file() and path.suffix != ".toml"]
+    assert {path.name for path in stored} == {f"{first.run_id}.parquet"}
+
+
+def test_storing_a_run_again_replaces_it(store: ResultsStore, study: Study, finish: Finish) -> None:
+    """No run is ever there twice."""
+    store.write_finished(study.name, finish(study.runs()[0]))
+    assert len(store.read("runs")) == 4
+
+
+def test_nothing_is_written_before_prepare(tmp_path: Path, study: Study) -> None:
+    """Looking at a folder does not make it."""
+    store = ResultsStore(tmp_path / "results")
+    store.check(study)
+    assert store.missing(study.runs()) == study.runs()
+    assert not store.folder.exists()
+
+
+def test_missing_counts_every_launch(store: ResultsStore, study: Study) -> None:
+    """Runs wanted by an earlier launch stay wanted."""
+    assert store.missing() == ()
+    wider = study.model_copy(update={"seeds": (0, 5)})
+    store.prepare(wider)
+    assert {(run.architecture, run.seed) for run in store.missing()} == {
+        ("baseline", 5),
+        ("siamese-shared-aux", 5),
+    }
+
+
+def test_a_failure_counts_until_its_run_finishes(
+    store: ResultsStore, study: Study, finish: Finish
+) -> None:
+    """A failed run is missing and has its error; once it is trained, the error counts no more."""
+    other = study.runs()[0].model_copy(update={"seed": 9})
+    failed = Failed(
+        run=other, error="ValueError: no", traceback="...", host=None, failed_at=datetime.now(UTC)
+    )
+    store.write_failed(study.name, failed)
+    assert store.read("failures")["error"].to_pylist() == ["ValueError: no"]
+    assert store.missing([other]) == (other,)
+    done = finish(study.runs()[0])
+    store.write_finished(
+        study.name,
+        Finished(
+            run=other,
+            result=done.result,
+            environment=done.environment,
+            started_at=done.started_at,
+            finished_at=done.finished_at,
+        ),
+    )
+    assert len(store.read("failures")) == 0
+    assert store.missing([other]) == ()
+
+
+def test_another_recipe_is_refused(store: ResultsStore, study: Study) -> None:
+    """Runs that cannot be compared do not get into one folder."""
+    other = study.model_copy(update={"recipe": Recipe(epochs=3)})
+    with pytest.raises(UserError, match="this launch has 'epochs-3'"):
+        store.prepare(other)
+
+
+def test_another_schema_version_is_refused(store: ResultsStore) -> None:
+    """The error names both versions."""
+    path = _first_run_file(store)
+    newer = pq.read_table(path).replace_schema_metadata({b"mnistcmp.schema_version": b"99"})
+    pq.write_table(newer, path)
+    with pytest.raises(UserError, match=f"schema 99; .* writes schema {SCHEMA_VERSION}"):
+        store.read("runs")
+
+
+def test_a_file_of_something_else_is_refused(store: ResultsStore) -> None:
+    """Parquet that is not ours is not silently read."""
+    pq.write_table(pa.table({"x": [1]}), store.folder / "runs" / "x.parquet")
+    with pytest.raises(UserError, match="schema unknown"):
+        store.read("runs")
+
+
+def test_other_columns_are_refused(store: ResultsStore) -> None:
+    """The version alone does not make a table ours."""
+    path = _first_run_file(store)
+    pq.write_table(pq.read_table(path).drop_columns(["device"]), path)
+    with pytest.raises(UserError, match="does not have the columns of the table 'runs'"):
+        store.read("runs")
+
+
+def test_a_truncated_file_is_refused(store: ResultsStore) -> None:
+    """The error names the file and what to do."""
+    path = _first_run_file(store)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"not a whole Parquet file\. Move it away"):
+        store.read("runs")
+
+
+def test_a_run_that_stands_there_twice_is_refused(store: ResultsStore) -> None:
+    """A copied file would count a run twice."""
+    path = _first_run_file(store)
+    path.with_name("copy.parquet").write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match=f"more than one row for the run {path.stem}"):
+        store.read("runs")
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path, study: Study) -> None:
+    """Whether the folder itself or one above it."""
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UserError, match="file is a file"):
+            ResultsStore(folder).prepare(study)
+
+
+def test_a_table_takes_only_its_own_columns() -> None:
+    """A column too many, too few, or null where it may not be, is a mistake of ours."""
+    columns = dict.fromkeys(TABLES["failures"].names, "x") | {
+        "seed": 1,
+        "failed_at": datetime.now(UTC),
+    }
+    assert len(to_table("failures", columns)) == 1
+    for wrong in (columns | {"extra": 1}, columns | {"error": None}):
+        with pytest.raises(ValueError, match="failures"):
+            to_table("failures", wrong)
+    with pytest.raises(pa.ArrowInvalid):
+        to_table("failures", columns | {"seed": "one"})
+
+
+def test_every_column_is_documented() -> None:
+    """docs/results.md has each table's columns, types and descriptions, in their order."""
+    text = (Path(__file__).parents[1] / "docs" / "results.md").read_text(encoding="utf-8")
+    for name, schema in TABLES.items():
+        section = text.split(f"## `{name}`")[1].split("\n## ")[0]
+        rows = [line for line in section.splitlines() if line.startswith("| `")]
+        assert rows == [
+            f"| `{f.name}` | {f.type}{' or null' if f.nullable else ''} "
+            f"| {f.metadata[b'description'].decode()} |"
+            for f in schema
+        ]
+
+
+def test_a_recipe_is_stored_in_full(store: ResultsStore, study: Study) -> None:
+    """Every field, so that a reader needs no defaults of ours."""
+    recipe = json.loads(store.read("runs")["recipe"][0].as_py())
+    assert recipe == study.recipe.model_dump(mode="json")
+    assert set(recipe) == set(Recipe.model_fields)

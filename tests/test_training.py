@@ -1,0 +1,157 @@
+"""Training a run."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from mnistcmp.architectures import ARCHITECTURES
+from mnistcmp.data import Mnist, draw_pair_sets
+from mnistcmp.errors import UserError
+from mnistcmp.study import Recipe, Run
+from mnistcmp.training import TrainingResult, resolve_device, train
+from mnistcmp.training.trainer import Trainer
+from tests.conftest import CPU, SMALL
+
+
+def _run(architecture: str = "siamese-shared-aux", seed: int = 0, recipe: Recipe = SMALL) -> Run:
+    return Run(architecture=architecture, seed=seed, recipe=recipe)
+
+
+def _numbers(result: TrainingResult) -> tuple[object, ...]:
+    probabilities = result.predictions.probabilities.tobytes()
+    return result.epochs, result.best_epoch, result.test, probabilities
+
+
+def test_a_network_learns_a_few_pairs_by_heart(mnist: Mnist) -> None:
+    """Without dropout, forty pairs are fitted perfectly in forty epochs."""
+    recipe = Recipe(epochs=40, batch_size=8, train_pairs=50, test_pairs=1)
+    result = train(_run("baseline-plain", recipe=recipe), mnist, CPU)
+    assert result.epochs[-1].train.accuracy == 1
+    assert result.epochs[-1].train.loss < 0.05
+    assert result.epochs[0].train.loss > 0.5
+
+
+def test_a_network_learns_what_it_was_not_shown(mnist: Mnist) -> None:
+    """Six epochs with auxiliary loss: well above the share of the larger class, digits too."""
+    recipe = Recipe(epochs=6)
+    result = train(_run(recipe=recipe), mnist, CPU)
+    digit_accuracy = result.predictions.digit_accuracy
+    assert result.test.accuracy > 0.85
+    assert digit_accuracy is not None
+    assert digit_accuracy > 0.8
+
+
+def test_same_run_same_result_bit_for_bit(mnist: Mnist) -> None:
+    """Whatever torch's own generator was at before."""
+    torch.manual_seed(1)
+    first = train(_run(), mnist, CPU)
+    torch.manual_seed(2)
+    assert _numbers(train(_run(), mnist, CPU)) == _numbers(first)
+
+
+def test_another_seed_another_result(mnist: Mnist) -> None:
+    """Pairs, weights, batches and dropout all come from the seed."""
+    assert _numbers(train(_run(seed=0), mnist, CPU)) != _numbers(train(_run(seed=1), mnist, CPU))
+
+
+def test_training_leaves_torch_s_generator_alone(mnist: Mnist) -> None:
+    """A training has no effect outside its result."""
+    before = torch.get_rng_state()
+    train(_run(), mnist, CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_longer_training_begins_with_the_shorter_one(mnist: Mnist) -> None:
+    """The number of epochs changes nothing before its last."""
+    longer = train(_run(recipe=SMALL.model_copy(update={"epochs": 3})), mnist, CPU)
+    shorter = train(_run(recipe=SMALL.model_copy(update={"epochs": 2})), mnist, CPU)
+    assert longer.epochs[:2] == shorter.epochs
+
+
+def test_best_epoch_is_the_latest_of_the_best(mnist: Mnist) -> None:
+    """Few validation pairs make ties; the later epoch wins them."""
+    recipe = Recipe(epochs=12, train_pairs=20, test_pairs=10, batch_size=8)
+    result = train(_run("baseline", recipe=recipe), mnist, CPU)
+    accuracies = [epoch.validation.accuracy for epoch in result.epochs]
+    best = [n for n, a in enumerate(accuracies, start=1) if a == max(accuracies)]
+    assert len(best) > 1
+    assert result.best_epoch == best[-1]
+
+
+def test_the_weights_tested_are_those_of_the_best_epoch(mnist: Mnist) -> None:
+    """A training that ends at the best epoch has the same test result."""
+    recipe = SMALL.model_copy(update={"epochs": 8})
+    result = train(_run(recipe=recipe), mnist, CPU)
+    assert result.best_epoch < 8
+    cut = train(_run(recipe=recipe.model_copy(update={"epochs": result.best_epoch})), mnist, CPU)
+    assert cut.best_epoch == result.best_epoch
+    assert cut.test == result.test
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("softmax", ["before-head", "everywhere", "nowhere"])
+def test_predictions_agree_with_the_score(mnist: Mnist, name: str, softmax: str) -> None:
+    """The stored answers give the stored accuracy, and point at the test pairs of the seed."""
+    run = _run(name, recipe=Recipe.model_validate(SMALL.model_dump() | {"softmax": softmax}))
+    result = train(run, mnist, CPU)
+    predictions = result.predictions
+    assert (predictions.predicted == predictions.labels).mean() == result.test.accuracy
+    assert ((predictions.probabilities >= 0) & (predictions.probabilities <= 1)).all()
+    assert ((predictions.probabilities > 0.5) == predictions.predicted).all()
+    test = draw_pair_sets(mnist, run.seed, run.recipe).test
+    assert np.array_equal(predictions.sources, test.sources)
+    assert np.array_equal(predictions.digits, test.digits.numpy())
+    assert (predictions.digit_accuracy is not None) == name.endswith("-aux")
+
+
+def test_loss_is_the_sum_of_three_cross_entropies(mnist: Mnist) -> None:
+    """With auxiliary loss: the comparison's, and the weighted ones of both digits."""
+    recipe = SMALL.model_copy(update={"auxiliary_weight": 0.5})
+    trainer = Trainer(_run(recipe=recipe), CPU)
+    pairs = draw_pair_sets(mnist, 0, recipe).test
+    with torch.inference_mode():
+        outputs = trainer.network.eval()(pairs.inputs)
+    comparison = functional.cross_entropy(outputs.comparison, pairs.labels)
+    first, second = (
+        functional.cross_entropy(outputs.digits[i], pairs.digits[:, i]) for i in (0, 1)
+    )
+    loss = trainer.loss(outputs, pairs.labels, pairs.digits)
+    assert float(loss) == pytest.approx(float(comparison + 0.5 * (first + second)), rel=1e-6)
+    without = Trainer(_run("siamese-shared", recipe=recipe), CPU)
+    assert without.loss(outputs, pairs.labels, pairs.digits) == comparison
+
+
+def test_score_is_the_mean_over_all_pairs(mnist: Mnist) -> None:
+    """Evaluating in batches of unequal size weighs every pair the same."""
+    recipe = Recipe(epochs=1, train_pairs=50, test_pairs=301, batch_size=8)
+    trainer = Trainer(_run("baseline", recipe=recipe), CPU)
+    pairs = draw_pair_sets(mnist, 0, recipe).test
+    score = trainer.score(pairs)
+    with torch.inference_mode():
+        outputs = trainer.network.eval()(pairs.inputs)
+    expected = functional.cross_entropy(outputs.comparison, pairs.labels)
+    assert score.loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_validation_pairs_and_test_pairs_are_not_trained_on(mnist: Mnist) -> None:
+    """Other test pairs change the test result and nothing before it."""
+    first = train(_run(), mnist, CPU)
+    other = train(_run(recipe=SMALL.model_copy(update={"test_pairs": 30})), mnist, CPU)
+    assert first.epochs == other.epochs
+    assert len(other.predictions.labels) == 30
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    """`cuda` is refused, `auto` takes the CPU."""
+    with pytest.raises(UserError, match="torch sees no GPU"):
+        resolve_device("cuda")
+    assert resolve_device("auto") == CPU
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+def test_a_gpu_learns_too(mnist: Mnist) -> None:
+    """The same run on the GPU learns as well as on the CPU."""
+    result = train(_run(recipe=Recipe(epochs=6)), mnist, resolve_device("auto"))
+    assert result.test.accuracy > 0.85
