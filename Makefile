@@ -26,7 +26,7 @@ report: install ## Train what is missing of Table I, and print it
 	@$(BIN)/mnistcmp launch --all
 
 test: install ## Run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(ARGS)
 
 lint: install ## Check style, format and types
 	@$(BIN)/ruff check .
