@@ -171,12 +171,12 @@ def test_fresh_starts_beside_the_old_folder(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing of the old folder is counted, changed or deleted."""
-    before = sorted(store.folder.rglob("*"))
-    output = str(store.folder)
+    before = sorted(Path(store.location.name).rglob("*"))
+    output = store.location.name
     assert _run(monkeypatch, "launch", "--fresh", "--dry-run", "--output", output) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "50 runs to train" in printed
-    assert sorted(store.folder.rglob("*")) == before
+    assert sorted(Path(store.location.name).rglob("*")) == before
     assert list(folder.iterdir()) == []
 
 
@@ -184,7 +184,7 @@ def test_report_prints_json_for_scripts(
     store: ResultsStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing but JSON on standard output."""
-    assert _run(monkeypatch, "report", "--json", str(store.folder)) == 0
+    assert _run(monkeypatch, "report", "--json", store.location.name) == 0
     assert [row["accuracy"]["n"] for row in json.loads(capsys.readouterr().out)["rows"]] == [2, 2]
 
 
@@ -198,7 +198,7 @@ def test_report_fits_the_terminal(
     """A narrow terminal gets fewer columns, never cut names or numbers."""
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert _run(monkeypatch, "report", str(store.folder)) == 0
+    assert _run(monkeypatch, "report", store.location.name) == 0
     printed = capsys.readouterr().out
     assert "siamese-shared-aux" in printed
     assert "97.74 ± 0.46" in printed

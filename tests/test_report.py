@@ -59,11 +59,11 @@ def test_missing_runs_are_named(store: ResultsStore, study: Study) -> None:
 
 def test_one_run_has_no_interval(store: ResultsStore) -> None:
     """With one seed there is a value, and nothing more is claimed."""
-    for path in (store.folder / "launches").iterdir():
+    for path in (Path(store.location.name) / "launches").iterdir():
         path.unlink()
     for row in store.read("runs").to_pylist():
         if row["seed"] == 1:
-            (store.folder / "runs" / f"{row['run_id']}.parquet").unlink()
+            (Path(store.location.name) / "runs" / f"{row['run_id']}.parquet").unlink()
     text = to_markdown(build_report(store))
     assert text.count("| one run |") == 2
 
@@ -84,7 +84,7 @@ def test_mixed_recipes_are_refused(store: ResultsStore, study: Study, tmp_path: 
     """Results copied together from two recipes do not make one table."""
     other = ResultsStore(tmp_path / "other")
     other.prepare(study.model_copy(update={"recipe": Recipe(epochs=7)}))
-    for path in (other.folder / "launches").iterdir():
-        shutil.copy(path, store.folder / "launches")
+    for path in (Path(other.location.name) / "launches").iterdir():
+        shutil.copy(path, Path(store.location.name) / "launches")
     with pytest.raises(UserError, match="mixes 2 recipes"):
         build_report(store)

@@ -1,7 +1,10 @@
 """The results folder."""
 
 import json
-from collections.abc import Callable
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +21,21 @@ from mnistcmp.training import TrainingResult
 Finish = Callable[[Run], Finished]
 
 
+@contextmanager
+def _largest_file(size: int) -> Iterator[None]:
+    """The kernel lets this process write no longer file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
 def _first_run_file(store: ResultsStore) -> Path:
-    return min((store.folder / "runs").glob("*.parquet"))
+    return min((Path(store.location.name) / "runs").glob("*.parquet"))
 
 
 def test_what_is_stored_is_what_was_trained(
@@ -59,7 +75,7 @@ def test_every_row_carries_its_identity_and_every_file_its_version(
     identity = ["study", "run_id", "architecture", "seed", "recipe_hash"]
     assert table.schema.names[:5] == identity
     assert all(table[column].null_count == 0 for column in identity)
-    for path in (store.folder / name).glob("*.parquet"):
+    for path in (Path(store.location.name) / name).glob("*.parquet"):
         assert pq.read_schema(path).metadata[b"mnistcmp.schema_version"] == b"1"
 
 
@@ -73,23 +89,21 @@ def test_a_run_half_stored_does_not_count(store: ResultsStore, study: Study) -> 
 
 
 def test_a_write_that_breaks_off_leaves_no_file(
-    tmp_path: Path, study: Study, finish: Finish, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, study: Study, finish: Finish
 ) -> None:
-    """A full disk costs the run that was being stored, and no other."""
+    """A disk that takes no more costs the run that was being stored, and no other."""
     store = ResultsStore(tmp_path / "results")
     store.prepare(study)
     first, second = study.runs()[:2]
     store.write_finished(study.name, finish(first))
-
-    def full_disk(_path: Path, _content: bytes) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full_disk)
-    with pytest.raises(UserError, match="No space left on device"):
+    with _largest_file(1000), pytest.raises(UserError, match="File too large"):
         store.write_finished(study.name, finish(second))
-    monkeypatch.undo()
     assert store.finished_run_ids() == {first.run_id}
-    stored = [path for path in store.folder.rglob("*") if path.is_file() and path.suffix != ".toml"]
+    stored = [
+        path
+        for path in Path(store.location.name).rglob("*")
+        if path.is_file() and path.suffix != ".toml"
+    ]
     assert {path.name for path in stored} == {f"{first.run_id}.parquet"}
 
 
@@ -104,7 +118,7 @@ def test_nothing_is_written_before_prepare(tmp_path: Path, study: Study) -> None
     store = ResultsStore(tmp_path / "results")
     store.check(study)
     assert store.missing(study.runs()) == study.runs()
-    assert not store.folder.exists()
+    assert not Path(store.location.name).exists()
 
 
 def test_missing_counts_every_launch(store: ResultsStore, study: Study) -> None:
@@ -162,7 +176,7 @@ def test_another_schema_version_is_refused(store: ResultsStore) -> None:
 
 def test_a_file_of_something_else_is_refused(store: ResultsStore) -> None:
     """Parquet that is not ours is not silently read."""
-    pq.write_table(pa.table({"x": [1]}), store.folder / "runs" / "x.parquet")
+    pq.write_table(pa.table({"x": [1]}), Path(store.location.name) / "runs" / "x.parquet")
     with pytest.raises(UserError, match="schema unknown"):
         store.read("runs")
 

@@ -9,6 +9,7 @@ import typer
 from mnistcmp import __version__
 from mnistcmp.cli.architectures import architectures
 from mnistcmp.cli.data import data_app
+from mnistcmp.cli.jobs import attach, jobs, logs, status, stop
 from mnistcmp.cli.launch import EXAMPLES, launch
 from mnistcmp.cli.report import report
 from mnistcmp.errors import UserError
@@ -25,6 +26,8 @@ app.command(epilog=EXAMPLES)(launch)
 app.command()(report)
 app.command()(architectures)
 app.add_typer(data_app, name="data")
+for command in (jobs, status, logs, attach, stop):
+    app.command(rich_help_panel="Jobs on a cluster")(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -54,7 +57,7 @@ def _root(
 def main() -> None:
     """Runs the command. Exit status: 0 done, 1 some runs failed, 2 bad request, 130 interrupted."""
     try:
-        status = app(standalone_mode=False)
+        exit_status = app(standalone_mode=False)
     except UserError as error:
         _fail(str(error), EXIT_USER_ERROR)
     except typer.TyperException as error:
@@ -66,7 +69,7 @@ def main() -> None:
         # The reader (head, say) has seen enough: not an error, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(status if isinstance(status, int) else 0)
+    sys.exit(exit_status if isinstance(exit_status, int) else 0)
 
 
 def _fail(message: str, status: int) -> None:

@@ -1,7 +1,5 @@
 """`mnistcmp launch`: trains what is missing of a study, and reports."""
 
-import os
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,15 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mnistcmp.cli.console import make_console
+from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
-    from mnistcmp.cluster import Resources
-    from mnistcmp.data import Mnist
-    from mnistcmp.results import Failed, ResultsStore
-    from mnistcmp.study import Run, Study
+    from mnistcmp.study import Study
     from mnistcmp.training import DeviceChoice
 
-EXIT_RUNS_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 EXAMPLES = """
@@ -59,8 +54,12 @@ def launch(
         str | None, typer.Option(help="default, reference-code or report-text (see the README).")
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Results folder. Default: results/STUDY."),
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Results folder, or s3://BUCKET/PREFIX. Default: results/STUDY.",
+        ),
     ] = None,
     fresh: Annotated[
         bool,
@@ -69,8 +68,12 @@ def launch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan; train and write nothing.")
     ] = False,
+    address: Annotated[
+        str | None,
+        typer.Option(help="A cluster's dashboard, http://HOST:8265. Default: see above."),
+    ] = None,
     local: Annotated[
-        bool, typer.Option("--local", help="On this machine, whatever RAY_ADDRESS says.")
+        bool, typer.Option("--local", help="On this machine, even where there is a cluster.")
     ] = False,
     workers: Annotated[
         int | None,
@@ -81,23 +84,22 @@ def launch(
     ] = "auto",
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder for MNIST. Default: MNISTCMP_DATA_DIR, else the user's cache."),
+        typer.Option(
+            help="Folder for MNIST on this machine. Default: MNISTCMP_DATA_DIR, else the cache."
+        ),
     ] = None,
 ) -> None:
     """Train a study's runs and print the report.
 
+    They are trained on the cluster that --address, MNISTCMP_ADDRESS or Ray's own variables name, or
+    that 'make cluster-up' started here; without one, on this machine.
+
     Runs that the results folder already has are not trained again, so an interrupted launch goes
     on where it stopped.
     """
-    from mnistcmp.cli.selection import default_output, fresh_folder, select_study
-    from mnistcmp.cluster import existing_ray, local_ray
-    from mnistcmp.data import data_dir as data_folder
-    from mnistcmp.data import load_mnist
-    from mnistcmp.report import build_report, print_report
-    from mnistcmp.results import ResultsStore
-    from mnistcmp.training import resolve_device
+    from mnistcmp.cli.selection import default_output, select_study
+    from mnistcmp.cluster.address import find_cluster
 
-    console = make_console()
     study = select_study(
         study_file,
         everything=everything,
@@ -106,94 +108,90 @@ def launch(
         epochs=epochs,
         recipe=recipe,
     )
-    folder = output or default_output(study)
-    store = ResultsStore(fresh_folder(folder) if fresh else folder)
-    store.check(study)
-    missing = store.missing(study.runs())
+    if local and address:
+        raise UserError("--local and --address cannot go together. Take one of them.")
+    console = make_console()
+    cluster = None if local else find_cluster(address)
     if dry_run:
-        _print_plan(study, missing, store, console)
+        here = output or default_output(study)
+        if cluster is not None:
+            here = cluster.output_here(cluster.output_there(output, study.name))
+        _print_plan(study, here, console, fresh=fresh)
         return
-    if not missing:
-        console.print(f"All {len(study.runs())} runs are in {store.folder} already.")
-        print_report(build_report(store), console)
-        return
-    address = None if local else os.environ.get("RAY_ADDRESS")
-    if address is None:
-        resolve_device(device)
-    mnist = load_mnist(data_folder(data_dir))
-    failed = _train(
-        study,
-        missing,
-        store,
-        mnist,
-        ray=existing_ray(address) if address else local_ray(workers),
-        device=device,
-        console=console,
-    )
-    if store.finished_run_ids():
-        print_report(build_report(store), console)
-    if failed:
-        console.print(
-            f"{len(failed)} of {len(missing)} runs failed; their errors are in "
-            f"{store.folder / 'failures'}. The same command tries them again:",
-            style="red",
+    if cluster is not None:
+        from mnistcmp.cli.remote import launch_on_cluster
+
+        if workers is not None or data_dir is not None:
+            option = "--workers" if workers is not None else "--data-dir"
+            raise UserError(f"{option} is for this machine; with a cluster, take --local too.")
+        status = launch_on_cluster(
+            cluster, study, output=output, fresh=fresh, device=device, console=console
         )
-        for failure in failed:
-            line = f"  {failure.run.architecture} seed {failure.run.seed}: {failure.error}"
-            console.print(line, style="red", markup=False)
-        raise typer.Exit(EXIT_RUNS_FAILED)
+    else:
+        status = _launch_here(
+            study,
+            output or default_output(study),
+            fresh=fresh,
+            device=device,
+            data_dir=data_dir,
+            workers=workers,
+            console=console,
+        )
+    if status:
+        raise typer.Exit(status)
 
 
-def _train(
+def _launch_here(
     study: "Study",
-    missing: tuple["Run", ...],
-    store: "ResultsStore",
-    mnist: "Mnist",
+    output: str,
     *,
-    ray: AbstractContextManager["Resources"],
+    fresh: bool,
     device: "DeviceChoice",
+    data_dir: Path | None,
+    workers: int | None,
     console: Console,
-) -> list["Failed"]:
-    """Trains the missing runs and returns those that failed."""
-    from mnistcmp.cli.progress import progress_display
-    from mnistcmp.cluster import choose_device, run_study
+) -> int:
+    """Trains on this machine; the exit status."""
+    from mnistcmp.cli.view import LaunchView
+    from mnistcmp.cluster.driver import LaunchRequest, run_launch
+    from mnistcmp.cluster.session import local_ray
+    from mnistcmp.data import data_dir as data_folder
+    from mnistcmp.data import load_mnist
+    from mnistcmp.results import fresh_place
+    from mnistcmp.training import resolve_device
 
-    planned = len(study.runs())
-    kept = f", {planned - len(missing)} are there already" if planned > len(missing) else ""
-    console.print(f"Study {study.name}: {len(missing)} runs to train{kept}. Starting Ray ...")
-    try:
-        with ray as resources:
-            chosen = choose_device(device, resources)
-            store.prepare(study)
-            console.print(
-                f"Training on {resources.place}: {resources.cpus} CPUs, {resources.gpus} GPUs, "
-                f"device {chosen}. Results go to {store.folder}."
+    resolve_device(device)
+    request = LaunchRequest(
+        study=study, output=fresh_place(output) if fresh else output, device=device
+    )
+    console.print(f"Study {study.name} on this machine: no cluster is named.", highlight=False)
+    with LaunchView(console) as view:
+        try:
+            run_launch(
+                request,
+                load_mnist=lambda: load_mnist(data_folder(data_dir)),
+                connect=lambda: local_ray(workers),
+                tell=view.show,
             )
-            with progress_display(console) as on_progress:
-                return run_study(
-                    study,
-                    missing,
-                    store,
-                    mnist,
-                    device=chosen,
-                    resources=resources,
-                    on_progress=on_progress,
-                ).failed
-    except KeyboardInterrupt:
-        left = len(store.missing(missing))
-        console.print(
-            f"Interrupted: {len(missing) - left} new runs are kept in {store.folder}, "
-            f"{left} are left. The same command goes on from there."
-        )
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        except KeyboardInterrupt:
+            view.close()
+            console.print(
+                f"Interrupted. {view.finished} new runs are kept in {request.output}; the same "
+                "command goes on from there.",
+                highlight=False,
+            )
+            return EXIT_INTERRUPTED
+    return view.status
 
 
-def _print_plan(
-    study: "Study", missing: tuple["Run", ...], store: "ResultsStore", console: Console
-) -> None:
+def _print_plan(study: "Study", output: str, console: Console, *, fresh: bool) -> None:
     """What a launch would train, and under which recipe."""
+    from mnistcmp.results import ResultsStore, fresh_place
     from mnistcmp.study import format_seeds
 
+    store = ResultsStore(fresh_place(output) if fresh else output)
+    store.check(study)
+    missing = store.missing(study.runs())
     table = Table(title=f"Plan of study {study.name}", title_justify="left")
     for header in ("architecture", "seeds", "there already", "to train"):
         table.add_column(header, justify="left" if header == "architecture" else "right")
@@ -205,5 +203,6 @@ def _print_plan(
     fields = study.recipe.model_dump(mode="json").items()
     console.print(f"Recipe {study.recipe.label}: {', '.join(f'{k} {v}' for k, v in fields)}.")
     console.print(
-        f"Results folder: {store.folder}. {len(missing)} runs to train. Nothing was done."
+        f"Results folder: {store.location}. {len(missing)} runs to train. Nothing was done.",
+        highlight=False,
     )

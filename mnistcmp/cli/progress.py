@@ -1,66 +1,57 @@
-"""How far a launch is: a bar in a terminal, a line per finished run elsewhere."""
+"""How far a launch is: a bar in a terminal, a line per change elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from mnistcmp.cluster import Progress
-from mnistcmp.results import Failed, Finished
-
-OnProgress = Callable[[Progress], None]
+from mnistcmp.cluster.events import Ended, Progress
 
 
-@contextmanager
-def progress_display(console: Console) -> Iterator[OnProgress]:
-    """Gives a function to call with the progress whenever it changes."""
-    if not console.is_terminal:
-        yield _line_printer(console)
-        return
-    columns = (
-        SpinnerColumn(),
-        BarColumn(bar_width=24),
-        TextColumn("{task.completed}/{task.total} runs"),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    with Bar(*columns, console=console, transient=True) as bar:
-        started = time.monotonic()
-        task = bar.add_task("", total=None, state="", left="")
+class ProgressDisplay:
+    """Shows a launch's progress until it is closed."""
 
-        def update(progress: Progress) -> None:
-            bar.update(
-                task,
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started = time.monotonic()
+        self._bar: Bar | None = None
+        if console.is_terminal:
+            columns = (
+                SpinnerColumn(),
+                BarColumn(bar_width=24),
+                TextColumn("{task.completed}/{task.total} runs"),
+                TextColumn("{task.fields[state]}"),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
+            self._bar = Bar(*columns, console=console, transient=True)
+            self._task = self._bar.add_task("", total=None, state="", left="")
+            self._bar.start()
+
+    def update(self, progress: Progress) -> None:
+        """Shows the progress as it is now."""
+        elapsed = time.monotonic() - self._started
+        left = _time_left(progress, elapsed)
+        if self._bar is not None:
+            self._bar.update(
+                self._task,
                 total=progress.total,
                 completed=progress.done,
                 state=_state(progress),
-                left=_time_left(progress, time.monotonic() - started),
+                left=left,
             )
-
-        yield update
-
-
-def _line_printer(console: Console) -> OnProgress:
-    started = time.monotonic()
-
-    def print_line(progress: Progress) -> None:
-        elapsed = time.monotonic() - started
+            return
         width = len(str(progress.total))
-        parts = [
-            f"[{progress.done:{width}}/{progress.total}]",
-            _state(progress),
-            f"elapsed {_clock(elapsed)}",
-            _time_left(progress, elapsed),
-        ]
-        line = ", ".join(part for part in parts[1:] if part)
-        console.print(f"{parts[0]} {line}", markup=False, highlight=False, soft_wrap=True)
+        parts = [_state(progress), f"elapsed {_clock(elapsed)}", left]
+        line = f"[{progress.done:{width}}/{progress.total}] {', '.join(p for p in parts if p)}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    return print_line
+    def close(self) -> None:
+        """Leaves the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
 
 
 def _state(progress: Progress) -> str:
@@ -72,11 +63,11 @@ def _state(progress: Progress) -> str:
     return ", ".join(parts)
 
 
-def _describe(outcome: Finished | Failed) -> str:
-    run = f"{outcome.run.architecture} seed {outcome.run.seed}"
-    if isinstance(outcome, Failed):
-        return f"{run} failed: {outcome.error}"
-    return f"{run} {100 * outcome.result.test.accuracy:.1f}%"
+def _describe(ended: Ended) -> str:
+    run = f"{ended.architecture} seed {ended.seed}"
+    if ended.accuracy is None:
+        return f"{run} failed: {ended.error}"
+    return f"{run} {100 * ended.accuracy:.1f}%"
 
 
 def _time_left(progress: Progress, elapsed: float) -> str:

@@ -1,6 +1,5 @@
 """`mnistcmp report`: Table I from a results folder."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,8 +10,8 @@ from mnistcmp.errors import UserError
 
 def report(
     results: Annotated[
-        Path, typer.Argument(help="Results folder, as 'mnistcmp launch' named it.")
-    ] = Path("results/table1"),
+        str, typer.Argument(help="Results folder or URI, as 'mnistcmp launch' named it.")
+    ] = "results/table1",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, accuracies in % and unrounded.")

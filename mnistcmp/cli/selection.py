@@ -41,15 +41,6 @@ def select_study(
     return study.model_copy(update={"name": f"{base.name}-{study.recipe.label}"})
 
 
-def default_output(study: Study) -> Path:
-    """The folder of a study's results where none is named."""
-    return Path("results") / study.name
-
-
-def fresh_folder(folder: Path) -> Path:
-    """The folder itself if it does not exist, else the first of folder-2, folder-3, ... free."""
-    number, candidate = 1, folder
-    while candidate.exists():
-        number += 1
-        candidate = folder.with_name(f"{folder.name}-{number}")
-    return candidate
+def default_output(study: Study) -> str:
+    """The folder of a study's results where none is named and none is a cluster's."""
+    return str(Path("results") / study.name)

@@ -1,9 +1,5 @@
-"""Running a study on Ray. Nothing else in the package imports Ray."""
+"""Running a study on Ray: here, or as a job of a cluster. Nothing else in the package imports Ray.
 
-from mnistcmp.cluster.driver import Progress as Progress
-from mnistcmp.cluster.driver import choose_device as choose_device
-from mnistcmp.cluster.driver import run_study as run_study
-from mnistcmp.cluster.local import Resources as Resources
-from mnistcmp.cluster.local import existing_ray as existing_ray
-from mnistcmp.cluster.local import local_ray as local_ray
-from mnistcmp.cluster.local import runtime_address as runtime_address
+`address` finds a cluster, `client` talks to it, `driver` runs a study where Ray is, `fanout` makes
+tasks of its runs, and `events` are what the driver tells whoever started it.
+"""

@@ -1,91 +1,76 @@
-"""A study from plan to stored results, on the connected Ray."""
+"""A launch where Ray is: from the request to stored results and a report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
-from mnistcmp.cluster.fanout import Train, fan_out
-from mnistcmp.cluster.local import Resources
+from mnistcmp.cluster.events import Event, Progress, Reported, Started
+from mnistcmp.cluster.fanout import Train, fan_out, train_on
+from mnistcmp.cluster.placement import choose_pools
+from mnistcmp.cluster.session import Resources
 from mnistcmp.data import Mnist
-from mnistcmp.errors import UserError
-from mnistcmp.results import Failed, Finished, ResultsStore
-from mnistcmp.study import Run, Study
-from mnistcmp.training import DeviceChoice, train
+from mnistcmp.report import build_report
+from mnistcmp.results import Finished, ResultsStore
+from mnistcmp.study import Study
+from mnistcmp.training import DeviceChoice
 
 
-@dataclass(kw_only=True, slots=True)
-class Progress:
-    """How far a launch is."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchRequest:
+    """What to train, where to keep it, and on what."""
 
-    total: int
-    """Runs to train in this launch."""
-    slots: int
-    """Runs that can be trained at a time."""
-    finished: int = 0
-    failed: list[Failed] = field(default_factory=list)
-    best: Finished | None = None
-    latest: Finished | Failed | None = None
-
-    @property
-    def done(self) -> int:
-        """Runs that ended, well or not."""
-        return self.finished + len(self.failed)
-
-    @property
-    def running(self) -> int:
-        """Runs being trained now."""
-        return min(self.slots, self.total - self.done)
-
-    def note(self, outcome: Finished | Failed) -> None:
-        """Counts a run that ended."""
-        self.latest = outcome
-        if isinstance(outcome, Failed):
-            self.failed.append(outcome)
-            return
-        self.finished += 1
-        if self.best is None or outcome.result.test.accuracy > self.best.result.test.accuracy:
-            self.best = outcome
+    study: Study
+    output: str
+    """A folder, or a URI of an object store."""
+    device: DeviceChoice = "auto"
 
 
-def choose_device(choice: DeviceChoice, resources: Resources) -> DeviceChoice:
-    """`cpu` or `cuda`, by what the connected Ray has.
-
-    Raises:
-        UserError: It cannot train a run on such a device, now or ever.
-    """
-    if choice == "cuda" and not resources.gpus:
-        raise UserError(
-            f"device 'cuda': {resources.place} has no GPU that Ray sees. "
-            "Allowed here: auto, cpu. Take --device cpu, or a machine with a GPU."
-        )
-    if not resources.cpus:
-        raise UserError(f"{resources.place} has no CPU for tasks. Add a worker with one.")
-    return "cuda" if resources.gpus and choice != "cpu" else "cpu"
-
-
-def run_study(
-    study: Study,
-    runs: tuple[Run, ...],
-    store: ResultsStore,
-    mnist: Mnist,
+def run_launch(
+    request: LaunchRequest,
+    load_mnist: Callable[[], Mnist],
+    connect: Callable[[], AbstractContextManager[Resources]],
+    tell: Callable[[Event], None],
     *,
-    device: DeviceChoice,
-    resources: Resources,
-    on_progress: Callable[[Progress], None],
-    train: Train = train,
-) -> Progress:
-    """Trains runs of a study, stores each as it comes back, and tells after each how far it is.
+    train: Train = train_on,
+) -> None:
+    """Trains what is missing of a study, stores each run as it comes back, and reports.
+
+    Tells `Started`, then `Progress` after each run, at last `Reported`. Without a missing run it
+    only reports, and starts no Ray.
 
     Raises:
-        UserError: The store cannot be written any more.
+        UserError: The output, the data or the device cannot be used. Finished runs are kept.
     """
-    slots = min(resources.cpus, resources.gpus) if device == "cuda" else resources.cpus
-    progress = Progress(total=len(runs), slots=slots)
-    on_progress(progress)
-    for outcome in fan_out(runs, mnist, device=device, workers=slots, train=train):
-        if isinstance(outcome, Finished):
-            store.write_finished(study.name, outcome)
-        else:
-            store.write_failed(study.name, outcome)
-        progress.note(outcome)
-        on_progress(progress)
-    return progress
+    study, store = request.study, ResultsStore(request.output)
+    store.check(study)
+    planned = study.runs()
+    missing = store.missing(planned)
+    if missing:
+        mnist = load_mnist()
+        with connect() as resources:
+            pools = choose_pools(
+                request.device, cpus=resources.cpus, gpus=resources.gpus, place=resources.place
+            )
+            store.prepare(study)
+            tell(
+                Started(
+                    place=resources.place,
+                    cpus=resources.cpus,
+                    gpus=resources.gpus,
+                    devices=tuple(pool.device for pool in pools),
+                    output=request.output,
+                    total=len(missing),
+                    kept=len(planned) - len(missing),
+                )
+            )
+            progress = Progress(total=len(missing), slots=sum(pool.slots for pool in pools))
+            tell(progress)
+            for outcome in fan_out(missing, mnist, pools, train=train):
+                if isinstance(outcome, Finished):
+                    store.write_finished(study.name, outcome)
+                else:
+                    store.write_failed(study.name, outcome)
+                progress.note(outcome)
+                tell(progress)
+    report = build_report(store) if store.finished_run_ids() else None
+    tell(Reported(output=request.output, trained=len(missing), report=report))

@@ -1,7 +1,7 @@
 """Runs as Ray tasks: each is trained on whichever worker is free, and comes back when it ends."""
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -9,6 +9,7 @@ import ray
 import torch
 from ray.exceptions import RayError
 
+from mnistcmp.cluster.placement import Pool
 from mnistcmp.data import Mnist
 from mnistcmp.provenance import environment
 from mnistcmp.results import Failed, Finished
@@ -16,37 +17,45 @@ from mnistcmp.study import Run
 from mnistcmp.training import DeviceChoice, TrainingResult, resolve_device, train
 
 Outcome = Finished | Failed
-Train = Callable[[Run, Mnist, torch.device], TrainingResult]
+Train = Callable[[Run, Mnist, DeviceChoice], TrainingResult]
 
-IN_FLIGHT_PER_WORKER = 4
-"""Tasks handed to Ray per worker, so that none waits for the driver; the rest stay here."""
+IN_FLIGHT = 256
+"""Tasks handed to Ray at a time where there is one kind of device: enough that no worker waits for
+the driver and that an autoscaler sees work, and few enough for a study of a million runs."""
+
+
+def train_on(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
+    """`train`, on a kind of device of this machine."""
+    return train(run, mnist, resolve_device(device))
 
 
 def fan_out(
-    runs: Iterable[Run],
-    mnist: Mnist,
-    *,
-    device: DeviceChoice,
-    workers: int,
-    train: Train = train,
+    runs: Iterable[Run], mnist: Mnist, pools: Sequence[Pool], *, train: Train = train_on
 ) -> Iterator[Outcome]:
     """Trains the runs on the connected Ray, and yields each outcome as soon as it is there.
 
     A run that raises is yielded as failed, and so is one whose worker died four times; the others
-    go on. MNIST travels once per machine, through Ray's object store.
+    go on. MNIST travels once per machine, through Ray's object store. With several pools, each
+    takes the next run when it has a place free.
     """
-    gpus = 1 if device == "cuda" else 0
-    task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=3)(_train_one)
     shared = ray.put(mnist)
+    tasks = [
+        ray.remote(num_cpus=1, num_gpus=int(pool.device == "cuda"), max_retries=3)(_train_one)
+        for pool in pools
+    ]
+    windows = [IN_FLIGHT + pool.slots if len(pools) == 1 else pool.slots + 1 for pool in pools]
     waiting = iter(runs)
-    in_flight: dict[ray.ObjectRef[Outcome], Run] = {}
+    in_flight: list[dict[ray.ObjectRef[Outcome], Run]] = [{} for _ in pools]
     while True:
-        for run in islice(waiting, IN_FLIGHT_PER_WORKER * workers - len(in_flight)):
-            in_flight[task.remote(run, shared, device, train)] = run
-        if not in_flight:
+        for pool, task, window, own in zip(pools, tasks, windows, in_flight, strict=True):
+            for run in islice(waiting, window - len(own)):
+                own[task.remote(run, shared, pool.device, train)] = run
+        references = [reference for own in in_flight for reference in own]
+        if not references:
             return
-        for reference in ray.wait(list(in_flight), num_returns=1)[0]:
-            yield _outcome(reference, in_flight.pop(reference))
+        for reference in ray.wait(references, num_returns=1)[0]:
+            own = next(own for own in in_flight if reference in own)
+            yield _outcome(reference, own.pop(reference))
 
 
 def _train_one(run: Run, mnist: Mnist, device: DeviceChoice, train: Train) -> Outcome:
@@ -55,7 +64,7 @@ def _train_one(run: Run, mnist: Mnist, device: DeviceChoice, train: Train) -> Ou
     torch.set_num_threads(1)
     started_at = datetime.now(UTC)
     try:
-        result = train(run, mnist, resolve_device(device))
+        result = train(run, mnist, device)
     except Exception as error:  # noqa: BLE001 - whatever a network raises is its run's failure
         return Failed(
             run=run,

@@ -49,19 +49,21 @@ def build_report(store: ResultsStore) -> Report:
     Raises:
         UserError: It has no results, or some that cannot be compared with each other.
     """
-    if not store.folder.is_dir():
-        raise UserError(f"there is no results folder {store.folder}. Run 'mnistcmp launch --all'.")
+    if not store.location.exists():
+        raise UserError(
+            f"there is no results folder {store.location}. Run 'mnistcmp launch --all'."
+        )
     runs = store.read("runs").to_pandas()
     missing = store.missing()
     if runs.empty:
         raise UserError(
-            f"{store.folder} has no finished run"
+            f"{store.location} has no finished run"
             f"{f' of the {len(missing)} launched' if missing else ''}. Run 'mnistcmp launch'."
         )
     recipes = sorted(set(runs["recipe_hash"]) | {run.recipe.hash for run in missing})
     if len(recipes) > 1:
         raise UserError(
-            f"{store.folder} mixes {len(recipes)} recipes ({', '.join(recipes)}), whose runs "
+            f"{store.location} mixes {len(recipes)} recipes ({', '.join(recipes)}), whose runs "
             "cannot stand in one table. Keep each recipe's results in a folder of its own."
         )
     failures = store.read("failures")

@@ -1,4 +1,4 @@
-"""A results folder: where a study's Parquet files are written and read.
+"""Where a study's Parquet files are written and read: a folder, or a prefix of an object store.
 
     launches/<hash>.toml        each study that was launched into the folder
     predictions/<run id>.parquet, epochs/<run id>.parquet, runs/<run id>.parquet
@@ -8,10 +8,7 @@ A run's file in `runs` is written last, and only runs that have one count as fin
 dies in between leaves nothing half-stored: the next launch trains the run again.
 """
 
-import errno
 import hashlib
-import os
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mnistcmp.errors import UserError
+from mnistcmp.results.location import Location
 from mnistcmp.results.rows import (
     Failed,
     Finished,
@@ -33,26 +31,22 @@ from mnistcmp.study import Run, Study, format_study, parse_study
 
 
 class ResultsStore:
-    """The results in one folder. Nothing is written before `prepare`, and nothing ever deleted."""
+    """The results in one place. Nothing is written before `prepare`, and nothing ever deleted."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, place: Path | str) -> None:
+        self.location = Location(place)
 
     def prepare(self, study: Study) -> None:
-        """Makes the folder ready for the study's runs, and notes in it that they are wanted.
+        """Makes the place ready for the study's runs, and notes in it that they are wanted.
 
         Raises:
-            UserError: The folder cannot be written, or holds results of another recipe or schema.
+            UserError: It cannot be written, or holds results of another recipe or schema.
         """
         self.check(study)
-        try:
-            for name in ("launches", *TABLES):
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
-            text = format_study(study)
-            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-            self._write(f"launches/{digest}.toml", text.encode())
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
+        self.location.make_folders(("launches", *TABLES))
+        text = format_study(study)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.location.write("launches", f"{digest}.toml", text.encode())
 
     def check(self, study: Study) -> None:
         """Looks, without writing, whether the study's runs may be stored here.
@@ -60,19 +54,12 @@ class ResultsStore:
         Raises:
             UserError: As `prepare`, as far as it can be seen.
         """
-        blocker = next(p for p in (self.folder, *self.folder.parents) if p.exists())
-        if not blocker.is_dir():
-            raise UserError(
-                f"the output {self.folder} cannot be a folder: {blocker} is a file. "
-                "Choose another with --output."
-            )
-        if not os.access(blocker, os.W_OK | os.X_OK):
-            raise _unwritable(self.folder, PermissionError(errno.EACCES, "Permission denied"))
+        self.location.check_writable()
         self.read("runs")
         for earlier in self.launches():
             if earlier.recipe != study.recipe:
                 raise UserError(
-                    f"{self.folder} holds results of the recipe '{earlier.recipe.label}'; this "
+                    f"{self.location} holds results of the recipe '{earlier.recipe.label}'; this "
                     f"launch has '{study.recipe.label}'. Choose another folder with --output."
                 )
 
@@ -82,10 +69,10 @@ class ResultsStore:
         Raises:
             UserError: The folder cannot be written any more.
         """
-        name = f"{finished.run.run_id}.parquet"
-        self._write_table(f"predictions/{name}", predictions_table(study, finished))
-        self._write_table(f"epochs/{name}", epochs_table(study, finished))
-        self._write_table(f"runs/{name}", runs_table(study, finished))
+        file = f"{finished.run.run_id}.parquet"
+        self._write("predictions", file, predictions_table(study, finished))
+        self._write("epochs", file, epochs_table(study, finished))
+        self._write("runs", file, runs_table(study, finished))
 
     def write_failed(self, study: str, failed: Failed) -> None:
         """Stores why a run failed, in place of what its last attempt left.
@@ -93,7 +80,8 @@ class ResultsStore:
         Raises:
             UserError: The folder cannot be written any more.
         """
-        self._write_table(f"failures/{failed.run.run_id}.parquet", failures_table(study, failed))
+        file = f"{failed.run.run_id}.parquet"
+        self._write("failures", file, failures_table(study, failed))
 
     def read(self, name: str) -> pa.Table:
         """All rows of a table that count.
@@ -116,17 +104,20 @@ class ResultsStore:
         return set(self.read("runs")["run_id"].to_pylist())
 
     def launches(self) -> tuple[Study, ...]:
-        """The studies that were launched into this folder.
+        """The studies that were launched into this place.
 
         Raises:
             UserError: One of the files cannot be read.
         """
-        folder = self.folder / "launches"
+        return tuple(self._read_launch(name) for name in self.location.list("launches", ".toml"))
+
+    def _read_launch(self, name: str) -> Study:
+        path = self.location.path("launches", name)
         try:
-            texts = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.toml")}
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot read {folder}: {error}.") from error
-        return tuple(parse_study(text, source=str(path)) for path, text in sorted(texts.items()))
+            text = self.location.read("launches", name).to_pybytes().decode()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path} is not a study file. Move it away.") from error
+        return parse_study(text, source=path)
 
     def missing(self, runs: Iterable[Run] | None = None) -> tuple[Run, ...]:
         """Those of the runs (by default: all that were ever launched here) that have no result."""
@@ -136,65 +127,46 @@ class ResultsStore:
         return tuple(run for run in runs if run.run_id not in finished)
 
     def _read_files(self, name: str) -> pa.Table:
-        folder = self.folder / name
-        paths = sorted(folder.glob("*.parquet"))
+        files = self.location.list(name, ".parquet")
         return pa.concat_tables(
-            [TABLES[name].empty_table(), *(_read_table(name, path) for path in paths)]
+            [TABLES[name].empty_table(), *(self._read_file(name, file) for file in files)]
         )
+
+    def _read_file(self, name: str, file: str) -> pa.Table:
+        path = self.location.path(name, file)
+        content = self.location.read(name, file)
+        try:
+            table = pq.read_table(pa.BufferReader(content))
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(
+                f"cannot read {path}: it is not a whole Parquet file. Move it away and launch "
+                "again, which trains its run anew."
+            ) from error
+        version = schema_version(table.schema)
+        if version != SCHEMA_VERSION:
+            raise UserError(
+                f"{path} is of results schema {version or 'unknown'}; this mnistcmp reads and "
+                f"writes schema {SCHEMA_VERSION}. Choose another folder, or the mnistcmp that "
+                "wrote it."
+            )
+        if not table.schema.equals(TABLES[name]):
+            raise UserError(
+                f"{path} does not have the columns of the table '{name}' (docs/results.md). "
+                "Move it away and launch again."
+            )
+        return table
 
     def _refuse_duplicates(self, runs: pa.Table) -> None:
         counts = runs.group_by("run_id").aggregate([("run_id", "count")])
         twice = counts.filter(pc.greater(counts["run_id_count"], 1))["run_id"].to_pylist()
         if twice:
             raise UserError(
-                f"{self.folder / 'runs'} has more than one row for the run {twice[0]}"
+                f"{self.location.path('runs')} has more than one row for the run {twice[0]}"
                 f"{f' and {len(twice) - 1} more' if len(twice) > 1 else ''}; "
                 "keep one file of each run."
             )
 
-    def _write_table(self, place: str, table: pa.Table) -> None:
+    def _write(self, name: str, file: str, table: pa.Table) -> None:
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd")
-        try:
-            self._write(place, sink.getvalue())
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
-
-    def _write(self, place: str, content: bytes | pa.Buffer) -> None:
-        """Under a temporary name, then renamed: a file is there whole or not at all."""
-        target = self.folder / place
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _read_table(name: str, path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(
-            f"cannot read {path}: it is not a whole Parquet file. Move it away and launch again, "
-            "which trains its run anew."
-        ) from error
-    version = schema_version(table.schema)
-    if version != SCHEMA_VERSION:
-        raise UserError(
-            f"{path} is of results schema {version or 'unknown'}; this mnistcmp reads and writes "
-            f"schema {SCHEMA_VERSION}. Choose another folder, or the mnistcmp that wrote it."
-        )
-    if not table.schema.equals(TABLES[name]):
-        raise UserError(
-            f"{path} does not have the columns of the table '{name}' (docs/results.md). "
-            "Move it away and launch again."
-        )
-    return table
-
-
-def _unwritable(folder: Path, error: OSError) -> UserError:
-    return UserError(
-        f"cannot write to the output folder {folder}: {error.strerror}. "
-        "Choose another with --output."
-    )
+        self.location.write(name, file, sink.getvalue())

@@ -22,8 +22,8 @@ LAYERS = {
     "training": 5,
     "results": 6,
     "report": 7,
-    "cluster": 7,
-    "cli": 8,
+    "cluster": 8,
+    "cli": 9,
 }
 """A part imports parts below it, and itself."""
 

@@ -1,19 +1,24 @@
-"""Studies on a Ray of this machine."""
+"""Launches on a Ray of this machine, up to what the driver tells and stores."""
 
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 
-from mnistcmp.cluster import Progress, Resources, choose_device, local_ray, run_study
+from mnistcmp.cluster.driver import LaunchRequest, run_launch
+from mnistcmp.cluster.events import Event, Progress, Reported, Started
+from mnistcmp.cluster.fanout import Train, fan_out, train_on
+from mnistcmp.cluster.placement import Pool
+from mnistcmp.cluster.session import Resources, local_ray
 from mnistcmp.data import Mnist
 from mnistcmp.errors import UserError
-from mnistcmp.results import ResultsStore
+from mnistcmp.results import Finished, ResultsStore
 from mnistcmp.study import Run, Study
-from mnistcmp.training import TrainingResult, train
+from mnistcmp.training import DeviceChoice, TrainingResult
 
 
 @pytest.fixture(scope="module")
@@ -23,37 +28,56 @@ def ray() -> Iterator[Resources]:
         yield resources
 
 
-def _run(
-    study: Study, store: ResultsStore, mnist: Mnist, ray: Resources, train: object = train
-) -> Progress:
-    store.prepare(study)
-    return run_study(
-        study,
-        store.missing(study.runs()),
-        store,
-        mnist,
-        device="cpu",
-        resources=ray,
-        on_progress=lambda _: None,
-        train=train,  # type: ignore[arg-type]
+def _launch(
+    study: Study,
+    output: Path,
+    mnist: Mnist,
+    ray: Resources,
+    *,
+    train: Train = train_on,
+    device: DeviceChoice = "cpu",
+) -> list[Event]:
+    events: list[Event] = []
+    run_launch(
+        LaunchRequest(study=study, output=str(output), device=device),
+        load_mnist=lambda: mnist,
+        connect=lambda: nullcontext(ray),
+        tell=events.append,
+        train=train,
     )
+    return events
+
+
+def _progress(events: list[Event]) -> Progress:
+    return next(event for event in reversed(events) if isinstance(event, Progress))
 
 
 def test_a_study_comes_back_as_it_is_trained_here(
-    tmp_path: Path,
-    study: Study,
-    mnist: Mnist,
-    ray: Resources,
-    results: dict[Run, TrainingResult],
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources, results: dict[Run, TrainingResult]
 ) -> None:
     """Every run is stored, with the numbers that the trainer gives in this process."""
-    store = ResultsStore(tmp_path)
-    progress = _run(study, store, mnist, ray)
-    assert (progress.finished, progress.failed) == (4, [])
-    stored = {row["run_id"]: row for row in store.read("runs").to_pylist()}
+    events = _launch(study, tmp_path, mnist, ray)
+    assert _progress(events).finished == 4
+    stored = {row["run_id"]: row for row in ResultsStore(tmp_path).read("runs").to_pylist()}
     for run, result in results.items():
         assert stored[run.run_id]["test_accuracy"] == result.test.accuracy
         assert stored[run.run_id]["test_loss"] == result.test.loss
+
+
+def test_a_launch_tells_its_start_its_progress_and_its_report(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """In this order; and where nothing is missing, the report alone."""
+    first, *middle, last = _launch(study, tmp_path, mnist, ray)
+    assert isinstance(first, Started)
+    assert (first.total, first.kept, first.devices) == (4, 0, ("cpu",))
+    assert len(middle) == 5
+    assert isinstance(last, Reported)
+    assert last.report is not None
+    assert [row.accuracy.n for row in last.report.rows] == [2, 2]
+    (only,) = _launch(study, tmp_path, mnist, ray)
+    assert isinstance(only, Reported)
+    assert only.trained == 0
 
 
 def test_each_run_uses_one_thread(
@@ -61,11 +85,11 @@ def test_each_run_uses_one_thread(
 ) -> None:
     """Two runs at a time do not fight for the processors."""
 
-    def checked(run: Run, mnist: Mnist, device: torch.device) -> TrainingResult:
+    def checked(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
         assert torch.get_num_threads() == 1
-        return train(run, mnist, device)
+        return train_on(run, mnist, device)
 
-    assert _run(study, ResultsStore(tmp_path), mnist, ray, checked).failed == []
+    assert _progress(_launch(study, tmp_path, mnist, ray, train=checked)).failed == []
 
 
 def test_a_run_that_raises_is_recorded_and_the_others_finish(
@@ -73,40 +97,40 @@ def test_a_run_that_raises_is_recorded_and_the_others_finish(
 ) -> None:
     """Its error and traceback are stored; a later launch trains it alone."""
 
-    def fragile(run: Run, mnist: Mnist, device: torch.device) -> TrainingResult:
+    def fragile(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
         if (run.architecture, run.seed) == ("baseline", 1):
             raise ValueError("a network that\nbreaks")
-        return train(run, mnist, device)
+        return train_on(run, mnist, device)
 
-    store = ResultsStore(tmp_path)
-    progress = _run(study, store, mnist, ray, fragile)
+    progress = _progress(_launch(study, tmp_path, mnist, ray, train=fragile))
     assert progress.finished == 3
     assert [failed.error for failed in progress.failed] == ["ValueError: a network that"]
+    store = ResultsStore(tmp_path)
     (row,) = store.read("failures").to_pylist()
     assert (row["architecture"], row["seed"]) == ("baseline", 1)
     assert "in fragile" in row["traceback"]
     assert len(store.missing(study.runs())) == 1
-    assert _run(study, store, mnist, ray).finished == 1
+    assert _progress(_launch(study, tmp_path, mnist, ray)).finished == 1
     assert store.missing(study.runs()) == ()
 
 
 def test_a_killed_worker_costs_nothing(
     tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
 ) -> None:
-    """Ray trains the run again elsewhere, with the same result, once."""
+    """Ray trains the run again elsewhere; every run is there once."""
     marker = tmp_path / "killed"
 
-    def dying(run: Run, mnist: Mnist, device: torch.device) -> TrainingResult:
+    def dying(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
         if run.seed == 1 and not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return train(run, mnist, device)
+        return train_on(run, mnist, device)
 
-    store = ResultsStore(tmp_path / "results")
-    progress = _run(study, store, mnist, ray, dying)
+    output = tmp_path / "results"
+    progress = _progress(_launch(study, output, mnist, ray, train=dying))
     assert marker.exists()
     assert (progress.finished, progress.failed) == (4, [])
-    assert len(store.read("runs")) == 4
+    assert len(ResultsStore(output).read("runs")) == 4
 
 
 def test_a_worker_that_always_dies_fails_its_run_alone(
@@ -114,16 +138,15 @@ def test_a_worker_that_always_dies_fails_its_run_alone(
 ) -> None:
     """After Ray's retries the run is recorded as failed; the others are stored."""
 
-    def dying(run: Run, mnist: Mnist, device: torch.device) -> TrainingResult:
+    def dying(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
         if (run.architecture, run.seed) == ("baseline", 0):
             os.kill(os.getpid(), signal.SIGKILL)
-        return train(run, mnist, device)
+        return train_on(run, mnist, device)
 
-    store = ResultsStore(tmp_path)
-    progress = _run(study, store, mnist, ray, dying)
+    progress = _progress(_launch(study, tmp_path, mnist, ray, train=dying))
     assert progress.finished == 3
-    assert [failed.run.seed for failed in progress.failed] == [0]
-    assert "WorkerCrashedError" in store.read("failures")["error"][0].as_py()
+    assert [failed.seed for failed in progress.failed] == [0]
+    assert "WorkerCrashedError" in ResultsStore(tmp_path).read("failures")["error"][0].as_py()
 
 
 def test_progress_counts_what_ended(
@@ -131,28 +154,33 @@ def test_progress_counts_what_ended(
 ) -> None:
     """Done goes up by one; running never exceeds the workers or what is left."""
     seen: list[tuple[int, int]] = []
-    store = ResultsStore(tmp_path)
-    store.prepare(study)
-    run_study(
-        study,
-        study.runs(),
-        store,
-        mnist,
-        device="cpu",
-        resources=ray,
-        on_progress=lambda progress: seen.append((progress.done, progress.running)),
+    run_launch(
+        LaunchRequest(study=study, output=str(tmp_path), device="cpu"),
+        load_mnist=lambda: mnist,
+        connect=lambda: nullcontext(ray),
+        tell=lambda e: seen.append((e.done, e.running)) if isinstance(e, Progress) else None,
     )
     assert seen == [(0, 2), (1, 2), (2, 2), (3, 1), (4, 0)]
 
 
-def test_auto_takes_gpus_where_ray_has_them() -> None:
-    """And a GPU that Ray does not have is refused rather than waited for."""
-    without = Resources(cpus=2, gpus=0, place="here")
-    with_gpu = Resources(cpus=2, gpus=1, place="here")
-    assert choose_device("auto", without) == "cpu"
-    assert choose_device("auto", with_gpu) == "cuda"
-    assert choose_device("cpu", with_gpu) == "cpu"
-    with pytest.raises(UserError, match="here has no GPU"):
-        choose_device("cuda", without)
-    with pytest.raises(UserError, match="no CPU for tasks"):
-        choose_device("auto", Resources(cpus=0, gpus=0, place="here"))
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """Not waited for."""
+    with pytest.raises(UserError, match="asks for 1 CPU and 1 GPU, and this machine has 2 CPUs"):
+        _launch(study, tmp_path / "results", mnist, ray, device="cuda")
+    assert not (tmp_path / "results").exists()
+
+
+def test_more_runs_than_are_handed_out_at_once_all_come_back(
+    study: Study, mnist: Mnist, ray: Resources, results: dict[Run, TrainingResult]
+) -> None:
+    """Six hundred runs, whatever order they end in; each comes back once."""
+    result = next(iter(results.values()))
+    runs = study.model_copy(update={"seeds": tuple(range(300))}).runs()
+    outcomes = list(
+        fan_out(runs, mnist, [Pool(device="cpu", slots=ray.cpus)], train=lambda *_: result)
+    )
+    assert all(isinstance(outcome, Finished) for outcome in outcomes)
+    assert {outcome.run.run_id for outcome in outcomes} == {run.run_id for run in runs}
+    assert len(outcomes) == 600

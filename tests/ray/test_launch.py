@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from mnistcmp.cluster import local_ray, runtime_address
 from mnistcmp.results import ResultsStore
 
 COMMAND = (sys.executable, "-m", "mnistcmp")
@@ -20,7 +19,11 @@ METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_loss", 
 @pytest.fixture
 def environment(mnist_folder: Path) -> dict[str, str]:
     """MNIST unpacked already, and no Ray named."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("RAY_", "MNISTCMP_"))
+    }
     return kept | {"MNISTCMP_DATA_DIR": str(mnist_folder)}
 
 
@@ -102,35 +105,3 @@ def test_report_of_a_launch_has_its_runs(tmp_path: Path, environment: dict[str, 
         ("siamese-separate", 2),
     ]
     assert report["missing"] == []
-
-
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [
-        ("127.0.0.1:9", "no Ray answers at 127.0.0.1:9: "),
-        ("somewhere", "'somewhere' is not the address of a running Ray. Allowed: auto, or HOST:PO"),
-    ],
-)
-def test_an_address_where_no_ray_answers_is_refused(
-    tmp_path: Path, environment: dict[str, str], address: str, message: str
-) -> None:
-    """One line, exit status 2, nothing written."""
-    done = _launch(tmp_path, environment | {"RAY_ADDRESS": address}, "--all")
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"mnistcmp: {message}")
-    assert done.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_launch_joins_the_ray_that_the_environment_names(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    """RAY_ADDRESS is honoured, and --local passes it by."""
-    with local_ray(1):
-        named = environment | {"RAY_ADDRESS": runtime_address(), "RAY_AUTH_MODE": "token"}
-        arguments = ("-a", "baseline", "--seeds", "1", "--epochs", "1")
-        joined = _launch(tmp_path, named, *arguments)
-        assert (joined.returncode, joined.stderr) == (0, "")
-        assert f"Training on the Ray at {named['RAY_ADDRESS']}" in joined.stdout
-        alone = _launch(tmp_path, named, *arguments, "--local", "--fresh")
-        assert "Training on this machine" in alone.stdout

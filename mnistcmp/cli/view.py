@@ -1,0 +1,92 @@
+"""What a launch shows while it runs and at its end, here or followed on a cluster."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+
+from mnistcmp.cli.progress import ProgressDisplay
+from mnistcmp.cluster.events import Ended, Event, Progress, Refused, Reported, Started
+from mnistcmp.errors import UserError
+from mnistcmp.report import print_report
+
+EXIT_RUNS_FAILED = 1
+
+
+class LaunchView:
+    """Shows a launch's events, and knows its exit status."""
+
+    def __init__(self, console: Console, name_output: Callable[[str], str] = str) -> None:
+        self.status = 0
+        self.ended = False
+        self.finished = 0
+        self._console = console
+        self._name_output = name_output
+        self._display: ProgressDisplay | None = None
+        self._failed: list[Ended] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def show(self, event: Event) -> None:
+        """Shows one event.
+
+        Raises:
+            UserError: The event is a refusal.
+        """
+        match event:
+            case Started():
+                self._show_start(event)
+            case Progress():
+                self.finished = event.finished
+                self._failed = event.failed
+                self._display = self._display or ProgressDisplay(self._console)
+                self._display.update(event)
+            case Reported():
+                self.ended = True
+                self.close()
+                self._show_end(event)
+            case Refused():
+                self.ended = True
+                raise UserError(event.message)
+
+    def _show_start(self, event: Started) -> None:
+        kept = f", {event.kept} are there already" if event.kept else ""
+        self._console.print(
+            f"Training on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs, device "
+            f"{' and '.join(event.devices)}. {event.total} runs to train{kept}. "
+            f"Results go to {self._name_output(event.output)}.",
+            highlight=False,
+        )
+
+    def _show_end(self, event: Reported) -> None:
+        output = self._name_output(event.output)
+        if not event.trained:
+            self._console.print(f"All runs are in {output} already.", highlight=False)
+        if event.report is not None:
+            print_report(event.report, self._console)
+        if self._failed:
+            self.status = EXIT_RUNS_FAILED
+            self._console.print(
+                f"{len(self._failed)} of {event.trained} runs failed; their errors are in "
+                f"{output}/failures. The same command tries them again:",
+                style="red",
+            )
+        for failed in self._failed:
+            line = f"  {failed.architecture} seed {failed.seed}: {failed.error}"
+            self._console.print(line, style="red", markup=False)
+
+    def close(self) -> None:
+        """Ends the progress display."""
+        if self._display is not None:
+            self._display.close()
+            self._display = None

@@ -1,0 +1,165 @@
+"""Which cluster a command means, and the token that it asks for. Imports no Ray."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mnistcmp.errors import UserError
+
+ADDRESS_VARIABLES = ("MNISTCMP_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
+STATE_FOLDER = ".cluster"
+"""Beside the Makefile: what `make cluster-up` knows of its cluster, and the cluster's token."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """A cluster's dashboard, to which jobs are submitted."""
+
+    address: str
+    """http://HOST:PORT."""
+    found: str
+    """How it was found, for people."""
+    token: str | None = field(repr=False, default=None)
+    results: Path | None = None
+    """This machine's name of the cluster's results folder, where that is known."""
+    results_there: str | None = None
+    """The cluster's own name of it."""
+
+    def output_there(self, output: Path | str | None, default: str) -> str:
+        """The cluster's name of an output that is named here.
+
+        Raises:
+            UserError: It is a folder that the cluster does not see.
+        """
+        if output is None:
+            return default
+        if "://" in str(output) or self.results is None:
+            return str(output)
+        folder = Path(output).absolute()
+        if not folder.is_relative_to(self.results) or folder == self.results:
+            raise UserError(
+                f"the cluster does not see the folder {output}. Allowed: a folder in "
+                f"{self.results}, or a URI of an object store; or take --local."
+            )
+        return str(folder.relative_to(self.results))
+
+    def output_here(self, output: str) -> str:
+        """This machine's name of an output that the cluster names."""
+        there = self.results_there
+        if self.results is None or there is None or not output.startswith(there):
+            return output
+        folder = self.results / Path(output).relative_to(there)
+        here = Path.cwd()
+        return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterState:
+    """What `make cluster-up` writes down."""
+
+    address: str
+    kind: str
+    """`containers` or `processes`."""
+    results: str
+    """The folder that the cluster's results appear in, on this machine."""
+    results_there: str
+    """Its name inside the cluster."""
+    workers: int
+    worker_cpus: int
+    pids: dict[str, float] = field(default_factory=dict)
+    """Of `processes`: process id to start time, so that no other process is taken for it."""
+
+    @staticmethod
+    def read(folder: Path) -> "ClusterState | None":
+        """The state in a checkout; None where no cluster is up."""
+        try:
+            text = (folder / STATE_FOLDER / "state.json").read_text(encoding="utf-8")
+            return ClusterState(**json.loads(text))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(
+                f"cannot read {folder / STATE_FOLDER / 'state.json'}: {error}. "
+                "Remove it and run 'make cluster-up'."
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Notes the state in a checkout."""
+        path = folder / STATE_FOLDER / "state.json"
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def find_cluster(
+    address: str | None, environment: Mapping[str, str] = os.environ, start: Path | None = None
+) -> Cluster | None:
+    """The cluster that an address names, else the environment, else `make cluster-up` here.
+
+    A cluster that `make cluster-up` started is found from its checkout and every folder in it.
+
+    Returns:
+        None where there is none of the three.
+
+    Raises:
+        UserError: The address is not one of a dashboard.
+    """
+    up = _cluster_up(start or Path.cwd())
+    own = None if up is None else ClusterState.read(up)
+    if address is not None:
+        named, found = address, "--address"
+    else:
+        variable = next((name for name in ADDRESS_VARIABLES if environment.get(name)), None)
+        if variable is not None:
+            named, found = environment[variable], variable
+        elif own is not None:
+            named, found = own.address, "make cluster-up"
+        else:
+            return None
+    named = _checked(named, found)
+    is_own = own is not None and own.address == named
+    return Cluster(
+        address=named,
+        found=found,
+        token=_token(environment, up if is_own else None),
+        results=Path(own.results) if own is not None and is_own else None,
+        results_there=own.results_there if own is not None and is_own else None,
+    )
+
+
+def _cluster_up(start: Path) -> Path | None:
+    folders = (start, *start.absolute().parents)
+    return next((f for f in folders if (f / STATE_FOLDER / "state.json").exists()), None)
+
+
+def _checked(address: str, found: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UserError(
+            f"{found}: '{address}' is not the address of a Ray dashboard. Allowed: "
+            "http://HOST:8265 (or https). Name one, or take --local."
+        )
+    return address.rstrip("/")
+
+
+def _token(environment: Mapping[str, str], checkout: Path | None) -> str | None:
+    """By Ray's own rules, after the token of a cluster that `make cluster-up` started."""
+    if checkout is not None:
+        return _read_token(checkout / STATE_FOLDER / "token")
+    if token := environment.get("RAY_AUTH_TOKEN"):
+        return token.strip()
+    if path := environment.get("RAY_AUTH_TOKEN_PATH"):
+        return _read_token(Path(path))
+    default = Path.home() / ".ray" / "auth_token"
+    return _read_token(default) if default.exists() else None
+
+
+def _read_token(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UserError(
+            f"cannot read the cluster's token {path}: {error.strerror}. "
+            "Set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
+        ) from error

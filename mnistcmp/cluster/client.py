@@ -1,0 +1,265 @@
+"""Jobs on a cluster: looked at, submitted, followed and stopped through its dashboard."""
+
+import json
+import logging
+import os
+import shlex
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import ray
+import requests
+from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
+
+from mnistcmp.cluster import labels
+from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
+from mnistcmp.cluster.placement import choose_pools
+from mnistcmp.errors import UserError
+from mnistcmp.study import Study
+from mnistcmp.training import DeviceChoice
+
+HTTP_SECONDS = 5
+"""Patience with one answer of a dashboard."""
+LOST_SECONDS = 60
+"""How long a job is followed while its dashboard does not answer."""
+STOP_SECONDS = 20
+"""Between asking a driver to stop and killing it: time to store a run that came back."""
+
+ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run_study.py"'
+"""Run by a shell on the head; image and `make cluster-up` set the variables."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A job of ours."""
+
+    id: str
+    study: str
+    status: JobStatus
+    started_at: datetime | None
+    ended_at: datetime | None
+    message: str
+    exit_code: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will come from it any more."""
+        return self.status.is_terminal()
+
+
+class ClusterClient:
+    """Talks to one cluster's dashboard.
+
+    Raises:
+        UserError: The address does not answer, is no Ray, or refuses the token. Every method raises
+            it too where the dashboard cannot do as asked.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._headers = {"Authorization": f"Bearer {cluster.token}"} if cluster.token else {}
+        self._ray_version = str(self._get("/api/version").get("ray_version"))
+        # These override the address that is given to Ray's client.
+        for variable in ADDRESS_VARIABLES:
+            os.environ.pop(variable, None)
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        self._jobs = JobSubmissionClient(cluster.address, headers=self._headers)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The cluster's living nodes, as Ray's state API describes them."""
+        answer = self._get("/api/v0/nodes?limit=10000")
+        found: list[dict[str, Any]] = answer["data"]["result"]["result"]
+        return [node for node in found if node["state"] == "ALIVE"]
+
+    def check(self, device: DeviceChoice) -> None:
+        """Looks whether a study can be trained here: the same software, and a place for its runs.
+
+        Raises:
+            UserError: It cannot.
+        """
+        nodes = self.nodes()
+        wanted = {"Ray": ray.__version__} | labels.own_labels()
+        for node in nodes:
+            found = {"Ray": self._ray_version} | (node.get("labels") or {})
+            for name, version in wanted.items():
+                if found.get(name) != version:
+                    raise UserError(
+                        f"the cluster at {self.cluster.address} has {name} "
+                        f"{found.get(name, 'of an unknown version')} on node {node['node_name']}, "
+                        f"and this machine {version}. Build the cluster from this checkout, or "
+                        "install what it has."
+                    )
+        total = [node.get("resources_total") or {} for node in nodes]
+        choose_pools(
+            device,
+            cpus=int(sum(resources.get("CPU", 0) for resources in total)),
+            gpus=int(sum(resources.get("GPU", 0) for resources in total)),
+            place=f"the cluster at {self.cluster.address}",
+        )
+
+    def submit(self, study: Study, *, output: str, fresh: bool, device: DeviceChoice) -> str:
+        """Submits a study, and returns the job's id."""
+        now = datetime.now(UTC)
+        job = f"{study.name}-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+        request = {
+            "study": study.to_toml_dict(),
+            "output": output,
+            "fresh": fresh,
+            "device": device,
+        }
+        with _ray_errors():
+            return str(
+                self._jobs.submit_job(
+                    entrypoint=f"{ENTRYPOINT} {shlex.quote(json.dumps(request))}",
+                    submission_id=job,
+                    metadata={"mnistcmp_study": study.name},
+                    runtime_env={"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}},
+                )
+            )
+
+    def jobs(self) -> list[Job]:
+        """Our jobs that the cluster remembers, the latest first."""
+        with _ray_errors():
+            found = [_to_job(details) for details in self._jobs.list_jobs()]
+        ours = [job for job in found if job is not None]
+        return sorted(ours, key=lambda job: (job.started_at is None, job.started_at), reverse=True)
+
+    def job(self, job_id: str | None) -> Job:
+        """The job of that id, or the latest.
+
+        Raises:
+            UserError: There is none.
+        """
+        jobs = self.jobs()
+        place = f"on the cluster at {self.cluster.address}"
+        if job_id is None:
+            if not jobs:
+                raise UserError(f"there is no job {place}. Submit one: mnistcmp launch --all.")
+            return jobs[0]
+        for job in jobs:
+            if job.id == job_id:
+                return job
+        known = ", ".join(job.id for job in jobs[:3]) or "none"
+        raise UserError(f"there is no job '{job_id}' {place}; the latest are: {known}.")
+
+    def log(self, job_id: str) -> str:
+        """All that a job's driver has printed so far."""
+        with _ray_errors():
+            return str(self._jobs.get_job_logs(job_id))
+
+    def follow(self, job_id: str, show: Callable[[str], None], *, every: float = 0.5) -> Job:
+        """Shows each line of a job's log, once and in order, until the job has ended.
+
+        The log is read whole each time, and once more after the end: Ray's log streams may break
+        off and lose their last lines. A dashboard that does not answer is asked again for a minute.
+
+        Raises:
+            UserError: It has not answered for longer.
+        """
+        shown, lost_since = 0, None
+        while True:
+            try:
+                job = self.job(job_id)
+                lines = self.log(job_id).splitlines()
+            except UserError:
+                now = time.monotonic()
+                lost_since = lost_since or now
+                if now - lost_since > LOST_SECONDS:
+                    raise
+                time.sleep(every)
+                continue
+            lost_since = None
+            # The last line of a running job may not be whole yet.
+            whole = len(lines) if job.ended else max(shown, len(lines) - 1)
+            for line in lines[shown:whole]:
+                show(line)
+            shown = whole
+            if job.ended:
+                return job
+            time.sleep(every)
+
+    def stop(self, job_id: str) -> None:
+        """Asks a job's driver to stop, and waits until it has.
+
+        Raises:
+            UserError: There is no such job, or it has ended already.
+        """
+        job = self.job(job_id)
+        if job.ended:
+            raise UserError(f"the job {job.id} has ended already: {job.status.lower()}.")
+        with _ray_errors():
+            self._jobs.stop_job(job.id)
+        deadline = time.monotonic() + STOP_SECONDS + HTTP_SECONDS
+        while not self.job(job.id).ended:
+            if time.monotonic() > deadline:
+                raise UserError(f"the job {job.id} has not stopped yet. See mnistcmp status.")
+            time.sleep(0.2)
+
+    def _get(self, path: str) -> dict[str, Any]:
+        """An answer of the dashboard, told apart from what is not a dashboard."""
+        address = self.cluster.address
+        try:
+            answer = requests.get(address + path, headers=self._headers, timeout=HTTP_SECONDS)
+        except requests.RequestException as error:
+            raise UserError(
+                f"no cluster answers at {address} ({self.cluster.found}): {_reason(error)}. Start "
+                "one with 'make cluster-up', name another with --address, or take --local."
+            ) from error
+        if answer.status_code in {401, 403}:
+            given = "refuses the token it was given" if self._headers else "asks for a token"
+            raise UserError(
+                f"the cluster at {address} {given} (HTTP {answer.status_code}). Set RAY_AUTH_TOKEN "
+                "or RAY_AUTH_TOKEN_PATH to the token that the cluster was started with."
+            )
+        try:
+            content: dict[str, Any] = answer.json()
+            if answer.ok and isinstance(content, dict):
+                return content
+        except ValueError:
+            pass
+        raise UserError(
+            f"what answers at {address} is not a Ray dashboard (HTTP {answer.status_code} at "
+            f"{path}). Name one with --address, or take --local."
+        )
+
+
+@contextmanager
+def _ray_errors() -> Iterator[None]:
+    """What Ray's client raises, as one line."""
+    try:
+        yield
+    except (RuntimeError, requests.RequestException, ConnectionError) as error:
+        raise UserError(f"the cluster did not do as asked: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.ConnectionError):
+        return "connection refused or lost"
+    if isinstance(error, requests.Timeout):
+        return f"no answer within {HTTP_SECONDS} s"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _to_job(details: JobDetails) -> Job | None:
+    """None for jobs of others, and for drivers that were not submitted as jobs."""
+    study = (details.metadata or {}).get("mnistcmp_study")
+    if study is None or details.submission_id is None:
+        return None
+    return Job(
+        id=details.submission_id,
+        study=study,
+        status=details.status,
+        started_at=_time(details.start_time),
+        ended_at=_time(details.end_time),
+        message=details.message or "",
+        exit_code=details.driver_exit_code,
+    )
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
