@@ -5,11 +5,23 @@ PYTHON ?= python3
 VENV := $(or $(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 EXTRAS ?= dev
+
+WORKERS ?= 2
+WORKER_CPUS ?= 1
+GPUS ?= 0
+CLUSTER_PORT ?= 8265
+ENGINE ?= auto
+
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' mnistcmp/__init__.py)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo -dirty)
+IMAGE = mnistcmp:$(VERSION)-$(if $(filter 0,$(GPUS)),cpu,gpu)
+
 .DEFAULT_GOAL := help
-.PHONY: help install report test lint
+.PHONY: help install report test test-cluster lint image
+.PHONY: cluster-up cluster-down cluster-status cluster-logs
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: ## Set up the environment, and the command mnistcmp in it
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -22,13 +34,37 @@ install: ## Set up the environment, and the command mnistcmp in it
 	  echo "$$stamp" > $(VENV)/.mnistcmp-installed; \
 	fi
 
-report: install ## Train what is missing of Table I, and print it
-	@$(BIN)/mnistcmp launch --all
+report: install ## Train what is missing of Table I on this machine, and print it
+	@$(BIN)/mnistcmp launch --all --local
 
-test: install ## Run the tests
+test: install ## Run the tests, but those of containers; ARGS go to pytest
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-cluster: install ## Run the tests of image and containers; needs a Docker engine
+	@$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 lint: install ## Check style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+image: ## Build the image (GPUS=1: for GPUs); PIP_INDEX_URL and PIP_EXTRA_INDEX_URL are passed on
+	@echo "Building $(IMAGE) (minutes, where nothing is cached) ..."
+	@docker build --quiet --file docker/Dockerfile --tag $(IMAGE) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+	  --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL . > /dev/null
+	@docker image inspect --format '{{.Size}}' $(IMAGE) | \
+	  awk '{printf "$(IMAGE) is built: %.2f GB\n", $$1 / 1e9}'
+
+cluster-up: install ## Start a cluster here: WORKERS=2 WORKER_CPUS=1 CLUSTER_PORT=8265 GPUS=0 ENGINE=auto
+	@$(BIN)/python cluster/manage.py up --workers $(WORKERS) --worker-cpus $(WORKER_CPUS) \
+	  --gpus $(GPUS) --port $(CLUSTER_PORT) --engine $(ENGINE)
+
+cluster-down: install ## Stop it
+	@$(BIN)/python cluster/manage.py down
+
+cluster-status: install ## Say what is up
+	@$(BIN)/python cluster/manage.py status
+
+cluster-logs: install ## Print its logs
+	@$(BIN)/python cluster/manage.py logs

@@ -1,5 +1,6 @@
 """Where a result came from: machine, versions, revision of the code."""
 
+import os
 import platform
 import socket
 import subprocess
@@ -9,6 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mnistcmp import __version__
+
+REVISION_VARIABLE = "MNISTCMP_REVISION"
+"""Set in the image, which has no git."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +49,9 @@ def _version_or_none(package: str) -> str | None:
 
 
 def _git_revision(folder: Path) -> str | None:
-    """None where the code is not a checkout's own (an installed wheel, say) or git is absent."""
+    """The checkout's, else the image's; None where the code comes from neither."""
+    if built_in := os.environ.get(REVISION_VARIABLE):
+        return built_in
     tracked = _git(folder, "ls-files", "--error-unmatch", "__init__.py")
     revision = _git(folder, "rev-parse", "HEAD") if tracked else None
     if not revision:

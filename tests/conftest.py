@@ -1,6 +1,6 @@
 """What tests share: MNIST, a study small enough to train in a test, and its results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from mnistcmp.provenance import environment
 from mnistcmp.results import Finished, ResultsStore
 from mnistcmp.study import Recipe, Run, Study
 from mnistcmp.training import TrainingResult, train
+from tests.servers import S3Server, start_s3_server
 
 CPU = torch.device("cpu")
 SMALL = Recipe(epochs=1, train_pairs=100, test_pairs=40)
@@ -71,3 +72,12 @@ def store(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> Re
     for run in study.runs():
         store.write_finished(study.name, finish(run))
     return store
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server."""
+    server, process = start_s3_server()
+    yield server
+    process.terminate()
+    process.wait(timeout=10)

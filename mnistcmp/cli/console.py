@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-FILE_WIDTH = 120
+FILE_WIDTH = 130
 """Columns of what is printed to a file or a pipe, which have no width of their own."""
 
 

@@ -78,7 +78,7 @@ def logs(
     client = _client(address)
     found = client.job(job)
     if not follow:
-        typer.echo(client.log(found.id), nl=False)
+        typer.echo(client.log(found.id).rstrip())
         return
     client.follow(found.id, typer.echo)
 

@@ -69,8 +69,12 @@ class ClusterState:
     """Its name inside the cluster."""
     workers: int
     worker_cpus: int
-    pids: dict[str, float] = field(default_factory=dict)
+    gpus: int = 0
+    """Of each worker."""
+    pids: dict[str, str] = field(default_factory=dict)
     """Of `processes`: process id to start time, so that no other process is taken for it."""
+    temporary: str | None = None
+    """Of `processes`: Ray's own folder."""
 
     @staticmethod
     def read(folder: Path) -> "ClusterState | None":

@@ -22,7 +22,10 @@ SECONDS_BETWEEN_PROGRESS = 0.5
 
 
 def run_job(request: str) -> int:
-    """Runs a launch request, JSON as `ClusterClient.submit` writes it, on the cluster around.
+    """Runs a launch request on the cluster around.
+
+    The request is JSON: `study` as a study file has it, and optionally `output` (the study's name
+    by default), `fresh` and `device`.
 
     Returns:
         The exit status: 0 done, 1 some runs failed, 2 the request was wrong.
@@ -30,12 +33,13 @@ def run_job(request: str) -> int:
     tell = _Teller()
     try:
         content = json.loads(request)
-        output = place_output(content["output"])
+        study = build_study(content["study"])
+        output = place_output(content.get("output", study.name))
         run_launch(
             LaunchRequest(
-                study=build_study(content["study"]),
-                output=fresh_place(output) if content["fresh"] else output,
-                device=content["device"],
+                study=study,
+                output=fresh_place(output) if content.get("fresh") else output,
+                device=content.get("device", "auto"),
             ),
             load_mnist=lambda: load_mnist(data_dir()),
             connect=joined_ray,

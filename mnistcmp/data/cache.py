@@ -69,6 +69,8 @@ def _unpack(name: str, target: Path) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{name}-")
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        # Temporary files are their owner's alone; a data folder may be shared.
+        os.fchmod(descriptor, 0o644)
     Path(temporary).replace(target)
 
 

@@ -1,0 +1,105 @@
+"""Which cluster a command means."""
+
+from pathlib import Path
+
+import pytest
+
+from mnistcmp.cluster.address import ClusterState, find_cluster
+from mnistcmp.errors import UserError
+
+HERE = "http://127.0.0.1:8265"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose cluster is up."""
+    (tmp_path / ".cluster").mkdir()
+    (tmp_path / ".cluster" / "token").write_text("secret\n")
+    (tmp_path / "results").mkdir()
+    ClusterState(
+        address=HERE,
+        kind="containers",
+        results=str(tmp_path / "results"),
+        results_there="/results",
+        workers=2,
+        worker_cpus=1,
+    ).write(tmp_path)
+    return tmp_path
+
+
+def test_the_option_goes_before_the_environment_and_that_before_the_checkout(
+    checkout: Path,
+) -> None:
+    """--address, MNISTCMP_ADDRESS, Ray's variables, make cluster-up."""
+    environment = {"RAY_ADDRESS": "http://ray:1"}
+    assert _address(None, {}, checkout) == (HERE, "make cluster-up")
+    assert _address(None, environment, checkout) == ("http://ray:1", "RAY_ADDRESS")
+    environment["RAY_API_SERVER_ADDRESS"] = "http://api:1"
+    assert _address(None, environment, checkout) == ("http://api:1", "RAY_API_SERVER_ADDRESS")
+    environment["MNISTCMP_ADDRESS"] = "http://ours:1/"
+    assert _address(None, environment, checkout) == ("http://ours:1", "MNISTCMP_ADDRESS")
+    assert _address("https://named:1", environment, checkout) == ("https://named:1", "--address")
+
+
+def _address(
+    option: str | None, environment: dict[str, str], start: Path
+) -> tuple[str, str] | None:
+    found = find_cluster(option, environment, start)
+    return None if found is None else (found.address, found.found)
+
+
+def test_a_cluster_is_found_from_every_folder_of_its_checkout(checkout: Path) -> None:
+    """And nowhere else."""
+    below = checkout / "some" / "folder"
+    below.mkdir(parents=True)
+    assert _address(None, {}, below) == (HERE, "make cluster-up")
+    assert find_cluster(None, {}, checkout.parent) is None
+
+
+def test_the_checkout_s_token_goes_to_the_checkout_s_cluster_only(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others get Ray's own token: RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "file").write_text("from-file")
+    path = {"RAY_AUTH_TOKEN_PATH": str(tmp_path / "file")}
+    cases: list[tuple[str | None, dict[str, str], str | None]] = [
+        (None, {"RAY_AUTH_TOKEN": "other"}, "secret"),
+        (HERE, {}, "secret"),
+        ("http://elsewhere:1", {}, None),
+        ("http://elsewhere:1", path, "from-file"),
+        ("http://elsewhere:1", path | {"RAY_AUTH_TOKEN": "other"}, "other"),
+    ]
+    for option, environment, token in cases:
+        found = find_cluster(option, environment, checkout)
+        assert found is not None
+        assert found.token == token
+        assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:6379", "auto", "ray://head:10001", "http://"])
+def test_what_is_not_a_dashboard_s_address_is_refused(address: str) -> None:
+    """The line says where the address came from and what one looks like."""
+    with pytest.raises(UserError, match=r"RAY_ADDRESS: .* Allowed: http://HOST:8265"):
+        find_cluster(None, {"RAY_ADDRESS": address}, Path("/"))
+
+
+def test_outputs_are_named_as_the_cluster_sees_them(checkout: Path) -> None:
+    """A folder of the mounted results folder, a URI, or nothing that the cluster could not see."""
+    cluster = find_cluster(None, {}, checkout)
+    assert cluster is not None
+    assert cluster.output_there(None, "table1") == "table1"
+    assert cluster.output_there(checkout / "results" / "a" / "b", "table1") == "a/b"
+    assert cluster.output_there("s3://bucket/x", "table1") == "s3://bucket/x"
+    assert cluster.output_here("/results/a") == str(checkout / "results" / "a")
+    assert cluster.output_here("s3://bucket/x") == "s3://bucket/x"
+    for unseen in (checkout / "elsewhere", checkout / "results"):
+        with pytest.raises(UserError, match="the cluster does not see the folder"):
+            cluster.output_there(unseen, "table1")
+
+
+def test_a_broken_state_file_is_named(checkout: Path) -> None:
+    """With what to do about it."""
+    (checkout / ".cluster" / "state.json").write_text("{")
+    with pytest.raises(UserError, match=r"state\.json: .*Remove it"):
+        find_cluster(None, {}, checkout)
