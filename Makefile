@@ -4,7 +4,9 @@
 PYTHON ?= python3
 VENV := $(or $(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
-EXTRAS ?= dev
+# What is installed beside the package: its own needs only, or those of its tests too.
+EXTRAS = run
+test test-cluster lint: EXTRAS = dev
 
 WORKERS ?= 2
 WORKER_CPUS ?= 1
@@ -27,18 +29,20 @@ install: ## Set up the environment, and the command mnistcmp in it
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.11" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@stamp="$$(echo '$(CURDIR) $(EXTRAS)' | cat - pyproject.toml constraints.txt | cksum)"; \
-	if [ "$$stamp" != "$$(cat $(VENV)/.mnistcmp-installed 2>/dev/null)" ]; then \
-	  echo "Installing mnistcmp into $(VENV) (about a minute) ..." && \
-	  $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' && \
-	  echo "$$stamp" > $(VENV)/.mnistcmp-installed; \
-	fi
+	@stamp="$$(echo '$(CURDIR)' | cat - pyproject.toml constraints.txt | cksum)"; \
+	for extras in '$(EXTRAS)' dev; do \
+	  if [ "$$stamp" = "$$(cat $(VENV)/.mnistcmp-$$extras 2>/dev/null)" ]; then exit 0; fi; \
+	done; \
+	echo "Installing mnistcmp into $(VENV) (about a minute) ..."; \
+	rm -f $(VENV)/.mnistcmp-*; \
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' && \
+	echo "$$stamp" > $(VENV)/.mnistcmp-$(EXTRAS)
 
 report: install ## Train what is missing of Table I on this machine, and print it
 	@$(BIN)/mnistcmp launch --all --local
 
 test: install ## Run the tests, but those of containers; ARGS go to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --ignore tests/cluster $(ARGS)
 
 test-cluster: install ## Run the tests of image and containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/cluster $(ARGS)
