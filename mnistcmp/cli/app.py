@@ -8,6 +8,7 @@ import typer
 
 from mnistcmp import __version__
 from mnistcmp.cli.architectures import architectures
+from mnistcmp.cli.bench import bench
 from mnistcmp.cli.data import data_app
 from mnistcmp.cli.jobs import attach, jobs, logs, status, stop
 from mnistcmp.cli.launch import EXAMPLES, launch
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command(epilog=EXAMPLES)(launch)
 app.command()(report)
 app.command()(architectures)
+app.command()(bench)
 app.add_typer(data_app, name="data")
 for command in (jobs, status, logs, attach, stop):
     app.command(rich_help_panel="Jobs on a cluster")(command)

@@ -105,3 +105,19 @@ def test_report_of_a_launch_has_its_runs(tmp_path: Path, environment: dict[str, 
         ("siamese-separate", 2),
     ]
     assert report["missing"] == []
+
+
+def test_bench_measures_the_driver(tmp_path: Path, environment: dict[str, str]) -> None:
+    """As many runs as were asked for, a cost for each, and nothing left behind."""
+    done = subprocess.run(
+        [*COMMAND, "bench", "--runs", "20", "--json"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    cost = json.loads(done.stdout)
+    assert cost["runs"] == 20
+    assert 0 < cost["driver_cpu_ms_per_run"] <= cost["wall_ms_per_run"] * 2
+    assert list(tmp_path.iterdir()) == []
