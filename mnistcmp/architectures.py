@@ -1,13 +1,19 @@
-"""The table of architectures: name, network, what was published of it."""
+"""The table of architectures: name, network, what was published of it.
+
+The table is read for plans and reports too, so networks, and with them torch, are imported only
+when one is built: that takes a second.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from mnistcmp.errors import unknown_name
-from mnistcmp.models import Baseline, Siamese, SoftmaxPlacement
+from mnistcmp.softmax import SoftmaxPlacement
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +30,7 @@ class Architecture:
 
     name: str
     description: str
-    build: Callable[[SoftmaxPlacement], nn.Module]
+    build: Callable[[SoftmaxPlacement], "nn.Module"]
     """Makes the network with fresh weights, from torch's default generator."""
     weight_sharing: bool | None = None
     """None where there is one branch only."""
@@ -33,26 +39,38 @@ class Architecture:
     published: Published
 
 
+def _baseline(softmax: SoftmaxPlacement, *, regularised: bool = True) -> "nn.Module":
+    from mnistcmp.models import Baseline  # noqa: PLC0415 - see above
+
+    return Baseline(softmax, regularised=regularised)
+
+
+def _siamese(softmax: SoftmaxPlacement, *, shared: bool) -> "nn.Module":
+    from mnistcmp.models import Siamese  # noqa: PLC0415 - see above
+
+    return Siamese(softmax, shared=shared)
+
+
 ARCHITECTURES = {
     entry.name: entry
     for entry in (
         Architecture(
             name="baseline",
             description="one network sees both images as two channels",
-            build=Baseline,
+            build=_baseline,
             published=Published(mean=82.17, deviation=1.686),
         ),
         Architecture(
             name="siamese-shared",
             description="one branch for both images, then a head that compares",
-            build=partial(Siamese, shared=True),
+            build=partial(_siamese, shared=True),
             weight_sharing=True,
             published=Published(mean=90.43, deviation=2.881),
         ),
         Architecture(
             name="siamese-shared-aux",
             description="as siamese-shared, the branch trained to name the digits too",
-            build=partial(Siamese, shared=True),
+            build=partial(_siamese, shared=True),
             weight_sharing=True,
             auxiliary_loss=True,
             published=Published(mean=97.74, deviation=0.455),
@@ -60,14 +78,14 @@ ARCHITECTURES = {
         Architecture(
             name="siamese-separate",
             description="a branch for each image, then a head that compares",
-            build=partial(Siamese, shared=False),
+            build=partial(_siamese, shared=False),
             weight_sharing=False,
             published=Published(mean=90.63, deviation=1.616),
         ),
         Architecture(
             name="siamese-separate-aux",
             description="as siamese-separate, each branch trained to name its digit too",
-            build=partial(Siamese, shared=False),
+            build=partial(_siamese, shared=False),
             weight_sharing=False,
             auxiliary_loss=True,
             published=Published(mean=97.62, deviation=0.780),
@@ -75,7 +93,7 @@ ARCHITECTURES = {
         Architecture(
             name="baseline-plain",
             description="the baseline without dropout and batch norm",
-            build=partial(Baseline, regularised=False),
+            build=partial(_baseline, regularised=False),
             published=Published(mean=78.71, deviation=1.11),
         ),
     )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +26,9 @@ def summarise(values: ArrayLike, *, confidence: float = 0.95) -> Summary:
     Raises:
         ValueError: There is no value, or one is not a number.
     """
+    # Half a second to import, which launching and following a job should not wait for.
+    from scipy import stats  # noqa: PLC0415
+
     sample = np.asarray(values, dtype=np.float64)
     n = sample.size
     if n == 0 or not np.isfinite(sample).all():

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from mnistcmp.architectures import ARCHITECTURES, TABLE1_ARCHITECTURES, architecture
-from mnistcmp.models import Outputs, Siamese, SoftmaxPlacement, layer_table, parameter_count
+from mnistcmp.models import Outputs, Siamese, layer_table, parameter_count
+from mnistcmp.softmax import SoftmaxPlacement
 
 PAIRS = torch.randn(6, 2, 14, 14, generator=torch.Generator().manual_seed(0))
 

@@ -1,5 +1,7 @@
 """Launching on a cluster: submit a job, follow it, come back to it."""
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.console import Console
 
@@ -9,7 +11,9 @@ from mnistcmp.cluster.client import ClusterClient, Job
 from mnistcmp.cluster.events import from_line
 from mnistcmp.errors import UserError
 from mnistcmp.study import Study
-from mnistcmp.training import DeviceChoice
+
+if TYPE_CHECKING:
+    from mnistcmp.training import DeviceChoice
 
 EXIT_DETACHED = 130
 
@@ -20,7 +24,7 @@ def launch_on_cluster(
     *,
     output: str | None,
     fresh: bool,
-    device: DeviceChoice,
+    device: "DeviceChoice",
     console: Console,
 ) -> int:
     """Submits a study and follows it to its end; the exit status."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 import requests
@@ -21,7 +21,9 @@ from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.errors import UserError
 from mnistcmp.study import Study
-from mnistcmp.training import DeviceChoice
+
+if TYPE_CHECKING:
+    from mnistcmp.training import DeviceChoice
 
 HTTP_SECONDS = 5
 """Patience with one answer of a dashboard."""
@@ -76,7 +78,7 @@ class ClusterClient:
         found: list[dict[str, Any]] = answer["data"]["result"]["result"]
         return [node for node in found if node["state"] == "ALIVE"]
 
-    def check(self, device: DeviceChoice) -> None:
+    def check(self, device: "DeviceChoice") -> None:
         """Looks whether a study can be trained here: the same software, and a place for its runs.
 
         Raises:
@@ -102,7 +104,7 @@ class ClusterClient:
             place=f"the cluster at {self.cluster.address}",
         )
 
-    def submit(self, study: Study, *, output: str, fresh: bool, device: DeviceChoice) -> str:
+    def submit(self, study: Study, *, output: str, fresh: bool, device: "DeviceChoice") -> str:
         """Submits a study, and returns the job's id."""
         now = datetime.now(UTC)
         job = f"{study.name}-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from mnistcmp.cluster.events import Event, Progress, Reported, Started
-from mnistcmp.cluster.fanout import Train, fan_out, train_on
+from mnistcmp.cluster.fanout import Train, fan_out, train_on, warm_up
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.session import Resources
 from mnistcmp.data import Mnist
@@ -46,11 +46,12 @@ def run_launch(
     planned = study.runs()
     missing = store.missing(planned)
     if missing:
-        mnist = load_mnist()
         with connect() as resources:
             pools = choose_pools(
                 request.device, cpus=resources.cpus, gpus=resources.gpus, place=resources.place
             )
+            warm_up(pools)
+            mnist = load_mnist()
             store.prepare(study)
             tell(
                 Started(

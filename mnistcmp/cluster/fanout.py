@@ -29,6 +29,17 @@ def train_on(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
     return train(run, mnist, resolve_device(device))
 
 
+def warm_up(pools: Sequence[Pool]) -> None:
+    """Has the workers import what a run needs, while the driver does something else."""
+    task = ray.remote(num_cpus=1)(_nothing)
+    for _ in range(sum(pool.slots for pool in pools)):
+        task.remote()
+
+
+def _nothing() -> None:
+    """To find it, a worker imports this module, and torch with it."""
+
+
 def fan_out(
     runs: Iterable[Run], mnist: Mnist, pools: Sequence[Pool], *, train: Train = train_on
 ) -> Iterator[Outcome]:

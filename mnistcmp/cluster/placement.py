@@ -1,10 +1,13 @@
 """Which devices of a Ray train how many runs at a time."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mnistcmp.errors import UserError
-from mnistcmp.training import DeviceChoice
+
+if TYPE_CHECKING:
+    # The launching side places too, and needs no torch.
+    from mnistcmp.training import DeviceChoice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +19,7 @@ class Pool:
     """Runs at a time. Each takes a CPU, and on `cuda` a GPU too."""
 
 
-def choose_pools(choice: DeviceChoice, *, cpus: int, gpus: int, place: str) -> tuple[Pool, ...]:
+def choose_pools(choice: "DeviceChoice", *, cpus: int, gpus: int, place: str) -> tuple[Pool, ...]:
     """The pools for a choice of device; `auto` takes every GPU and the CPUs that they leave.
 
     Raises:

@@ -5,5 +5,4 @@ from mnistcmp.models.layers import LayerRow as LayerRow
 from mnistcmp.models.layers import layer_table as layer_table
 from mnistcmp.models.layers import parameter_count as parameter_count
 from mnistcmp.models.outputs import Outputs as Outputs
-from mnistcmp.models.outputs import SoftmaxPlacement as SoftmaxPlacement
 from mnistcmp.models.siamese import Siamese as Siamese

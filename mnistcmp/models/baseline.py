@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 
 from mnistcmp.models.branch import branch
-from mnistcmp.models.outputs import Outputs, SoftmaxPlacement
+from mnistcmp.models.outputs import Outputs
+from mnistcmp.softmax import SoftmaxPlacement
 
 
 class Baseline(nn.Module):

@@ -1,11 +1,8 @@
-"""What every network returns, and where a softmax stands in it."""
+"""What every network returns."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
-
-SoftmaxPlacement = Literal["before-head", "everywhere", "nowhere"]
-"""See `mnistcmp.study.Recipe.softmax`."""
 
 
 class Outputs(NamedTuple):

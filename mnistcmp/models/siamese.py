@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from mnistcmp.models.branch import branch
-from mnistcmp.models.outputs import Outputs, SoftmaxPlacement
+from mnistcmp.models.outputs import Outputs
+from mnistcmp.softmax import SoftmaxPlacement
 
 
 def head() -> nn.Sequential:

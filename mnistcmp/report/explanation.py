@@ -1,7 +1,7 @@
 """The words under the table: how to read it, and why it is not the published one."""
 
-from mnistcmp.models import SoftmaxPlacement
 from mnistcmp.report.table1 import Report
+from mnistcmp.softmax import SoftmaxPlacement
 
 _SOFTMAX: dict[SoftmaxPlacement, str] = {
     "before-head": (

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,9 @@ import pyarrow as pa
 from mnistcmp.provenance import Environment
 from mnistcmp.results.schema import to_table
 from mnistcmp.study import Run
-from mnistcmp.training import TrainingResult
+
+if TYPE_CHECKING:
+    from mnistcmp.training import TrainingResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +20,7 @@ class Finished:
     """A run that was trained and tested."""
 
     run: Run
-    result: TrainingResult
+    result: "TrainingResult"
     environment: Environment
     started_at: datetime
     finished_at: datetime

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mnistcmp.models import SoftmaxPlacement
+from mnistcmp.softmax import SoftmaxPlacement
 
 RESULT_VERSION = 1
 """Part of every run's identity. Raised when the same recipe and seed would give other numbers (a

@@ -14,6 +14,7 @@ LAYERS = {
     "errors": 0,
     "provenance": 0,
     "seeding": 0,
+    "softmax": 0,
     "statistics": 0,
     "models": 1,
     "architectures": 2,
@@ -67,6 +68,17 @@ def test_a_library_has_one_owner(library: str, owner: str) -> None:
     """Only cluster knows Ray, only the command line typer, only results Arrow."""
     users = {_part(p) for p in FILES if any(n.split(".")[0] == library for n in _imports(p))}
     assert users == {owner}
+
+
+def test_plans_submissions_and_reports_need_no_torch() -> None:
+    """Importing it takes a second, which `mnistcmp launch` and `report` do not wait for."""
+    program = (
+        "import sys; sys.modules['torch'] = sys.modules['scipy'] = None\n"
+        "import mnistcmp.study, mnistcmp.report, mnistcmp.cluster.client, mnistcmp.cli.remote\n"
+        "print(len(mnistcmp.study.TABLE1.runs()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"50\n"
 
 
 def test_training_works_where_ray_is_not_installed() -> None:
