@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from mnistcmp import __version__
@@ -44,7 +45,12 @@ class Containers:
         """Where compose.yaml mounts the results folder."""
         return "/results"
 
-    def up(self, state: ClusterState, _before: ClusterState | None) -> ClusterState:
+    def up(
+        self,
+        state: ClusterState,
+        _before: ClusterState | None,
+        _wait_for_workers: Callable[[int], None],
+    ) -> ClusterState:
         """Builds the image where the code has changed, and starts or scales the containers."""
         _run(["make", "--no-print-directory", "-C", str(self.checkout), "image"], show=True)
         if os.getuid() == 0:

@@ -85,10 +85,15 @@ def up(options: argparse.Namespace) -> None:
         worker_cpus=options.worker_cpus,
         gpus=options.gpus,
     )
+    cluster = Cluster(address=address, found="make cluster-up", token=token)
+
+    def wait_for_workers(count: int) -> None:
+        _wait_for_nodes(cluster, count + 1)
+
     try:
-        state = backend.up(state, before)
+        state = backend.up(state, before, wait_for_workers)
         state.write(CHECKOUT)
-        _wait_for_workers(state, token)
+        wait_for_workers(state.workers)
     except BaseException:
         backend.down(state)
         _forget()
@@ -147,17 +152,16 @@ def _ensure_token() -> str:
     return path.read_text(encoding="ascii")
 
 
-def _wait_for_workers(state: ClusterState, token: str) -> None:
-    """Until the head and exactly as many workers as were asked for are alive."""
-    cluster = Cluster(address=state.address, found="make cluster-up", token=token)
+def _wait_for_nodes(cluster: Cluster, count: int) -> None:
+    """Until exactly so many nodes are alive, the head among them."""
     deadline = time.monotonic() + JOIN_SECONDS
     problem = ""
     while time.monotonic() < deadline:
         try:
             alive = len(ClusterClient(cluster).nodes())
-            if alive == state.workers + 1:
+            if alive == count:
                 return
-            problem = f"{alive - 1} of {state.workers} workers have joined"
+            problem = f"{alive} of {count} nodes are there"
         except UserError as error:
             problem = str(error)
         time.sleep(0.3)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,12 @@ class Processes:
         """The same folder."""
         return str(results)
 
-    def up(self, state: ClusterState, before: ClusterState | None) -> ClusterState:
+    def up(
+        self,
+        state: ClusterState,
+        before: ClusterState | None,
+        wait_for_workers: Callable[[int], None],
+    ) -> ClusterState:
         """Starts the processes; those that are up already stay if they are what is asked for."""
         if before is not None:
             same = (before.workers, before.worker_cpus) == (state.workers, state.worker_cpus)
@@ -42,12 +48,14 @@ class Processes:
         temporary = tempfile.mkdtemp(prefix="mnistcmp-ray-")
         state = replace(state, temporary=temporary)
         try:
-            return self._start(state, temporary)
+            return self._start(state, temporary, wait_for_workers)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
 
-    def _start(self, state: ClusterState, temporary: str) -> ClusterState:
+    def _start(
+        self, state: ClusterState, temporary: str, wait_for_workers: Callable[[int], None]
+    ) -> ClusterState:
         gcs = _free_port()
         head = self._ray_start(
             "head",
@@ -61,14 +69,17 @@ class Processes:
         processes = [head]
         try:
             _wait_for_port(gcs, head)
-            processes += [
-                self._ray_start(
-                    f"worker-{number}",
-                    f"--address=127.0.0.1:{gcs}",
-                    f"--num-cpus={state.worker_cpus}",
+            for number in range(1, state.workers + 1):
+                processes.append(
+                    self._ray_start(
+                        f"worker-{number}",
+                        f"--address=127.0.0.1:{gcs}",
+                        f"--num-cpus={state.worker_cpus}",
+                    )
                 )
-                for number in range(1, state.workers + 1)
-            ]
+                # One after the other: nodes that start at once on one machine may choose the same
+                # socket, and one of them then waits for itself.
+                wait_for_workers(number)
         except BaseException:
             for process in processes:
                 _stop(process.pid)

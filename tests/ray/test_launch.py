@@ -59,7 +59,7 @@ def test_launching_twice_in_different_folders_gives_identical_metrics(
     assert tables[0] == tables[1]
     again = _launch(folder, environment, *arguments)
     assert again.returncode == 0
-    assert "All 1 runs are in" in again.stdout
+    assert "All runs are in results/table1-epochs-2 already" in again.stdout
 
 
 def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
@@ -82,7 +82,7 @@ def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "")
-    assert "The same command goes on from there" in printed
+    assert "the same command goes on from there" in printed
     kept = {path: path.stat().st_mtime_ns for path in runs.glob("*.parquet")}
     assert 1 <= len(kept) < 8
     assert _launch(tmp_path, environment, *arguments).returncode == 0
