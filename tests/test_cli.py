@@ -1,5 +1,6 @@
 """The command line, short of training."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -8,9 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from mnistcmp import __version__
 from mnistcmp.cli import main
+from mnistcmp.cli.progress import ProgressDisplay
+from mnistcmp.cluster.events import Ended, Progress
 from mnistcmp.data import ensure_mnist
 from mnistcmp.results import ResultsStore
 
@@ -245,3 +249,28 @@ def test_the_installed_command_answers() -> None:
     for command in ([str(script)], [sys.executable, "-m", "mnistcmp"]):
         done = subprocess.run([*command, "--version"], capture_output=True, check=True, text=True)
         assert done.stdout == f"mnistcmp {__version__}\n"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_progress_fits_the_terminal(width: int) -> None:
+    """Every number of it, on as many lines as it takes."""
+    text = io.StringIO()
+    display = ProgressDisplay(Console(file=text, force_terminal=True, width=width))
+    display.update(
+        Progress(
+            total=50,
+            slots=2,
+            finished=12,
+            failed=[Ended(architecture="baseline", seed=3, error="ValueError: x")],
+            best=Ended(architecture="siamese-shared-aux", seed=0, accuracy=0.978),
+            latest=Ended(architecture="siamese-separate-aux", seed=12, accuracy=0.961),
+        )
+    )
+    display.close()
+    for shown in (
+        "13/50 runs, 2 running, 1 failed",
+        "left 0:00:0",
+        "latest siamese-separate-aux seed 12 96.1%",
+        "best siamese-shared-aux seed 0 97.8%",
+    ):
+        assert shown in text.getvalue()

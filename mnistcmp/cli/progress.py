@@ -3,9 +3,11 @@
 import time
 from datetime import timedelta
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from mnistcmp.cluster.events import Ended, Progress
 
@@ -16,51 +18,46 @@ class ProgressDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._started = time.monotonic()
-        self._bar: Bar | None = None
-        if console.is_terminal:
-            columns = (
-                SpinnerColumn(),
-                BarColumn(bar_width=24),
-                TextColumn("{task.completed}/{task.total} runs"),
-                TextColumn("{task.fields[state]}"),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[left]}"),
-            )
-            self._bar = Bar(*columns, console=console, transient=True)
-            self._task = self._bar.add_task("", total=None, state="", left="")
-            self._bar.start()
+        self._bar = Bar(
+            SpinnerColumn(),
+            BarColumn(bar_width=16),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        self._task = self._bar.add_task("", left="")
+        self._live: Live | None = None
 
     def update(self, progress: Progress) -> None:
         """Shows the progress as it is now."""
         elapsed = time.monotonic() - self._started
         left = _time_left(progress, elapsed)
-        if self._bar is not None:
-            self._bar.update(
-                self._task,
-                total=progress.total,
-                completed=progress.done,
-                state=_state(progress),
-                left=left,
-            )
+        counts = f"{progress.running} running, {len(progress.failed)} failed"
+        named = [("latest", progress.latest), ("best", progress.best)]
+        ends = [f"{name} {_describe(ended)}" for name, ended in named if ended is not None]
+        if not self._console.is_terminal:
+            done = f"[{progress.done:{len(str(progress.total))}}/{progress.total}] {counts}"
+            parts = [done, *ends, f"elapsed {_clock(elapsed)}", left]
+            line = ", ".join(part for part in parts if part)
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
             return
-        width = len(str(progress.total))
-        parts = [_state(progress), f"elapsed {_clock(elapsed)}", left]
-        line = f"[{progress.done:{width}}/{progress.total}] {', '.join(p for p in parts if p)}"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._bar.update(
+            self._task,
+            total=progress.total,
+            completed=progress.done,
+            description=f"{progress.done}/{progress.total} runs, {counts}",
+            left=left,
+        )
+        lines = [Text(f"  {end}", no_wrap=True, overflow="ellipsis") for end in ends]
+        if self._live is None:
+            self._live = Live(console=self._console, transient=True)
+            self._live.start()
+        self._live.update(Group(self._bar, *lines))
 
     def close(self) -> None:
         """Leaves the terminal as it was."""
-        if self._bar is not None:
-            self._bar.stop()
-
-
-def _state(progress: Progress) -> str:
-    parts = [f"{progress.running} running", f"{len(progress.failed)} failed"]
-    if progress.latest is not None:
-        parts.append(f"latest {_describe(progress.latest)}")
-    if progress.best is not None:
-        parts.append(f"best {_describe(progress.best)}")
-    return ", ".join(parts)
+        if self._live is not None:
+            self._live.stop()
 
 
 def _describe(ended: Ended) -> str:
@@ -73,7 +70,7 @@ def _describe(ended: Ended) -> str:
 def _time_left(progress: Progress, elapsed: float) -> str:
     if not progress.done or progress.done == progress.total:
         return ""
-    return f"left about {_clock(elapsed * (progress.total - progress.done) / progress.done)}"
+    return f"left {_clock(elapsed * (progress.total - progress.done) / progress.done)}"
 
 
 def _clock(seconds: float) -> str:

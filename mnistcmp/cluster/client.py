@@ -137,15 +137,14 @@ class ClusterClient:
         Raises:
             UserError: There is none.
         """
-        jobs = self.jobs()
         place = f"on the cluster at {self.cluster.address}"
+        jobs = self.jobs()
         if job_id is None:
             if not jobs:
                 raise UserError(f"there is no job {place}. Submit one: mnistcmp launch --all.")
             return jobs[0]
-        for job in jobs:
-            if job.id == job_id:
-                return job
+        if found := next((job for job in jobs if job.id == job_id), None):
+            return found
         known = ", ".join(job.id for job in jobs[:3]) or "none"
         raise UserError(f"there is no job '{job_id}' {place}; the latest are: {known}.")
 
@@ -166,7 +165,7 @@ class ClusterClient:
         shown, lost_since = 0, None
         while True:
             try:
-                job = self.job(job_id)
+                job = self._job_now(job_id)
                 lines = self.log(job_id).splitlines()
             except UserError:
                 now = time.monotonic()
@@ -185,6 +184,14 @@ class ClusterClient:
                 return job
             time.sleep(every)
 
+    def _job_now(self, job_id: str) -> Job:
+        """One of our jobs, asked for by its id alone: a cluster may remember thousands."""
+        with _ray_errors():
+            job = _to_job(self._jobs.get_job_info(job_id))
+        if job is None:
+            raise UserError(f"the job '{job_id}' is not one of mnistcmp's.")
+        return job
+
     def stop(self, job_id: str) -> None:
         """Asks a job's driver to stop, and waits until it has.
 
@@ -197,7 +204,7 @@ class ClusterClient:
         with _ray_errors():
             self._jobs.stop_job(job.id)
         deadline = time.monotonic() + STOP_SECONDS + HTTP_SECONDS
-        while not self.job(job.id).ended:
+        while not self._job_now(job.id).ended:
             if time.monotonic() > deadline:
                 raise UserError(f"the job {job.id} has not stopped yet. See mnistcmp status.")
             time.sleep(0.2)
