@@ -9,6 +9,7 @@ import secrets
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from containers import Containers, engine_answers
@@ -70,6 +71,14 @@ def up(options: argparse.Namespace) -> None:
             f"a cluster of {before.kind} is up here already, at {before.address}. "
             "Run 'make cluster-down' first."
         )
+    if before is not None and (before.worker_cpus, before.gpus) != (
+        options.worker_cpus,
+        options.gpus,
+    ):
+        raise UserError(
+            f"the cluster that is up has workers with {before.worker_cpus} CPUs and {before.gpus} "
+            "GPUs. Only their number can change; run 'make cluster-down' first."
+        )
     if before is None:
         _expect_free(options.port)
     token = _ensure_token()
@@ -95,8 +104,11 @@ def up(options: argparse.Namespace) -> None:
         state.write(CHECKOUT)
         wait_for_workers(state.workers)
     except BaseException:
-        backend.down(state)
-        _forget()
+        # What was up before, and its jobs, are left as they are.
+        if before is None:
+            with suppress(UserError):
+                backend.down(ClusterState.read(CHECKOUT) or state)
+            _forget()
         raise
     print(
         f"The cluster is up after {time.monotonic() - started:.1f} s: a head and {state.workers} "
@@ -121,10 +133,15 @@ def _backend(kind: str) -> Containers | Processes:
 
 
 def _choose_kind(engine: str) -> str:
-    if engine != "auto":
+    if engine == "processes":
         return engine
     if engine_answers():
         return "containers"
+    if engine == "containers":
+        raise UserError(
+            "no Docker engine answers. Start one, or start the cluster as processes: "
+            "make cluster-up ENGINE=processes."
+        )
     print("No Docker engine answers: starting the cluster as processes of this machine.")
     return "processes"
 

@@ -1,6 +1,7 @@
 """The shape of the containers' cluster, as processes of this machine."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -38,53 +39,61 @@ class Processes:
         before: ClusterState | None,
         wait_for_workers: Callable[[int], None],
     ) -> ClusterState:
-        """Starts the processes; those that are up already stay if they are what is asked for."""
-        if before is not None:
-            same = (before.workers, before.worker_cpus) == (state.workers, state.worker_cpus)
-            if same and all(_is_alive(int(pid), born) for pid, born in before.pids.items()):
-                return before
-            self.down(before)
+        """Starts the processes, or as many workers more or fewer as are asked for now."""
         self.logs_folder.mkdir(exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix="mnistcmp-ray-")
-        state = replace(state, temporary=temporary)
-        try:
-            return self._start(state, temporary, wait_for_workers)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+        if before is None or not _is_alive(*next(iter(before.pids.items()))):
+            if before is not None:
+                self.down(before)
+            temporary = tempfile.mkdtemp(prefix="mnistcmp-ray-")
+            state = replace(state, temporary=temporary, gcs_port=_free_port())
+            return self._scale(self._start_head(state), wait_for_workers)
+        alive = {pid: born for pid, born in before.pids.items() if _is_alive(pid, born)}
+        return self._scale(replace(before, workers=state.workers, pids=alive), wait_for_workers)
 
-    def _start(
-        self, state: ClusterState, temporary: str, wait_for_workers: Callable[[int], None]
-    ) -> ClusterState:
-        gcs = _free_port()
+    def _start_head(self, state: ClusterState) -> ClusterState:
         head = self._ray_start(
             "head",
             "--head",
-            f"--port={gcs}",
+            f"--port={state.gcs_port}",
             "--num-cpus=0",
+            "--num-gpus=0",
             "--dashboard-host=127.0.0.1",
             f"--dashboard-port={state.address.rsplit(':', 1)[1]}",
-            f"--temp-dir={temporary}",
+            f"--temp-dir={state.temporary}",
         )
-        processes = [head]
+        state = replace(state, pids={str(head.pid): _born(head.pid)})
         try:
-            _wait_for_port(gcs, head)
-            for number in range(1, state.workers + 1):
-                processes.append(
-                    self._ray_start(
-                        f"worker-{number}",
-                        f"--address=127.0.0.1:{gcs}",
-                        f"--num-cpus={state.worker_cpus}",
-                    )
-                )
-                # One after the other: nodes that start at once on one machine may choose the same
-                # socket, and one of them then waits for itself.
-                wait_for_workers(number)
+            _wait_for_port(state.gcs_port, head)
         except BaseException:
-            for process in processes:
-                _stop(process.pid)
+            self.down(state)
             raise
-        return replace(state, pids={str(p.pid): _born(p.pid) for p in processes})
+        return state
+
+    def _scale(self, state: ClusterState, wait_for_workers: Callable[[int], None]) -> ClusterState:
+        """Adds or stops workers, one after the other.
+
+        Nodes that start at once on one machine may choose the same socket, and one of them then
+        waits for itself.
+        """
+        pids = dict(state.pids)
+        try:
+            while len(pids) > state.workers + 1:
+                pid, _ = pids.popitem()
+                _stop(int(pid))
+            while len(pids) < state.workers + 1:
+                worker = self._ray_start(
+                    f"worker-{secrets.token_hex(2)}",
+                    f"--address=127.0.0.1:{state.gcs_port}",
+                    f"--num-cpus={state.worker_cpus}",
+                    f"--num-gpus={state.gpus}",
+                )
+                pids[str(worker.pid)] = _born(worker.pid)
+                wait_for_workers(len(pids) - 1)
+        except BaseException:
+            # Noted, so that `down` finds what was started.
+            replace(state, pids=pids).write(self.checkout)
+            raise
+        return replace(state, pids=pids)
 
     def _ray_start(self, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
         """Ports of a node's helpers are left to Ray: several nodes share this machine."""
@@ -96,7 +105,7 @@ class Processes:
             "MNISTCMP_PYTHON": sys.executable,
             "MNISTCMP_RESULTS": str(self.checkout / "results"),
         }
-        for variable in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        for variable in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN"):
             environment.pop(variable, None)
         labels = ",".join(f"{key}={value}" for key, value in own_labels().items())
         with (self.logs_folder / f"{name}.log").open("wb") as log:
@@ -123,17 +132,17 @@ class Processes:
     def down(self, state: ClusterState) -> None:
         """Stops exactly the processes that `up` started, workers first."""
         for pid, born in reversed(state.pids.items()):
-            if _is_alive(int(pid), born):
+            if _is_alive(pid, born):
                 _stop(int(pid))
         if state.temporary:
             shutil.rmtree(state.temporary, ignore_errors=True)
 
     def status(self, state: ClusterState) -> str:
         """A line per process."""
-        names = ["head", *(f"worker-{n}" for n in range(1, state.workers + 1))]
         return "\n".join(
-            f"{name}  process {pid}  {'up' if _is_alive(int(pid), born) else 'gone'}"
-            for name, (pid, born) in zip(names, state.pids.items(), strict=False)
+            f"{'worker' if number else 'head'}  process {pid}  "
+            f"{'up' if _is_alive(pid, born) else 'gone'}"
+            for number, (pid, born) in enumerate(state.pids.items())
         )
 
     def logs(self, _state: ClusterState) -> None:
@@ -143,14 +152,14 @@ class Processes:
             print(path.read_text(encoding="utf-8", errors="replace"))
 
 
-def _born(pid: int) -> str:
+def _born(pid: int | str) -> str:
     """When a process started, as ps tells it; empty where there is none (or a zombie)."""
     command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     return "" if not answer or answer[0].startswith("Z") else " ".join(answer[1:])
 
 
-def _is_alive(pid: int, born: str) -> bool:
+def _is_alive(pid: int | str, born: str) -> bool:
     return bool(born) and _born(pid) == born
 
 

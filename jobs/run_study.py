@@ -1,4 +1,6 @@
-"""What a cluster executes for `mnistcmp launch`: one study, as the JSON of its only argument says.
+"""What a cluster executes for `mnistcmp launch`: one study.
+
+Its only argument is JSON, as `mnistcmp.cluster.request` describes it.
 
 Started on a cluster's head by the job that `mnistcmp launch` submits, or by `ray symmetric-run`.
 """
@@ -8,4 +10,4 @@ import sys
 from mnistcmp.cluster.job import run_job
 
 if __name__ == "__main__":
-    sys.exit(run_job(sys.argv[1]))
+    sys.exit(run_job(sys.argv[1:]))

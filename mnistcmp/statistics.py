@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+CONFIDENCE = 0.95
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
@@ -20,7 +22,7 @@ class Summary:
     """Upper end."""
 
 
-def summarise(values: ArrayLike, *, confidence: float = 0.95) -> Summary:
+def summarise(values: ArrayLike) -> Summary:
     """Mean, sample standard deviation and Student's t interval of n >= 1 values.
 
     Raises:
@@ -37,7 +39,7 @@ def summarise(values: ArrayLike, *, confidence: float = 0.95) -> Summary:
     if n == 1:
         return Summary(n=1, mean=mean, deviation=None, low=None, high=None)
     deviation = float(sample.std(ddof=1))
-    half_width = float(stats.t.ppf((1 + confidence) / 2, df=n - 1)) * deviation / n**0.5
+    half_width = float(stats.t.ppf((1 + CONFIDENCE) / 2, df=n - 1)) * deviation / n**0.5
     return Summary(
         n=n, mean=mean, deviation=deviation, low=mean - half_width, high=mean + half_width
     )

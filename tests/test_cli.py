@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from rich.console import Console
 from mnistcmp import __version__
 from mnistcmp.cli import main
 from mnistcmp.cli.progress import ProgressDisplay
+from mnistcmp.cluster.address import ADDRESS_VARIABLES, ClusterState
 from mnistcmp.cluster.events import Ended, Progress
 from mnistcmp.data import ensure_mnist
 from mnistcmp.results import ResultsStore
+from mnistcmp.study import format_study
 
 
 @pytest.fixture
@@ -27,7 +30,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist_folder: Path) 
     monkeypatch.chdir(working)
     monkeypatch.setenv("MNISTCMP_DATA_DIR", str(mnist_folder))
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for name in ADDRESS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     return working
 
 
@@ -55,6 +59,8 @@ BAD_REQUESTS = {
     "launch --output file": "the output file cannot be a folder: file is a file",
     "launch --output /proc/results": "cannot write to the output folder /proc/results",
     "launch --data-dir file": "cannot use the data folder file: Not a directory",
+    "launch mixed.toml": "study field seeds.1: Input should be a valid integer, not '5-9'",
+    "launch --address http://[::1 --all": "is not the address of a Ray dashboard",
     "launch --workers 0": "Invalid value for '--workers'",
     "launch --device tpu": "Invalid value for '--device'",
     "launch --sedes 3": "No such option: --sedes",
@@ -76,6 +82,7 @@ def littered(folder: Path) -> Path:
     (folder / "study.toml").write_text('name = "x"\n[recipe]\nepoch = 3\n')
     (folder / "batch.toml").write_text('name = "x"\n[recipe]\nbatch_size = 801\n')
     (folder / "one.toml").write_text('name = "x"\n[recipe]\nbatch_size = 17\n')
+    (folder / "mixed.toml").write_text('name = "x"\nseeds = [0, "5-9"]\n')
     runs = folder / "other-version" / "runs"
     runs.mkdir(parents=True)
     (runs / "x.parquet").write_bytes(_foreign_parquet())
@@ -166,6 +173,45 @@ def test_each_recipe_has_a_results_folder_of_its_own(
     (folder / "mine.toml").write_text('name = "mine"\n[recipe]\nepochs = 3\n')
     assert _run(monkeypatch, *arguments.split(), "--dry-run") == 0
     assert f"Results folder: {where}." in capsys.readouterr().out
+
+
+def test_dry_run_looks_where_the_cluster_s_results_appear(
+    store: ResultsStore,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is there already is counted; what cannot be seen from here is said."""
+    results = folder / "results"
+    shutil.copytree(store.location.name, results / "small")
+    (folder / "small.toml").write_text(format_study(store.launches()[0]))
+    (folder / ".cluster").mkdir()
+    (folder / ".cluster" / "token").write_text("token")
+    ClusterState(
+        address="http://127.0.0.1:9",
+        kind="containers",
+        results=str(results),
+        results_there="/results",
+        workers=1,
+        worker_cpus=1,
+    ).write(folder)
+    assert _run(monkeypatch, "launch", "small.toml", "--dry-run") == 0
+    assert "Results folder: results/small. 0 runs to train." in capsys.readouterr().out
+    arguments = ("small.toml", "--dry-run", "--address", "http://elsewhere:8265")
+    assert _run(monkeypatch, "launch", *arguments) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "not seen from here. 4 runs to train" in printed
+
+
+def test_a_long_recipe_gets_a_short_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that a folder can have, and that a study file can say."""
+    fields = "batch_size = 16\nlearning_rate = 0.00125\ntrain_pairs = 500\ntest_pairs = 400\n"
+    (folder / "x.toml").write_text(f'name = "{"x" * 40}"\n[recipe]\n{fields}')
+    assert _run(monkeypatch, "launch", "x.toml", "--epochs", "3", "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert re.search(rf"Results folder: results/{'x' * 40}-[0-9a-f]{{12}}\.", printed)
 
 
 def test_fresh_starts_beside_the_old_folder(
@@ -261,16 +307,17 @@ def test_progress_fits_the_terminal(width: int) -> None:
             total=50,
             slots=2,
             finished=12,
-            failed=[Ended(architecture="baseline", seed=3, error="ValueError: x")],
+            failed=1,
+            elapsed=60,
             best=Ended(architecture="siamese-shared-aux", seed=0, accuracy=0.978),
-            latest=Ended(architecture="siamese-separate-aux", seed=12, accuracy=0.961),
+            latest=Ended(architecture="baseline", seed=3, error="OSError: no [/dev/shm/x]"),
         )
     )
     display.close()
     for shown in (
         "13/50 runs, 2 running, 1 failed",
-        "left 0:00:0",
-        "latest siamese-separate-aux seed 12 96.1%",
+        "left 0:02:51",
+        "latest baseline seed 3 failed: OSError: no [/dev/shm/x]",
         "best siamese-shared-aux seed 0 97.8%",
     ):
         assert shown in text.getvalue()

@@ -2,7 +2,8 @@
 
 import gzip
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,8 @@ def test_data_folder_is_chosen_by_option_then_environment_then_cache(
 
 def test_several_processes_may_unpack_at_once(tmp_path: Path) -> None:
     """Whoever comes second finds a whole file, and no temporary one stays."""
-    with ThreadPoolExecutor(4) as pool_of_threads:
-        raws = list(pool_of_threads.map(ensure_mnist, [tmp_path] * 4))
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as processes:
+        raws = list(processes.map(ensure_mnist, [tmp_path] * 4))
     assert {path.name for path in raws[0].iterdir()} == set(MD5)
 
 

@@ -162,7 +162,7 @@ def test_another_recipe_is_refused(store: ResultsStore, study: Study) -> None:
     """Runs that cannot be compared do not get into one folder."""
     other = study.model_copy(update={"recipe": Recipe(epochs=3)})
     with pytest.raises(UserError, match="this launch has 'epochs-3'"):
-        store.prepare(other)
+        store.check(other)
 
 
 def test_another_schema_version_is_refused(store: ResultsStore) -> None:
@@ -210,7 +210,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path: Path, study: Study) -> No
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(UserError, match="file is a file"):
-            ResultsStore(folder).prepare(study)
+            ResultsStore(folder).check(study)
 
 
 def test_a_table_takes_only_its_own_columns() -> None:

@@ -134,7 +134,7 @@ def test_score_is_the_mean_over_all_pairs(mnist: Mnist) -> None:
     assert score.loss == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_validation_pairs_and_test_pairs_are_not_trained_on(mnist: Mnist) -> None:
+def test_test_pairs_are_not_trained_on(mnist: Mnist) -> None:
     """Other test pairs change the test result and nothing before it."""
     first = train(_run(), mnist, CPU)
     other = train(_run(recipe=SMALL.model_copy(update={"test_pairs": 30})), mnist, CPU)

@@ -58,7 +58,7 @@ def status(job: JobId = None, address: Address = None) -> None:
     if progress is not None:
         best = progress.best
         console.print(
-            f"{progress.finished} of {progress.total} runs finished, {len(progress.failed)} failed"
+            f"{progress.finished} of {progress.total} runs finished, {progress.failed} failed"
             + ("" if found.ended else f", {progress.running} running")
             + (f"; best {best.architecture} seed {best.seed} {100 * (best.accuracy or 0):.1f}%"
                if best else "")

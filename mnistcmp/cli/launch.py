@@ -51,7 +51,10 @@ def launch(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pairs.")] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="default, reference-code or report-text (see the README).")
+        str | None,
+        typer.Option(
+            help="default, reference-code or report-text, in place of a study file's whole recipe."
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -113,10 +116,10 @@ def launch(
     console = make_console()
     cluster = None if local else find_cluster(address)
     if dry_run:
-        here = output or default_output(study)
+        place: str | None = output or default_output(study)
         if cluster is not None:
-            here = cluster.output_here(cluster.output_there(output, study.name))
-        _print_plan(study, here, console, fresh=fresh)
+            place = cluster.place_here(cluster.output_there(output, study.name))
+        _print_plan(study, place, console, fresh=fresh)
         return
     if cluster is not None:
         from mnistcmp.cli.remote import launch_on_cluster
@@ -176,22 +179,25 @@ def _launch_here(
         except KeyboardInterrupt:
             view.close()
             console.print(
-                f"Interrupted. {view.finished} new runs are kept in {request.output}; the same "
-                "command goes on from there.",
+                f"Interrupted. {view.finished} new runs are kept in {request.output}; a launch "
+                "into the same folder goes on from there.",
                 highlight=False,
+                markup=False,
             )
             return EXIT_INTERRUPTED
     return view.status
 
 
-def _print_plan(study: "Study", output: str, console: Console, *, fresh: bool) -> None:
-    """What a launch would train, and under which recipe."""
+def _print_plan(study: "Study", output: str | None, console: Console, *, fresh: bool) -> None:
+    """What a launch would train, and under which recipe; `output` is None where it is not seen."""
     from mnistcmp.results import ResultsStore, fresh_place
     from mnistcmp.study import format_seeds
 
-    store = ResultsStore(fresh_place(output) if fresh else output)
-    store.check(study)
-    missing = store.missing(study.runs())
+    missing, place = study.runs(), "on the cluster, what it has already is not seen from here"
+    if output is not None:
+        store = ResultsStore(fresh_place(output) if fresh else output)
+        store.check(study)
+        missing, place = store.missing(study.runs()), str(store.location)
     table = Table(title=f"Plan of study {study.name}", title_justify="left")
     for header in ("architecture", "seeds", "there already", "to train"):
         table.add_column(header, justify="left" if header == "architecture" else "right")
@@ -203,6 +209,7 @@ def _print_plan(study: "Study", output: str, console: Console, *, fresh: bool) -
     fields = study.recipe.model_dump(mode="json").items()
     console.print(f"Recipe {study.recipe.label}: {', '.join(f'{k} {v}' for k, v in fields)}.")
     console.print(
-        f"Results folder: {store.location}. {len(missing)} runs to train. Nothing was done.",
+        f"Results folder: {place}. {len(missing)} runs to train. Nothing was done.",
         highlight=False,
+        markup=False,
     )

@@ -1,6 +1,5 @@
 """How far a launch is: a bar in a terminal, a line per change elsewhere."""
 
-import time
 from datetime import timedelta
 
 from rich.console import Console, Group
@@ -17,11 +16,10 @@ class ProgressDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._started = time.monotonic()
         self._bar = Bar(
             SpinnerColumn(),
             BarColumn(bar_width=16),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
         )
@@ -30,14 +28,13 @@ class ProgressDisplay:
 
     def update(self, progress: Progress) -> None:
         """Shows the progress as it is now."""
-        elapsed = time.monotonic() - self._started
-        left = _time_left(progress, elapsed)
-        counts = f"{progress.running} running, {len(progress.failed)} failed"
+        left = _time_left(progress)
+        counts = f"{progress.running} running, {progress.failed} failed"
         named = [("latest", progress.latest), ("best", progress.best)]
         ends = [f"{name} {_describe(ended)}" for name, ended in named if ended is not None]
         if not self._console.is_terminal:
             done = f"[{progress.done:{len(str(progress.total))}}/{progress.total}] {counts}"
-            parts = [done, *ends, f"elapsed {_clock(elapsed)}", left]
+            parts = [done, *ends, f"elapsed {_clock(progress.elapsed)}", left]
             line = ", ".join(part for part in parts if part)
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
             return
@@ -48,6 +45,8 @@ class ProgressDisplay:
             description=f"{progress.done}/{progress.total} runs, {counts}",
             left=left,
         )
+        # The bar's clock goes on from the launch's, which a later `attach` has not seen begin.
+        self._bar.tasks[0].start_time = self._bar.get_time() - progress.elapsed
         lines = [Text(f"  {end}", no_wrap=True, overflow="ellipsis") for end in ends]
         if self._live is None:
             self._live = Live(console=self._console, transient=True)
@@ -67,10 +66,10 @@ def _describe(ended: Ended) -> str:
     return f"{run} {100 * ended.accuracy:.1f}%"
 
 
-def _time_left(progress: Progress, elapsed: float) -> str:
+def _time_left(progress: Progress) -> str:
     if not progress.done or progress.done == progress.total:
         return ""
-    return f"left {_clock(elapsed * (progress.total - progress.done) / progress.done)}"
+    return f"left {_clock(progress.elapsed * (progress.total - progress.done) / progress.done)}"
 
 
 def _clock(seconds: float) -> str:

@@ -9,13 +9,13 @@ from mnistcmp.cli.view import LaunchView
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.client import ClusterClient, Job
 from mnistcmp.cluster.events import from_line
-from mnistcmp.errors import UserError
 from mnistcmp.study import Study
 
 if TYPE_CHECKING:
     from mnistcmp.training import DeviceChoice
 
 EXIT_DETACHED = 130
+EXIT_BROKE_OFF = 1
 
 
 def launch_on_cluster(
@@ -43,6 +43,8 @@ def launch_on_cluster(
 def follow_job(client: ClusterClient, job_id: str, console: Console) -> int:
     """Shows a job's progress from its beginning to its end; the exit status.
 
+    It is 1 where the job broke off, or was stopped, before its report.
+
     Raises:
         UserError: The job refused its request, or the cluster is gone.
     """
@@ -65,7 +67,8 @@ def follow_job(client: ClusterClient, job_id: str, console: Console) -> int:
             )
             raise typer.Exit(EXIT_DETACHED) from None
         if not view.ended:
-            raise UserError(_why_it_ended(job))
+            typer.echo(f"mnistcmp: {_why_it_ended(job)}", err=True)
+            return EXIT_BROKE_OFF
     return view.status
 
 

@@ -6,6 +6,9 @@ from typing import Any
 from mnistcmp.errors import UserError
 from mnistcmp.study import TABLE1, Study, build_study, named_recipe, parse_seeds, read_study
 
+LONGEST_NAME = 60
+"""A study's name is a folder's too; beyond this, the recipe's hash stands for its changes."""
+
 
 def select_study(
     study_file: Path | None,
@@ -38,7 +41,10 @@ def select_study(
     study = build_study(base.model_dump() | changes)
     if study.recipe == base.recipe:
         return study
-    return study.model_copy(update={"name": f"{base.name}-{study.recipe.label}"})
+    name = f"{base.name}-{study.recipe.label}"
+    if len(name) > LONGEST_NAME:
+        name = f"{base.name[:LONGEST_NAME]}-{study.recipe.hash}"
+    return study.model_copy(update={"name": name})
 
 
 def default_output(study: Study) -> str:

@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 
 from mnistcmp.cli.progress import ProgressDisplay
-from mnistcmp.cluster.events import Ended, Event, Progress, Refused, Reported, Started
+from mnistcmp.cluster.events import Event, Progress, Refused, Reported, Started
 from mnistcmp.errors import UserError
 from mnistcmp.report import print_report
 
@@ -24,7 +24,6 @@ class LaunchView:
         self._console = console
         self._name_output = name_output
         self._display: ProgressDisplay | None = None
-        self._failed: list[Ended] = []
 
     def __enter__(self) -> Self:
         return self
@@ -48,7 +47,6 @@ class LaunchView:
                 self._show_start(event)
             case Progress():
                 self.finished = event.finished
-                self._failed = event.failed
                 self._display = self._display or ProgressDisplay(self._console)
                 self._display.update(event)
             case Reported():
@@ -62,26 +60,28 @@ class LaunchView:
     def _show_start(self, event: Started) -> None:
         kept = f", {event.kept} are there already" if event.kept else ""
         self._console.print(
-            f"Training on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs, device "
-            f"{' and '.join(event.devices)}. {event.total} runs to train{kept}. "
+            f"Training on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. "
+            f"{event.total} runs to train{kept}. "
             f"Results go to {self._name_output(event.output)}.",
             highlight=False,
+            markup=False,
         )
 
     def _show_end(self, event: Reported) -> None:
         output = self._name_output(event.output)
         if not event.trained:
-            self._console.print(f"All runs are in {output} already.", highlight=False)
+            self._console.print(f"All runs are in {output} already.", highlight=False, markup=False)
         if event.report is not None:
             print_report(event.report, self._console)
-        if self._failed:
+        if event.failed:
             self.status = EXIT_RUNS_FAILED
             self._console.print(
-                f"{len(self._failed)} of {event.trained} runs failed; their errors are in "
-                f"{output}/failures. The same command tries them again:",
+                f"{len(event.failed)} of {event.trained} runs failed; their errors are in "
+                f"{output}/failures. A launch into the same folder tries them again:",
                 style="red",
+                markup=False,
             )
-        for failed in self._failed:
+        for failed in event.failed:
             line = f"  {failed.architecture} seed {failed.seed}: {failed.error}"
             self._console.print(line, style="red", markup=False)
 

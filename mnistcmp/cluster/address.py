@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mnistcmp.errors import UserError
+from mnistcmp.results import is_uri
 
 ADDRESS_VARIABLES = ("MNISTCMP_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
 STATE_FOLDER = ".cluster"
@@ -36,9 +37,9 @@ class Cluster:
         """
         if output is None:
             return default
-        if "://" in str(output) or self.results is None:
+        if is_uri(str(output)) or self.results is None:
             return str(output)
-        folder = Path(output).absolute()
+        folder = Path(os.path.normpath(Path(output).absolute()))
         if not folder.is_relative_to(self.results) or folder == self.results:
             raise UserError(
                 f"the cluster does not see the folder {output}. Allowed: a folder in "
@@ -46,10 +47,16 @@ class Cluster:
             )
         return str(folder.relative_to(self.results))
 
+    def place_here(self, there: str) -> str | None:
+        """Where this machine finds an output of `output_there`; None where it does not see it."""
+        if is_uri(there):
+            return there
+        return None if self.results is None else self.output_here(f"{self.results_there}/{there}")
+
     def output_here(self, output: str) -> str:
         """This machine's name of an output that the cluster names."""
         there = self.results_there
-        if self.results is None or there is None or not output.startswith(there):
+        if self.results is None or there is None or not Path(output).is_relative_to(there):
             return output
         folder = self.results / Path(output).relative_to(there)
         here = Path.cwd()
@@ -73,6 +80,8 @@ class ClusterState:
     """Of each worker."""
     pids: dict[str, str] = field(default_factory=dict)
     """Of `processes`: process id to start time, so that no other process is taken for it."""
+    gcs_port: int = 0
+    """Of `processes`: where workers join."""
     temporary: str | None = None
     """Of `processes`: Ray's own folder."""
 
@@ -133,18 +142,30 @@ def find_cluster(
 
 
 def _cluster_up(start: Path) -> Path | None:
-    folders = (start, *start.absolute().parents)
-    return next((f for f in folders if (f / STATE_FOLDER / "state.json").exists()), None)
+    here = start.absolute()
+    return next((f for f in (here, *here.parents) if _has_state(f)), None)
+
+
+def _has_state(folder: Path) -> bool:
+    try:
+        return (folder / STATE_FOLDER / "state.json").exists()
+    except PermissionError:
+        # Another user's cluster, which this one may not use.
+        return False
 
 
 def _checked(address: str, found: str) -> str:
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        is_dashboard = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        is_dashboard = False
+    if not is_dashboard:
         raise UserError(
             f"{found}: '{address}' is not the address of a Ray dashboard. Allowed: "
             "http://HOST:8265 (or https). Name one, or take --local."
         )
-    return address.rstrip("/")
+    return address.rstrip("/").replace("//localhost", "//127.0.0.1")
 
 
 def _token(environment: Mapping[str, str], checkout: Path | None) -> str | None:

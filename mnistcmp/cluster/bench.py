@@ -38,8 +38,9 @@ def measure_driver_cost(runs: int, workers: int | None) -> DriverCost:
     """
     clock = _Clock()
     with local_ray(workers) as resources, tempfile.TemporaryDirectory() as folder:
+        cpus = sum(node.cpus for node in resources.nodes)
         empty = Digits(images=np.zeros((1, 14, 14), np.float32), labels=np.zeros(1, np.int64))
-        for name, count in (("warm-up", resources.cpus * 4), ("measured", runs)):
+        for name, count in (("warm-up", cpus * 4), ("measured", runs)):
             study = Study(name=name, architectures=("baseline",), seeds=tuple(range(count)))
             run_launch(
                 LaunchRequest(study=study, output=str(Path(folder) / name), device="cpu"),
@@ -50,7 +51,7 @@ def measure_driver_cost(runs: int, workers: int | None) -> DriverCost:
             )
     return DriverCost(
         runs=runs,
-        workers=resources.cpus,
+        workers=cpus,
         wall_ms_per_run=1000 * clock.wall / runs,
         driver_cpu_ms_per_run=1000 * clock.cpu / runs,
     )

@@ -1,6 +1,5 @@
 """Jobs on a cluster: looked at, submitted, followed and stopped through its dashboard."""
 
-import json
 import logging
 import os
 import shlex
@@ -11,14 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 import ray
 import requests
-from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
+from ray.job_submission import JobStatus, JobSubmissionClient
 
 from mnistcmp.cluster import labels
 from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
-from mnistcmp.cluster.placement import choose_pools
+from mnistcmp.cluster.placement import Node, choose_pools
+from mnistcmp.cluster.request import JobRequest
 from mnistcmp.errors import UserError
 from mnistcmp.study import Study
 
@@ -32,6 +33,10 @@ LOST_SECONDS = 60
 STOP_SECONDS = 20
 """Between asking a driver to stop and killing it: time to store a run that came back."""
 
+LOOPBACK = {"127.0.0.1", "::1"}
+OUTPUT_KEY = "mnistcmp_output"
+"""In a job's metadata; it marks the jobs that are ours."""
+
 ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run_study.py"'
 """Run by a shell on the head; image and `make cluster-up` set the variables."""
 
@@ -41,12 +46,12 @@ class Job:
     """A job of ours."""
 
     id: str
-    study: str
+    output: str
+    """As it was asked for."""
     status: JobStatus
     started_at: datetime | None
     ended_at: datetime | None
     message: str
-    exit_code: int | None
 
     @property
     def ended(self) -> bool:
@@ -64,13 +69,17 @@ class ClusterClient:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._headers = {"Authorization": f"Bearer {cluster.token}"} if cluster.token else {}
+        headers = {"Authorization": f"Bearer {cluster.token}"} if cluster.token else {}
+        self._session = requests.Session()
+        self._session.headers.update(headers)
+        # A proxy that the environment names is not asked for this machine, nor shown the token.
+        self._session.trust_env = urlsplit(cluster.address).hostname not in LOOPBACK
         self._ray_version = str(self._get("/api/version").get("ray_version"))
         # These override the address that is given to Ray's client.
         for variable in ADDRESS_VARIABLES:
             os.environ.pop(variable, None)
         logging.getLogger("ray").setLevel(logging.CRITICAL)
-        self._jobs = JobSubmissionClient(cluster.address, headers=self._headers)
+        self._jobs = JobSubmissionClient(cluster.address, headers=headers)
 
     def nodes(self) -> list[dict[str, Any]]:
         """The cluster's living nodes, as Ray's state API describes them."""
@@ -96,38 +105,41 @@ class ClusterClient:
                         f"and this machine {version}. Build the cluster from this checkout, or "
                         "install what it has."
                     )
-        total = [node.get("resources_total") or {} for node in nodes]
         choose_pools(
             device,
-            cpus=int(sum(resources.get("CPU", 0) for resources in total)),
-            gpus=int(sum(resources.get("GPU", 0) for resources in total)),
+            [Node.of(node.get("resources_total") or {}) for node in nodes],
             place=f"the cluster at {self.cluster.address}",
         )
 
     def submit(self, study: Study, *, output: str, fresh: bool, device: "DeviceChoice") -> str:
-        """Submits a study, and returns the job's id."""
-        now = datetime.now(UTC)
-        job = f"{study.name}-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-        request = {
-            "study": study.to_toml_dict(),
-            "output": output,
-            "fresh": fresh,
-            "device": device,
-        }
+        """Submits a study, and returns the job's id.
+
+        Raises:
+            UserError: A job that has not ended yet trains into the same output.
+        """
+        for job in self.jobs():
+            if job.output == output and not job.ended and not fresh:
+                raise UserError(
+                    f"the job {job.id} trains into '{output}' already. Follow it: mnistcmp attach "
+                    f"{job.id}, or stop it, or choose another --output."
+                )
+        request = JobRequest(
+            study=study.to_toml_dict(), output=output, fresh=fresh, device=device
+        ).model_dump_json()
+        job_id = f"{study.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         with _ray_errors():
             return str(
                 self._jobs.submit_job(
-                    entrypoint=f"{ENTRYPOINT} {shlex.quote(json.dumps(request))}",
-                    submission_id=job,
-                    metadata={"mnistcmp_study": study.name},
+                    entrypoint=f"{ENTRYPOINT} {shlex.quote(request)}",
+                    submission_id=job_id,
+                    metadata={OUTPUT_KEY: output},
                     runtime_env={"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}},
                 )
             )
 
     def jobs(self) -> list[Job]:
         """Our jobs that the cluster remembers, the latest first."""
-        with _ray_errors():
-            found = [_to_job(details) for details in self._jobs.list_jobs()]
+        found = [_to_job(details) for details in self._get("/api/jobs/")]
         ours = [job for job in found if job is not None]
         return sorted(ours, key=lambda job: (job.started_at is None, job.started_at), reverse=True)
 
@@ -150,8 +162,7 @@ class ClusterClient:
 
     def log(self, job_id: str) -> str:
         """All that a job's driver has printed so far."""
-        with _ray_errors():
-            return str(self._jobs.get_job_logs(job_id))
+        return str(self._get(f"/api/jobs/{quote(job_id)}/logs")["logs"] or "")
 
     def follow(self, job_id: str, show: Callable[[str], None], *, every: float = 0.5) -> Job:
         """Shows each line of a job's log, once and in order, until the job has ended.
@@ -186,8 +197,7 @@ class ClusterClient:
 
     def _job_now(self, job_id: str) -> Job:
         """One of our jobs, asked for by its id alone: a cluster may remember thousands."""
-        with _ray_errors():
-            job = _to_job(self._jobs.get_job_info(job_id))
+        job = _to_job(self._get(f"/api/jobs/{quote(job_id)}"))
         if job is None:
             raise UserError(f"the job '{job_id}' is not one of mnistcmp's.")
         return job
@@ -209,26 +219,25 @@ class ClusterClient:
                 raise UserError(f"the job {job.id} has not stopped yet. See mnistcmp status.")
             time.sleep(0.2)
 
-    def _get(self, path: str) -> dict[str, Any]:
+    def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """An answer of the dashboard, told apart from what is not a dashboard."""
         address = self.cluster.address
         try:
-            answer = requests.get(address + path, headers=self._headers, timeout=HTTP_SECONDS)
+            answer = self._session.get(address + path, timeout=HTTP_SECONDS)
         except requests.RequestException as error:
             raise UserError(
                 f"no cluster answers at {address} ({self.cluster.found}): {_reason(error)}. Start "
                 "one with 'make cluster-up', name another with --address, or take --local."
             ) from error
         if answer.status_code in {401, 403}:
-            given = "refuses the token it was given" if self._headers else "asks for a token"
+            given = "refuses the token it was given" if self.cluster.token else "asks for a token"
             raise UserError(
                 f"the cluster at {address} {given} (HTTP {answer.status_code}). Set RAY_AUTH_TOKEN "
                 "or RAY_AUTH_TOKEN_PATH to the token that the cluster was started with."
             )
         try:
-            content: dict[str, Any] = answer.json()
-            if answer.ok and isinstance(content, dict):
-                return content
+            if answer.ok:
+                return answer.json()
         except ValueError:
             pass
         raise UserError(
@@ -254,19 +263,18 @@ def _reason(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _to_job(details: JobDetails) -> Job | None:
+def _to_job(details: dict[str, Any]) -> Job | None:
     """None for jobs of others, and for drivers that were not submitted as jobs."""
-    study = (details.metadata or {}).get("mnistcmp_study")
-    if study is None or details.submission_id is None:
+    output = (details.get("metadata") or {}).get(OUTPUT_KEY)
+    if output is None or details.get("submission_id") is None:
         return None
     return Job(
-        id=details.submission_id,
-        study=study,
-        status=details.status,
-        started_at=_time(details.start_time),
-        ended_at=_time(details.end_time),
-        message=details.message or "",
-        exit_code=details.driver_exit_code,
+        id=details["submission_id"],
+        output=output,
+        status=JobStatus(details["status"]),
+        started_at=_time(details.get("start_time")),
+        ended_at=_time(details.get("end_time")),
+        message=details.get("message") or "",
     )
 
 

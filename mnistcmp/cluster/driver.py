@@ -1,10 +1,11 @@
 """A launch where Ray is: from the request to stored results and a report."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from mnistcmp.cluster.events import Event, Progress, Reported, Started
+from mnistcmp.cluster.events import Ended, Event, Progress, Reported, Started
 from mnistcmp.cluster.fanout import Train, fan_out, train_on, warm_up
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.session import Resources
@@ -45,33 +46,34 @@ def run_launch(
     store.check(study)
     planned = study.runs()
     missing = store.missing(planned)
+    failed: list[Ended] = []
     if missing:
         with connect() as resources:
-            pools = choose_pools(
-                request.device, cpus=resources.cpus, gpus=resources.gpus, place=resources.place
-            )
+            pools = choose_pools(request.device, resources.nodes, place=resources.place)
             warm_up(pools)
             mnist = load_mnist()
             store.prepare(study)
             tell(
                 Started(
                     place=resources.place,
-                    cpus=resources.cpus,
-                    gpus=resources.gpus,
-                    devices=tuple(pool.device for pool in pools),
+                    cpus=sum(node.cpus for node in resources.nodes),
+                    gpus=sum(node.gpus for node in resources.nodes),
                     output=request.output,
                     total=len(missing),
                     kept=len(planned) - len(missing),
                 )
             )
             progress = Progress(total=len(missing), slots=sum(pool.slots for pool in pools))
+            started = time.monotonic()
             tell(progress)
             for outcome in fan_out(missing, mnist, pools, train=train):
+                ended = progress.note(outcome)
                 if isinstance(outcome, Finished):
                     store.write_finished(study.name, outcome)
                 else:
                     store.write_failed(study.name, outcome)
-                progress.note(outcome)
+                    failed.append(ended)
+                progress.elapsed = time.monotonic() - started
                 tell(progress)
     report = build_report(store) if store.finished_run_ids() else None
-    tell(Reported(output=request.output, trained=len(missing), report=report))
+    tell(Reported(output=request.output, trained=len(missing), failed=tuple(failed), report=report))

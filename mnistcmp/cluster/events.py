@@ -1,6 +1,6 @@
 """What a driver tells while it runs a study: to this process, or through a job's log to another."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -29,7 +29,6 @@ class Started:
     place: str
     cpus: int
     gpus: int
-    devices: tuple[str, ...]
     output: str
     total: int
     kept: int
@@ -46,7 +45,9 @@ class Progress:
     slots: int
     """Runs that can be trained at a time."""
     finished: int = 0
-    failed: list[Ended] = field(default_factory=list)
+    failed: int = 0
+    elapsed: float = 0.0
+    """Seconds since the first run was handed out."""
     best: Ended | None = None
     latest: Ended | None = None
     kind: Literal["progress"] = "progress"
@@ -54,19 +55,19 @@ class Progress:
     @property
     def done(self) -> int:
         """Runs that ended, well or not."""
-        return self.finished + len(self.failed)
+        return self.finished + self.failed
 
     @property
     def running(self) -> int:
         """Runs being trained now."""
         return min(self.slots, self.total - self.done)
 
-    def note(self, outcome: Finished | Failed) -> None:
-        """Counts a run that ended."""
+    def note(self, outcome: Finished | Failed) -> Ended:
+        """Counts a run that ended, and says it in short."""
         run = outcome.run
         if isinstance(outcome, Failed):
             ended = Ended(architecture=run.architecture, seed=run.seed, error=outcome.error)
-            self.failed.append(ended)
+            self.failed += 1
         else:
             accuracy = outcome.result.test.accuracy
             ended = Ended(architecture=run.architecture, seed=run.seed, accuracy=accuracy)
@@ -74,6 +75,7 @@ class Progress:
             if self.best is None or accuracy > (self.best.accuracy or 0):
                 self.best = ended
         self.latest = ended
+        return ended
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +84,7 @@ class Reported:
 
     output: str
     trained: int
+    failed: tuple[Ended, ...] = ()
     report: Report | None
     """None where no run has finished."""
     kind: Literal["reported"] = "reported"

@@ -51,8 +51,7 @@ def fan_out(
     """
     shared = ray.put(mnist)
     tasks = [
-        ray.remote(num_cpus=1, num_gpus=int(pool.device == "cuda"), max_retries=3)(_train_one)
-        for pool in pools
+        ray.remote(num_cpus=1, num_gpus=int(pool.gpu), max_retries=3)(_train_one) for pool in pools
     ]
     windows = [IN_FLIGHT + pool.slots if len(pools) == 1 else pool.slots + 1 for pool in pools]
     waiting = iter(runs)

@@ -1,6 +1,5 @@
 """The driver of a submitted job: the launch as at home, its events printed into the job's log."""
 
-import json
 import os
 import sys
 import time
@@ -8,11 +7,11 @@ from pathlib import Path
 
 from mnistcmp.cluster.driver import LaunchRequest, run_launch
 from mnistcmp.cluster.events import Event, Progress, Refused, Reported, to_line
+from mnistcmp.cluster.request import read_request
 from mnistcmp.cluster.session import joined_ray
 from mnistcmp.data import data_dir, load_mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results import fresh_place, is_uri
-from mnistcmp.study import build_study
 
 RESULTS_VARIABLE = "MNISTCMP_RESULTS"
 """The cluster's results folder, below which relative outputs are."""
@@ -21,25 +20,22 @@ SECONDS_BETWEEN_PROGRESS = 0.5
 """So that the log of a study of very many short runs stays readable."""
 
 
-def run_job(request: str) -> int:
-    """Runs a launch request on the cluster around.
-
-    The request is JSON: `study` as a study file has it, and optionally `output` (the study's name
-    by default), `fresh` and `device`.
+def run_job(arguments: list[str]) -> int:
+    """Runs a launch request, the JSON of a `JobRequest`, on the cluster around.
 
     Returns:
-        The exit status: 0 done, 1 some runs failed, 2 the request was wrong.
+        The exit status: 0 done, 1 some runs failed, 2 the request could not be carried out.
     """
     tell = _Teller()
     try:
-        content = json.loads(request)
-        study = build_study(content["study"])
-        output = place_output(content.get("output", study.name))
+        request = read_request(" ".join(arguments))
+        study = request.build_study()
+        output = place_output(request.output or study.name)
         run_launch(
             LaunchRequest(
                 study=study,
-                output=fresh_place(output) if content.get("fresh") else output,
-                device=content.get("device", "auto"),
+                output=fresh_place(output) if request.fresh else output,
+                device=request.device,
             ),
             load_mnist=lambda: load_mnist(data_dir()),
             connect=joined_ray,

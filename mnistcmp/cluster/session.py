@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mnistcmp.cluster.placement import Node
 from mnistcmp.errors import UserError
 
 # Ray reads these when it is imported: no usage reports, and no warning about a coming change of a
@@ -24,8 +25,7 @@ OBJECT_STORE_BYTES = 256 * 2**20
 class Resources:
     """What a Ray has to offer."""
 
-    cpus: int
-    gpus: int
+    nodes: tuple[Node, ...]
     place: str
     """For people: where it is."""
 
@@ -39,9 +39,13 @@ def local_ray(workers: int | None) -> Iterator[Resources]:
     Raises:
         UserError: Ray does not start.
     """
+    # Ray would count GPUs that torch, in a build for the CPU, cannot use.
+    import torch  # noqa: PLC0415 - joining a cluster needs none
+
     with _session(
         address="local",
         num_cpus=workers,
+        num_gpus=torch.cuda.device_count(),
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
     ):
@@ -56,8 +60,7 @@ def joined_ray() -> Iterator[Resources]:
         UserError: There is none.
     """
     with _session(address="auto"):
-        nodes = sum(node["Alive"] for node in ray.nodes())  # type: ignore[no-untyped-call]
-        yield _resources(f"a cluster of {nodes} nodes")
+        yield _resources("a cluster of {} nodes")
 
 
 @contextmanager
@@ -74,5 +77,6 @@ def _session(**options: Any) -> Iterator[None]:  # noqa: ANN401 - options of ray
 
 
 def _resources(place: str) -> Resources:
-    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return Resources(cpus=int(found.get("CPU", 0)), gpus=int(found.get("GPU", 0)), place=place)
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    nodes = tuple(Node.of(node["Resources"]) for node in alive)
+    return Resources(nodes=nodes, place=place.format(len(nodes)))

@@ -67,11 +67,14 @@ def _unpack(name: str, target: Path) -> None:
         content = b""
     _verify(content, name, remedy)
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{name}-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        # Temporary files are their owner's alone; a data folder may be shared.
-        os.fchmod(descriptor, 0o644)
-    Path(temporary).replace(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            # Temporary files are their owner's alone; a data folder may be shared.
+            os.fchmod(descriptor, 0o644)
+        Path(temporary).replace(target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def _verify(content: bytes, name: str, remedy: str) -> None:

@@ -1,4 +1,4 @@
-"""A picture of some of a seed's training pairs, as the networks see them."""
+"""A picture of some of a seed's test pairs, as the networks see them."""
 
 from pathlib import Path
 

@@ -27,14 +27,14 @@ def print_report(report: Report, console: Console) -> None:
         table = _table(report, box.SIMPLE_HEAD, without=DESCRIPTIONS)
     console.print(table)
     for line in notes(report):
-        console.print(line, style="yellow", highlight=False)
+        console.print(line, style="yellow", highlight=False, markup=False)
     console.print(explanation(report), highlight=False)
 
 
 def to_markdown(report: Report) -> str:
     """The same as Markdown."""
     text = io.StringIO()
-    Console(file=text, width=200).print(_table(report, box.MARKDOWN))
+    Console(file=text, width=200, color_system=None).print(_table(report, box.MARKDOWN))
     table = "\n".join(line.strip() for line in text.getvalue().strip().splitlines())
     title, body = table.split("\n", 1)
     parts = [f"**{title}**", body.strip(), *notes(report), explanation(report)]

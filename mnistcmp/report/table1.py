@@ -68,7 +68,7 @@ def build_report(store: ResultsStore) -> Report:
         )
     failures = store.read("failures")
     return Report(
-        study=str(runs["study"].iloc[0]),
+        study=", ".join(sorted(set(runs["study"]))),
         recipe=Recipe.model_validate_json(runs["recipe"].iloc[0]),
         rows=tuple(
             _row(entry, of_entry["test_accuracy"].to_numpy(), int(of_entry["parameters"].iloc[0]))

@@ -36,7 +36,7 @@ class Location:
             self._files, self._root = _open_uri(self.name)
         else:
             self._files, self._root = fs.LocalFileSystem(), str(Path(place).absolute())
-        self.local = Path(place) if isinstance(self._files, fs.LocalFileSystem) else None
+        self._local = isinstance(self._files, fs.LocalFileSystem)
 
     def __str__(self) -> str:
         return self.name
@@ -73,7 +73,7 @@ class Location:
 
     def make_folders(self, names: Iterable[str]) -> None:
         """Makes folders below. An object store needs none."""
-        if self.local is None:
+        if not self._local:
             return
         try:
             for name in names:
@@ -90,7 +90,7 @@ class Location:
         target = self._join(folder, name)
         temporary = self._join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
         try:
-            if self.local is None:
+            if not self._local:
                 self._put(target, content)
                 return
             try:
@@ -103,10 +103,13 @@ class Location:
 
     def check_writable(self) -> None:
         """Looks, without writing, whether a folder can be made and written, as far as is seen."""
-        if self.local is None:
+        if not self._local:
             return
         folder = Path(self._root)
-        blocker = next(p for p in (folder, *folder.parents) if p.exists())
+        try:
+            blocker = next(p for p in (folder, *folder.parents) if p.exists())
+        except OSError as error:
+            raise self._unwritable(error) from error
         if not blocker.is_dir():
             raise UserError(
                 f"the output {self} cannot be a folder: {blocker.name} is a file. "
@@ -132,7 +135,7 @@ class Location:
         )
 
     def _advice(self) -> str:
-        if self.local is not None:
+        if self._local:
             return ""
         return (
             " Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for a store "

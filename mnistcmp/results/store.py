@@ -29,6 +29,8 @@ from mnistcmp.results.rows import (
 from mnistcmp.results.schema import SCHEMA_VERSION, TABLES, schema_version
 from mnistcmp.study import Run, Study, format_study, parse_study
 
+SUFFIX = ".parquet"
+
 
 class ResultsStore:
     """The results in one place. Nothing is written before `prepare`, and nothing ever deleted."""
@@ -37,12 +39,11 @@ class ResultsStore:
         self.location = Location(place)
 
     def prepare(self, study: Study) -> None:
-        """Makes the place ready for the study's runs, and notes in it that they are wanted.
+        """Makes the place ready for runs of a study that `check` let pass, and notes the study.
 
         Raises:
-            UserError: It cannot be written, or holds results of another recipe or schema.
+            UserError: It cannot be written.
         """
-        self.check(study)
         self.location.make_folders(("launches", *TABLES))
         text = format_study(study)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -52,7 +53,8 @@ class ResultsStore:
         """Looks, without writing, whether the study's runs may be stored here.
 
         Raises:
-            UserError: As `prepare`, as far as it can be seen.
+            UserError: It cannot be written, as far as is seen, or holds results of another recipe
+                or schema.
         """
         self.location.check_writable()
         self.read("runs")
@@ -69,7 +71,7 @@ class ResultsStore:
         Raises:
             UserError: The folder cannot be written any more.
         """
-        file = f"{finished.run.run_id}.parquet"
+        file = f"{finished.run.run_id}{SUFFIX}"
         self._write("predictions", file, predictions_table(study, finished))
         self._write("epochs", file, epochs_table(study, finished))
         self._write("runs", file, runs_table(study, finished))
@@ -80,7 +82,7 @@ class ResultsStore:
         Raises:
             UserError: The folder cannot be written any more.
         """
-        file = f"{failed.run.run_id}.parquet"
+        file = f"{failed.run.run_id}{SUFFIX}"
         self._write("failures", file, failures_table(study, failed))
 
     def read(self, name: str) -> pa.Table:
@@ -95,13 +97,14 @@ class ResultsStore:
         if name == "runs":
             self._refuse_duplicates(table)
             return table
-        finished = self.read("runs")["run_id"].combine_chunks()
+        finished = pa.array(sorted(self.finished_run_ids()), pa.string())
         of_finished = pc.is_in(table["run_id"], value_set=finished)
         return table.filter(pc.invert(of_finished) if name == "failures" else of_finished)
 
     def finished_run_ids(self) -> set[str]:
-        """The runs that need no training any more."""
-        return set(self.read("runs")["run_id"].to_pylist())
+        """The runs that need no training any more, by the names of their files."""
+        names = self.location.list("runs", SUFFIX)
+        return {name.removesuffix(SUFFIX) for name in names}
 
     def launches(self) -> tuple[Study, ...]:
         """The studies that were launched into this place.
@@ -127,7 +130,7 @@ class ResultsStore:
         return tuple(run for run in runs if run.run_id not in finished)
 
     def _read_files(self, name: str) -> pa.Table:
-        files = self.location.list(name, ".parquet")
+        files = self.location.list(name, SUFFIX)
         return pa.concat_tables(
             [TABLES[name].empty_table(), *(self._read_file(name, file) for file in files)]
         )

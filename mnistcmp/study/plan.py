@@ -33,7 +33,9 @@ def _read_seeds(value: Any) -> Any:  # noqa: ANN401 - whatever a study file hold
         return parse_seeds(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return parse_seeds(str(value))
-    return tuple(sorted(set(value))) if isinstance(value, list) else value
+    if isinstance(value, list) and all(type(seed) is int for seed in value):
+        return tuple(sorted(set(value)))
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _read_recipe(value: Any) -> Any:  # noqa: ANN401 - whatever a study file holds

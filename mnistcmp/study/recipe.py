@@ -67,8 +67,7 @@ class Recipe(BaseModel):
         if pairs % self.batch_size == 1:
             raise ValueError(
                 f"batch_size {self.batch_size} leaves a last batch of one of the {pairs} pairs of "
-                f"the training split, which batch norm cannot take; {self.batch_size + 1} "
-                "or another size would do"
+                "the training split, which batch norm cannot take; take another size"
             )
         return self
 
@@ -105,7 +104,7 @@ class Recipe(BaseModel):
             if wanted and wanted.items() <= changes.items():
                 base = name
         rest = [
-            f"{field.replace('_', '-')}-{value}"
+            f"{field.replace('_', '-')}-{value}".replace("+", "")
             for field, value in changes.items()
             if field not in RECIPES[base].changes()
         ]

@@ -73,5 +73,7 @@ def _in_one_line(error: ValidationError) -> UserError:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return UserError(f"{message}.")
-    name = ".".join(place[1:] if in_recipe else place)
+    if place == ["recipe"]:
+        kind = "study field"
+    name = ".".join(place[1:] if kind == "recipe field" else place)
     return UserError(f"{kind} {name}: {message}, not {problem['input']!r}.")

@@ -70,7 +70,7 @@ def test_a_launch_tells_its_start_its_progress_and_its_report(
     """In this order; and where nothing is missing, the report alone."""
     first, *middle, last = _launch(study, tmp_path, mnist, ray)
     assert isinstance(first, Started)
-    assert (first.total, first.kept, first.devices) == (4, 0, ("cpu",))
+    assert (first.total, first.kept, first.cpus) == (4, 0, 2)
     assert len(middle) == 5
     assert isinstance(last, Reported)
     assert last.report is not None
@@ -89,7 +89,7 @@ def test_each_run_uses_one_thread(
         assert torch.get_num_threads() == 1
         return train_on(run, mnist, device)
 
-    assert _progress(_launch(study, tmp_path, mnist, ray, train=checked)).failed == []
+    assert _progress(_launch(study, tmp_path, mnist, ray, train=checked)).finished == 4
 
 
 def test_a_run_that_raises_is_recorded_and_the_others_finish(
@@ -102,9 +102,10 @@ def test_a_run_that_raises_is_recorded_and_the_others_finish(
             raise ValueError("a network that\nbreaks")
         return train_on(run, mnist, device)
 
-    progress = _progress(_launch(study, tmp_path, mnist, ray, train=fragile))
-    assert progress.finished == 3
-    assert [failed.error for failed in progress.failed] == ["ValueError: a network that"]
+    *_, reported = events = _launch(study, tmp_path, mnist, ray, train=fragile)
+    assert (_progress(events).finished, _progress(events).failed) == (3, 1)
+    assert isinstance(reported, Reported)
+    assert [failed.error for failed in reported.failed] == ["ValueError: a network that"]
     store = ResultsStore(tmp_path)
     (row,) = store.read("failures").to_pylist()
     assert (row["architecture"], row["seed"]) == ("baseline", 1)
@@ -129,7 +130,7 @@ def test_a_killed_worker_costs_nothing(
     output = tmp_path / "results"
     progress = _progress(_launch(study, output, mnist, ray, train=dying))
     assert marker.exists()
-    assert (progress.finished, progress.failed) == (4, [])
+    assert (progress.finished, progress.failed) == (4, 0)
     assert len(ResultsStore(output).read("runs")) == 4
 
 
@@ -144,9 +145,10 @@ def test_a_worker_that_always_dies_fails_its_run_alone(
         return train_on(run, mnist, device)
 
     progress = _progress(_launch(study, tmp_path, mnist, ray, train=dying))
-    assert progress.finished == 3
-    assert [failed.seed for failed in progress.failed] == [0]
-    assert "WorkerCrashedError" in ResultsStore(tmp_path).read("failures")["error"][0].as_py()
+    assert (progress.finished, progress.failed) == (3, 1)
+    (failure,) = ResultsStore(tmp_path).read("failures").to_pylist()
+    assert (failure["architecture"], failure["seed"]) == ("baseline", 0)
+    assert "WorkerCrashedError" in failure["error"]
 
 
 def test_progress_counts_what_ended(
@@ -167,19 +169,24 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
     tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
 ) -> None:
     """Not waited for."""
-    with pytest.raises(UserError, match="asks for 1 CPU and 1 GPU, and this machine has 2 CPUs"):
+    with pytest.raises(
+        UserError, match="asks for 1 CPU and 1 GPU of one machine, and this machine has 2 CPUs"
+    ):
         _launch(study, tmp_path / "results", mnist, ray, device="cuda")
     assert not (tmp_path / "results").exists()
 
 
 def test_more_runs_than_are_handed_out_at_once_all_come_back(
-    study: Study, mnist: Mnist, ray: Resources, results: dict[Run, TrainingResult]
+    study: Study,
+    mnist: Mnist,
+    ray: Resources,  # noqa: ARG001 - a running Ray
+    results: dict[Run, TrainingResult],
 ) -> None:
     """Six hundred runs, whatever order they end in; each comes back once."""
     result = next(iter(results.values()))
     runs = study.model_copy(update={"seeds": tuple(range(300))}).runs()
     outcomes = list(
-        fan_out(runs, mnist, [Pool(device="cpu", slots=ray.cpus)], train=lambda *_: result)
+        fan_out(runs, mnist, [Pool(gpu=False, device="cpu", slots=2)], train=lambda *_: result)
     )
     assert all(isinstance(outcome, Finished) for outcome in outcomes)
     assert {outcome.run.run_id for outcome in outcomes} == {run.run_id for run in runs}

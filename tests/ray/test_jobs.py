@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from mnistcmp.cluster.events import Refused, from_line
+from mnistcmp.cluster.job import run_job
 from mnistcmp.results import ResultsStore
 from mnistcmp.study import Run
 from mnistcmp.training import TrainingResult
@@ -122,9 +124,48 @@ def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
     kept = len(list(runs.glob("*.parquet")))
     assert trained < kept < 40
     assert "stopped" in checkout.mnistcmp("status", job).stdout
-    ended = _one_line(checkout.mnistcmp("attach", job))
+    attached = checkout.mnistcmp("attach", job)
+    assert attached.returncode == 1
+    ended = attached.stderr
     assert "was stopped before its end" in ended
     assert "has ended already: stopped" in _one_line(checkout.mnistcmp("stop", job))
+
+
+def test_a_second_launch_into_the_same_output_is_refused_while_the_first_runs(
+    checkout: Checkout,
+) -> None:
+    """It would train the same runs again; the line names the job to attach to."""
+    first = checkout.start("launch", "-a", "baseline", "--seeds", "20", "--epochs", "31")
+    while not (checkout.results / "table1-epochs-31").exists():
+        time.sleep(0.1)
+        assert first.poll() is None
+    arguments = ("launch", "-a", "baseline", "--seeds", "30", "--epochs", "31")
+    line = _one_line(checkout.mnistcmp(*arguments))
+    job = line.split("mnistcmp attach ")[1].split(",")[0]
+    assert checkout.mnistcmp("stop", job).returncode == 0
+    _, errors = first.communicate(timeout=60)
+    assert first.returncode == 1
+    assert f"the job {job} was stopped before its end" in errors
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ("not json", "the job's request is wrong at the whole: Invalid JSON"),
+        ('{"output": "x"}', "wrong at study: Field required"),
+        ('{"study": {"name": "x"}, "outptu": "y"}', "wrong at outptu: Extra inputs"),
+        ('{"study": {"name": "x"}, "device": "gpu"}', "wrong at device: Input should be"),
+        ('{"study": {"name": "x", "sedes": 3}}', "unknown study field 'sedes'"),
+    ],
+)
+def test_a_wrong_job_request_is_refused(
+    capsys: pytest.CaptureFixture[str], request_: str, message: str
+) -> None:
+    """People write them too, for Slurm and Kubernetes."""
+    assert run_job([request_]) == 2
+    event = from_line(capsys.readouterr().out)
+    assert isinstance(event, Refused)
+    assert message in event.message
 
 
 def test_an_unknown_job_is_refused(checkout: Checkout) -> None:
@@ -161,7 +202,7 @@ def test_without_the_token_nothing_is_submitted(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--device", "cuda"), "asks for 1 CPU and 1 GPU, and the cluster at"),
+        (("--device", "cuda"), "asks for 1 CPU and 1 GPU of one machine, and the cluster at"),
         (("--output", "elsewhere"), "the cluster does not see the folder elsewhere"),
         (("--workers", "3"), "--workers is for this machine"),
         (("--local", "--address", "http://x:1"), "--local and --address cannot go together"),
@@ -217,7 +258,7 @@ def test_an_output_that_the_head_cannot_write_is_refused(checkout: Checkout) -> 
 def test_up_is_idempotent_and_scales_and_down_leaves_nothing(
     tmp_path: Path, mnist_folder: Path
 ) -> None:
-    """Up again changes no process; down stops exactly what up started, and can be said twice."""
+    """Up again changes no process, or the number of workers; down stops what up started."""
     checkout = make_checkout(tmp_path, free_port(), MNISTCMP_DATA_DIR=str(mnist_folder))
     try:
         assert checkout.up("processes", workers=1).returncode == 0
@@ -225,6 +266,12 @@ def test_up_is_idempotent_and_scales_and_down_leaves_nothing(
         assert (tmp_path / ".cluster" / "token").stat().st_mode & 0o777 == 0o600
         assert checkout.up("processes", workers=1).returncode == 0
         assert checkout.state() == first
+        assert checkout.up("processes", workers=2).returncode == 0
+        grown = checkout.state()
+        assert list(grown.pids)[:2] == list(first.pids)
+        assert len(grown.pids) == 3
+        assert checkout.up("processes", workers=1).returncode == 0
+        assert checkout.state().pids == first.pids
         taken = make_checkout(tmp_path / "other", checkout.port)
         assert "is taken" in _one_line(taken.up("processes"))
     finally:

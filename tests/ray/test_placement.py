@@ -6,15 +6,15 @@ import pytest
 import ray
 
 from mnistcmp.cluster.fanout import fan_out
-from mnistcmp.cluster.placement import Pool, choose_pools
+from mnistcmp.cluster.placement import Node, Pool, choose_pools
 from mnistcmp.data import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results import Finished
 from mnistcmp.study import Run, Study
 from mnistcmp.training import DeviceChoice, TrainingResult
 
-CPU_ONLY = {"cpus": 2, "gpus": 0, "place": "here"}
-MIXED = {"cpus": 3, "gpus": 1, "place": "here"}
+CPU_ONLY = (Node(cpus=2, gpus=0),)
+MIXED = (Node(cpus=1, gpus=1), Node(cpus=2, gpus=0))
 
 
 @pytest.fixture
@@ -26,30 +26,34 @@ def mixed_ray() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("choice", "resources", "pools"),
+    ("choice", "nodes", "pools"),
     [
-        ("auto", CPU_ONLY, [("cpu", 2)]),
-        ("auto", MIXED, [("cuda", 1), ("cpu", 2)]),
-        ("cpu", MIXED, [("cpu", 3)]),
-        ("cuda", MIXED, [("cuda", 1)]),
-        ("auto", {"cpus": 4, "gpus": 4, "place": "here"}, [("cuda", 4)]),
-        ("auto", {"cpus": 2, "gpus": 8, "place": "here"}, [("cuda", 2)]),
+        ("auto", CPU_ONLY, [(False, "cpu", 2)]),
+        ("auto", MIXED, [(True, "auto", 1), (False, "cpu", 2)]),
+        ("cpu", MIXED, [(False, "cpu", 3)]),
+        ("cuda", MIXED, [(True, "cuda", 1)]),
+        ("auto", [Node(cpus=4, gpus=4)], [(True, "auto", 4)]),
+        ("auto", [Node(cpus=2, gpus=8)], [(True, "auto", 2)]),
+        ("auto", [Node(cpus=0, gpus=1), Node(cpus=4, gpus=0)], [(False, "cpu", 4)]),
     ],
 )
 def test_auto_takes_every_gpu_and_the_cpus_they_leave(
-    choice: DeviceChoice, resources: dict[str, object], pools: list[tuple[str, int]]
+    choice: DeviceChoice, nodes: list[Node], pools: list[tuple[bool, str, int]]
 ) -> None:
-    """A run on a GPU takes a CPU too."""
-    found = choose_pools(choice, **resources)  # type: ignore[arg-type]
-    assert [(pool.device, pool.slots) for pool in found] == pools
+    """A run on a GPU takes a CPU of the same machine too."""
+    found = choose_pools(choice, nodes, place="here")
+    assert [(pool.gpu, pool.device, pool.slots) for pool in found] == pools
 
 
 def test_what_can_never_be_placed_is_refused() -> None:
     """The line says what was asked for and what there is."""
-    with pytest.raises(UserError, match="1 CPU and 1 GPU, and here has 2 CPUs and 0 GPUs"):
-        choose_pools("cuda", cpus=2, gpus=0, place="here")
+    with pytest.raises(UserError, match=r"1 GPU of one machine, and here has 2 CPUs and 0 GPUs"):
+        choose_pools("cuda", CPU_ONLY, place="here")
+    apart = [Node(cpus=0, gpus=1), Node(cpus=4, gpus=0)]
+    with pytest.raises(UserError, match=r"1 GPU of one machine, and here has 4 CPUs and 1 GPUs"):
+        choose_pools("cuda", apart, place="here")
     with pytest.raises(UserError, match="asks for 1 CPU, and here has 0 CPUs"):
-        choose_pools("auto", cpus=0, gpus=1, place="here")
+        choose_pools("auto", [Node(cpus=0, gpus=1)], place="here")
 
 
 def test_a_mixed_cluster_trains_on_all_it_has(
@@ -70,7 +74,7 @@ def test_a_mixed_cluster_trains_on_all_it_has(
         return replace(result, device=f"{device} with {gpus} GPUs")
 
     runs = study.model_copy(update={"seeds": tuple(range(10))}).runs()
-    pools = [Pool(device="cuda", slots=1), Pool(device="cpu", slots=2)]
+    pools = [Pool(gpu=True, device="cuda", slots=1), Pool(gpu=False, device="cpu", slots=2)]
     outcomes = list(fan_out(runs, mnist, pools, train=note_device))
     assert len(outcomes) == 20
     devices = {o.result.device for o in outcomes if isinstance(o, Finished)}
