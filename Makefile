@@ -36,7 +36,8 @@ install: ## Set up the environment, and the command mnistcmp in it
 	echo "Installing mnistcmp into $(VENV) (about a minute) ..."; \
 	rm -f $(VENV)/.mnistcmp-*; \
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' && \
-	echo "$$stamp" > $(VENV)/.mnistcmp-$(EXTRAS)
+	echo "$$stamp" > $(VENV)/.mnistcmp-$(EXTRAS) && \
+	echo "Installed. To use the command mnistcmp: . $(BIN)/activate"
 
 report: install ## Train what is missing of Table I on this machine, and print it
 	@$(BIN)/mnistcmp launch --all --local

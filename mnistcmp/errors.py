@@ -16,5 +16,5 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> UserError:
     """The error for a name that is in no table, with the nearest names that are."""
     names = list(allowed)
     nearest = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean '{nearest[0]}'? " if nearest else ""
-    return UserError(f"unknown {kind} '{name}'; {hint}Allowed: {', '.join(names)}.")
+    hint = f"did you mean '{nearest[0]}'? Allowed" if nearest else "allowed"
+    return UserError(f"unknown {kind} '{name}'; {hint}: {', '.join(names)}.")

@@ -1,6 +1,8 @@
 """The command `mnistcmp`: its parts, and how errors reach the user."""
 
+import inspect
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -17,13 +19,19 @@ from mnistcmp.errors import UserError
 
 EXIT_USER_ERROR = 2
 
+
+def _paragraphs(text: str | None) -> str:
+    """A docstring's paragraphs, each one line: the terminal's width breaks them, not ours."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(text or ""))
+
+
 app = typer.Typer(
     name="mnistcmp",
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=EXAMPLES)(launch)
+app.command(epilog=EXAMPLES, help=_paragraphs(launch.__doc__))(launch)
 app.command()(report)
 app.command()(architectures)
 app.command()(bench)
@@ -38,7 +46,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool,
@@ -56,6 +63,9 @@ def _root(
     """
 
 
+app.callback(help=_paragraphs(_root.__doc__))(_root)
+
+
 def main() -> None:
     """Runs the command. Exit status: 0 done, 1 some runs failed, 2 bad request, 130 interrupted."""
     try:
@@ -63,8 +73,11 @@ def main() -> None:
     except UserError as error:
         _fail(str(error), EXIT_USER_ERROR)
     except typer.TyperException as error:
-        hint = " See 'mnistcmp --help'." if error.exit_code == EXIT_USER_ERROR else ""
-        _fail(error.format_message() + hint, error.exit_code)
+        # Called without a command, typer has printed the help, and there is nothing to add.
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        _fail(
+            f"{message}. 'mnistcmp COMMAND --help' says more." if message else "", error.exit_code
+        )
     except typer.Abort:
         _fail("stopped.", 1)
     except BrokenPipeError:
@@ -75,5 +88,6 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    typer.echo(f"mnistcmp: {' '.join(message.split())}", err=True)
+    if message:
+        typer.echo(f"mnistcmp: {' '.join(message.split())}", err=True)
     sys.exit(status)

@@ -21,7 +21,9 @@ Examples:
 
   mnistcmp launch --all                          the report's Table I, 50 runs
 
-  mnistcmp launch --all --recipe reference-code  the same, softmax as in the report's code
+  mnistcmp launch --all --epochs 1 --seeds 2     a first try, half a minute
+
+  mnistcmp launch --all --recipe reference-code  softmax as in the report's code
 
   mnistcmp launch -a siamese-shared --seeds 0-4,7 --epochs 20
 
@@ -35,7 +37,10 @@ def launch(
         typer.Argument(metavar="[STUDY.toml]", help="A study file; else the study is Table I."),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="The whole Table I: five architectures, ten seeds.")
+        bool,
+        typer.Option(
+            "--all", help="The whole Table I: five architectures, ten seeds. The default."
+        ),
     ] = False,
     architecture: Annotated[
         list[str] | None,
@@ -111,10 +116,16 @@ def launch(
         epochs=epochs,
         recipe=recipe,
     )
+    if output is not None and not output.strip():
+        raise UserError("--output is empty. Name a folder or s3://BUCKET/PREFIX, or leave it out.")
     if local and address:
         raise UserError("--local and --address cannot go together. Take one of them.")
     console = make_console()
     cluster = None if local else find_cluster(address)
+    if cluster is None:
+        from mnistcmp.training import resolve_device
+
+        resolve_device(device)
     if dry_run:
         place: str | None = output or default_output(study)
         if cluster is not None:
@@ -161,9 +172,7 @@ def _launch_here(
     from mnistcmp.data import data_dir as data_folder
     from mnistcmp.data import load_mnist
     from mnistcmp.results import fresh_place
-    from mnistcmp.training import resolve_device
 
-    resolve_device(device)
     request = LaunchRequest(
         study=study, output=fresh_place(output) if fresh else output, device=device
     )
@@ -191,7 +200,7 @@ def _launch_here(
 def _print_plan(study: "Study", output: str | None, console: Console, *, fresh: bool) -> None:
     """What a launch would train, and under which recipe; `output` is None where it is not seen."""
     from mnistcmp.results import ResultsStore, fresh_place
-    from mnistcmp.study import format_seeds
+    from mnistcmp.study import describe_seeds
 
     missing, place = study.runs(), "on the cluster, what it has already is not seen from here"
     if output is not None:
@@ -204,7 +213,7 @@ def _print_plan(study: "Study", output: str | None, console: Console, *, fresh: 
     for name in study.architectures:
         left = sum(run.architecture == name for run in missing)
         there = len(study.seeds) - left
-        table.add_row(name, format_seeds(study.seeds), str(there), str(left))
+        table.add_row(name, describe_seeds(study.seeds), str(there), str(left))
     console.print(table)
     fields = study.recipe.model_dump(mode="json").items()
     console.print(f"Recipe {study.recipe.label}: {', '.join(f'{k} {v}' for k, v in fields)}.")

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mnistcmp.report.explanation import explanation
 from mnistcmp.report.table1 import Report, Row
-from mnistcmp.study import format_seeds
+from mnistcmp.study import describe_seeds
 
 TEXT_COLUMNS = ("model", "weight sharing", "auxiliary loss")
 DESCRIPTIONS = ("weight sharing", "auxiliary loss", "parameters")
@@ -71,7 +71,7 @@ def notes(report: Report) -> list[str]:
         if run.run_id in report.failures:
             errors[report.failures[run.run_id]] += 1
     lines = [
-        f"Missing: {name}, seeds {format_seeds(missing)}. Launch again to train what is missing."
+        f"Missing: {name}, seeds {describe_seeds(missing)}. Launch again to train what is missing."
         for name, missing in seeds.items()
     ]
     return lines + [f"Failed, {count} runs: {error}" for error, count in errors.items()]

@@ -1,8 +1,7 @@
 """Where results are: a folder, or a place in an object store that a URI names.
 
-A URI is `s3://BUCKET/PREFIX` or another that pyarrow knows; credentials and the endpoint of a store
-other than Amazon's come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_ENDPOINT_URL), as for other tools.
+A URI is `s3://BUCKET/PREFIX`; credentials and the endpoint of a store other than Amazon's come from
+the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL), as for other tools.
 """
 
 import os
@@ -10,6 +9,7 @@ import posixpath
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
@@ -144,11 +144,17 @@ class Location:
 
 
 def _open_uri(uri: str) -> tuple[fs.FileSystem, str]:
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
+        raise UserError(
+            f"cannot use '{uri}' for results. Allowed: a folder, or s3://BUCKET/PREFIX."
+        )
     try:
         files, root = fs.FileSystem.from_uri(uri)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise UserError(
-            f"cannot use '{uri}': {_reason(error)}. Allowed: a folder, or s3://BUCKET/PREFIX."
+            f"cannot use '{uri}' for results: {_reason(error)}. Allowed: a folder, or "
+            "s3://BUCKET/PREFIX."
         ) from error
     return files, root
 

@@ -6,6 +6,7 @@ from mnistcmp.study.plan import Study as Study
 from mnistcmp.study.plan import named_recipe as named_recipe
 from mnistcmp.study.recipe import RECIPES as RECIPES
 from mnistcmp.study.recipe import Recipe as Recipe
+from mnistcmp.study.seeds import describe_seeds as describe_seeds
 from mnistcmp.study.seeds import format_seeds as format_seeds
 from mnistcmp.study.seeds import parse_seeds as parse_seeds
 from mnistcmp.study.studyfile import build_study as build_study

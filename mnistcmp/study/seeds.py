@@ -24,11 +24,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         UserError: The text is neither, or a range runs backwards, or a seed is out of range.
     """
     text = text.strip()
-    if re.fullmatch(r"\d+", text):
+    if re.fullmatch(r"[0-9]+", text):
         return tuple(_span(text, 0, max(int(text), 1) - 1))
     seeds: dict[int, None] = {}
     for part in text.split(","):
-        span = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        span = re.fullmatch(r"\s*([0-9]+)\s*(?:-\s*([0-9]+)\s*)?", part)
         if span is None:
             raise UserError(
                 f"seeds '{text}': '{part.strip()}' is not a seed or a range. {_ALLOWED}"
@@ -58,3 +58,9 @@ def format_seeds(seeds: Iterable[int]) -> str:
             spans.append([seed, seed])
     alone = len(spans) == 1
     return ",".join(f"{a}-{b}" if a != b or alone else f"{a}" for a, b in spans)
+
+
+def describe_seeds(seeds: Iterable[int]) -> str:
+    """The seeds for people: as `format_seeds`, but one seed alone is just that."""
+    listed = list(seeds)
+    return str(listed[0]) if len(listed) == 1 else format_seeds(listed)
