@@ -74,7 +74,10 @@ class ClusterClient:
         self._session.headers.update(headers)
         # A proxy that the environment names is not asked for this machine, nor shown the token.
         self._session.trust_env = urlsplit(cluster.address).hostname not in LOOPBACK
-        self._ray_version = str(self._get("/api/version").get("ray_version"))
+        version = self._get("/api/version")
+        if not isinstance(version, dict) or "ray_version" not in version:
+            raise self._not_ray("JSON of another kind at /api/version")
+        self._ray_version = str(version["ray_version"])
         # These override the address that is given to Ray's client.
         for variable in ADDRESS_VARIABLES:
             os.environ.pop(variable, None)
@@ -240,9 +243,12 @@ class ClusterClient:
                 return answer.json()
         except ValueError:
             pass
-        raise UserError(
-            f"what answers at {address} is not a Ray dashboard (HTTP {answer.status_code} at "
-            f"{path}). Name one with --address, or take --local."
+        raise self._not_ray(f"HTTP {answer.status_code} at {path}")
+
+    def _not_ray(self, found: str) -> UserError:
+        return UserError(
+            f"what answers at {self.cluster.address} is not a Ray dashboard ({found}). Name one "
+            "with --address, or take --local."
         )
 
 

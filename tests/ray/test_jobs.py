@@ -219,15 +219,33 @@ def test_a_request_that_cannot_be_met_is_refused_before_it_is_submitted(
     assert _job_ids(checkout) == before
 
 
-def test_what_is_not_ray_is_refused(checkout: Checkout) -> None:
-    """A web server of another kind."""
-    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+class _ListHandler(http.server.BaseHTTPRequestHandler):
+    """Answers everything with an empty JSON list."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+
+@pytest.mark.parametrize(
+    ("handler", "found"),
+    [
+        (http.server.BaseHTTPRequestHandler, "HTTP 501 at /api/version"),
+        (_ListHandler, "JSON of another kind at /api/version"),
+    ],
+)
+def test_what_is_not_ray_is_refused(
+    checkout: Checkout, handler: type[http.server.BaseHTTPRequestHandler], found: str
+) -> None:
+    """Web servers of other kinds."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     line = _one_line(checkout.mnistcmp("launch", "--all", MNISTCMP_ADDRESS=address))
     server.shutdown()
     server.server_close()
-    assert "is not a Ray dashboard (HTTP 501" in line
+    assert f"is not a Ray dashboard ({found})" in line
 
 
 def test_another_version_is_refused(checkout: Checkout) -> None:
