@@ -11,6 +11,16 @@ from mnistcmp.cluster.address import ClusterState
 
 PROJECT = Path(__file__).resolve().parents[1]
 SCRIPT = (sys.executable, "-m", "mnistcmp")
+INTERRUPTIBLE = (
+    sys.executable,
+    "-c",
+    (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from mnistcmp.cli import main; main()"
+    ),
+)
+"""The command as in a terminal. What a shell starts in the background ignores Ctrl-C, and so does
+what that starts, these tests perhaps."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +63,9 @@ class Checkout:
         return self._run([*SCRIPT, *arguments], **environment)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """The command, running beside the test."""
+        """The command, running beside the test and open to Ctrl-C."""
         return subprocess.Popen(
-            [*SCRIPT, *arguments],
+            [*INTERRUPTIBLE, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mnistcmp.results import ResultsStore
+from tests.clusters import INTERRUPTIBLE
 
 COMMAND = (sys.executable, "-m", "mnistcmp")
 METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
@@ -69,7 +70,7 @@ def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     arguments = ("-a", "baseline", "--seeds", "8", "--epochs", "12")
     runs = tmp_path / "results" / "table1-epochs-12" / "runs"
     process = subprocess.Popen(
-        [*COMMAND, "launch", *arguments],
+        [*INTERRUPTIBLE, "launch", *arguments],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
