@@ -24,7 +24,7 @@ def explanation(report: Report) -> str:
         "How to read it: mean ± sample standard deviation (divisor n - 1) over n independent runs; "
         "each seed draws pairs, split, weights, batches and dropout anew, the same pairs and split "
         "for every model. CI: Student's t. Difference: mean less published mean, in points. "
-        f"{recipe.epochs} epochs; weights of the best validation accuracy, the later epoch on "
+        f"{recipe.epochs} {'epoch' if recipe.epochs == 1 else 'epochs'}; weights of the best validation accuracy, the later epoch on "
         "ties; the test pairs are used once, at the end. "
         f"Softmax: {_SOFTMAX[recipe.softmax]}.\n\n"
         "Why it differs from the published table: the report says that weights are drawn anew in "
