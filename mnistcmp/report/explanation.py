@@ -20,11 +20,12 @@ _SOFTMAX: dict[SoftmaxPlacement, str] = {
 def explanation(report: Report) -> str:
     """Two paragraphs of plain text (and Markdown)."""
     recipe = report.recipe
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     return (
         "How to read it: mean ± sample standard deviation (divisor n - 1) over n independent runs; "
         "each seed draws pairs, split, weights, batches and dropout anew, the same pairs and split "
         "for every model. CI: Student's t. Difference: mean less published mean, in points. "
-        f"{recipe.epochs} {'epoch' if recipe.epochs == 1 else 'epochs'}; weights of the best validation accuracy, the later epoch on "
+        f"{epochs}; weights of the best validation accuracy, the later epoch on "
         "ties; the test pairs are used once, at the end. "
         f"Softmax: {_SOFTMAX[recipe.softmax]}.\n\n"
         "Why it differs from the published table: the report says that weights are drawn anew in "
