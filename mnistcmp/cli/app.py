@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mnistcmp import __version__
+from mnistcmp.cli import exit_status
 from mnistcmp.cli.architectures import architectures
 from mnistcmp.cli.bench import bench
 from mnistcmp.cli.data import data_app
@@ -16,8 +17,6 @@ from mnistcmp.cli.jobs import attach, jobs, logs, status, stop
 from mnistcmp.cli.launch import EXAMPLES, launch
 from mnistcmp.cli.report import report
 from mnistcmp.errors import UserError
-
-EXIT_USER_ERROR = 2
 
 
 def _paragraphs(text: str | None) -> str:
@@ -69,9 +68,9 @@ app.callback(help=_paragraphs(_root.__doc__))(_root)
 def main() -> None:
     """Runs the command. Exit status: 0 done, 1 some runs failed, 2 bad request, 130 interrupted."""
     try:
-        exit_status = app(standalone_mode=False)
+        status_code = app(standalone_mode=False)
     except UserError as error:
-        _fail(str(error), EXIT_USER_ERROR)
+        _fail(str(error), exit_status.REFUSED)
     except typer.TyperException as error:
         # Called without a command, typer has printed the help, and there is nothing to add.
         message = error.format_message().replace("Value error, ", "").rstrip(".")
@@ -84,7 +83,7 @@ def main() -> None:
         # The reader (head, say) has seen enough: not an error, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(exit_status if isinstance(exit_status, int) else 0)
+    sys.exit(status_code if isinstance(status_code, int) else 0)
 
 
 def _fail(message: str, status: int) -> None:

@@ -39,14 +39,15 @@ def jobs(address: Address = None) -> None:
 
 def status(job: JobId = None, address: Address = None) -> None:
     """Show the cluster, and how far a job is."""
+    from mnistcmp.cli.progress import describe_ended
+
     client = _client(address)
     console = make_console()
-    nodes = client.nodes()
-    total = [node.get("resources_total") or {} for node in nodes]
+    nodes = client.resources()
     console.print(
         f"Cluster at {client.cluster.address} ({client.cluster.found}): {len(nodes)} nodes, "
-        f"{sum(int(r.get('CPU', 0)) for r in total)} CPUs and "
-        f"{sum(int(r.get('GPU', 0)) for r in total)} GPUs for tasks.",
+        f"{sum(node.cpus for node in nodes)} CPUs and "
+        f"{sum(node.gpus for node in nodes)} GPUs for tasks.",
         highlight=False,
     )
     if job is None and not client.jobs():
@@ -56,15 +57,13 @@ def status(job: JobId = None, address: Address = None) -> None:
     console.print(f"Job {found.id}: {found.status.lower()}, {_took(found)}.", highlight=False)
     progress = _last_progress(client, found.id)
     if progress is not None:
-        best = progress.best
+        running = "" if found.ended else f", {progress.running} running"
+        best = "" if progress.best is None else f"; best {describe_ended(progress.best)}"
         console.print(
             f"{progress.finished} of {progress.total} runs finished, {progress.failed} failed"
-            + ("" if found.ended else f", {progress.running} running")
-            + (f"; best {best.architecture} seed {best.seed} {100 * (best.accuracy or 0):.1f}%"
-               if best else "")
-            + ".",
+            f"{running}{best}.",
             highlight=False,
-        )  # fmt: skip
+        )
 
 
 def logs(

@@ -7,14 +7,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mnistcmp.cli import exit_status
 from mnistcmp.cli.console import make_console
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
     from mnistcmp.study import Study
     from mnistcmp.training import DeviceChoice
-
-EXIT_INTERRUPTED = 130
 
 EXAMPLES = """
 Examples:
@@ -193,7 +192,7 @@ def _launch_here(
                 highlight=False,
                 markup=False,
             )
-            return EXIT_INTERRUPTED
+            return exit_status.INTERRUPTED
     return view.status
 
 

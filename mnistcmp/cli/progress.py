@@ -31,7 +31,7 @@ class ProgressDisplay:
         left = _time_left(progress)
         counts = f"{progress.running} running, {progress.failed} failed"
         named = [("latest", progress.latest), ("best", progress.best)]
-        ends = [f"{name} {_describe(ended)}" for name, ended in named if ended is not None]
+        ends = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
         if not self._console.is_terminal:
             done = f"[{progress.done:{len(str(progress.total))}}/{progress.total}] {counts}"
             parts = [done, *ends, f"elapsed {_clock(progress.elapsed)}", left]
@@ -59,7 +59,8 @@ class ProgressDisplay:
             self._live.stop()
 
 
-def _describe(ended: Ended) -> str:
+def describe_ended(ended: Ended) -> str:
+    """A run that ended, and how, in few words."""
     run = f"{ended.architecture} seed {ended.seed}"
     if ended.accuracy is None:
         return f"{run} failed: {ended.error}"

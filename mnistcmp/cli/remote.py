@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 
+from mnistcmp.cli import exit_status
 from mnistcmp.cli.view import LaunchView
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.client import ClusterClient, Job
@@ -13,9 +14,6 @@ from mnistcmp.study import Study
 
 if TYPE_CHECKING:
     from mnistcmp.training import DeviceChoice
-
-EXIT_DETACHED = 130
-EXIT_BROKE_OFF = 1
 
 
 def launch_on_cluster(
@@ -65,10 +63,10 @@ def follow_job(client: ClusterClient, job_id: str, console: Console) -> int:
                 highlight=False,
                 soft_wrap=True,
             )
-            raise typer.Exit(EXIT_DETACHED) from None
+            raise typer.Exit(exit_status.INTERRUPTED) from None
         if not view.ended:
             typer.echo(f"mnistcmp: {_why_it_ended(job)}", err=True)
-            return EXIT_BROKE_OFF
+            return exit_status.FAILED
     return view.status
 
 

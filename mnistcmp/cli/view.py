@@ -6,12 +6,11 @@ from typing import Self
 
 from rich.console import Console
 
+from mnistcmp.cli import exit_status
 from mnistcmp.cli.progress import ProgressDisplay
 from mnistcmp.cluster.events import Event, Progress, Refused, Reported, Started
 from mnistcmp.errors import UserError
 from mnistcmp.report import print_report
-
-EXIT_RUNS_FAILED = 1
 
 
 class LaunchView:
@@ -74,7 +73,7 @@ class LaunchView:
         if event.report is not None:
             print_report(event.report, self._console)
         if event.failed:
-            self.status = EXIT_RUNS_FAILED
+            self.status = exit_status.FAILED
             self._console.print(
                 f"{len(event.failed)} of {event.trained} runs failed; their errors are in "
                 f"{output}/failures. A launch into the same folder tries them again:",

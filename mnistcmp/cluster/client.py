@@ -90,15 +90,18 @@ class ClusterClient:
         found: list[dict[str, Any]] = answer["data"]["result"]["result"]
         return [node for node in found if node["state"] == "ALIVE"]
 
+    def resources(self) -> list[Node]:
+        """What each living node has for tasks."""
+        return [Node.of(node.get("resources_total") or {}) for node in self.nodes()]
+
     def check(self, device: "DeviceChoice") -> None:
         """Looks whether a study can be trained here: the same software, and a place for its runs.
 
         Raises:
             UserError: It cannot.
         """
-        nodes = self.nodes()
         wanted = {"Ray": ray.__version__} | labels.own_labels()
-        for node in nodes:
+        for node in self.nodes():
             found = {"Ray": self._ray_version} | (node.get("labels") or {})
             for name, version in wanted.items():
                 if found.get(name) != version:
@@ -108,11 +111,8 @@ class ClusterClient:
                         f"and this machine {version}. Build the cluster from this checkout, or "
                         "install what it has."
                     )
-        choose_pools(
-            device,
-            [Node.of(node.get("resources_total") or {}) for node in nodes],
-            place=f"the cluster at {self.cluster.address}",
-        )
+        place = f"the cluster at {self.cluster.address}"
+        choose_pools(device, self.resources(), place=place)
 
     def submit(self, study: Study, *, output: str, fresh: bool, device: "DeviceChoice") -> str:
         """Submits a study, and returns the job's id.
