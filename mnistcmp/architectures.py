@@ -5,12 +5,12 @@ when one is built: that takes a second.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mnistcmp.errors import unknown_name
-from mnistcmp.softmax import SoftmaxPlacement
+from mnistcmp.network import NetworkOptions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +30,7 @@ class Architecture:
 
     name: str
     description: str
-    build: Callable[[SoftmaxPlacement], "nn.Module"]
+    build: Callable[[NetworkOptions], "nn.Module"]
     """Makes the network with fresh weights, from torch's default generator."""
     weight_sharing: bool | None = None
     """None where there is one branch only."""
@@ -39,16 +39,21 @@ class Architecture:
     published: Published
 
 
-def _baseline(softmax: SoftmaxPlacement, *, regularised: bool = True) -> "nn.Module":
+def _baseline(options: NetworkOptions) -> "nn.Module":
     from mnistcmp.models import Baseline  # noqa: PLC0415 - see above
 
-    return Baseline(softmax, regularised=regularised)
+    return Baseline(options)
 
 
-def _siamese(softmax: SoftmaxPlacement, *, shared: bool) -> "nn.Module":
+def _plain_baseline(options: NetworkOptions) -> "nn.Module":
+    plain = replace(options, batch_norm="none", branch_dropout=(0.0, 0.0), conv_dropout=0.0)
+    return _baseline(plain)
+
+
+def _siamese(options: NetworkOptions, *, shared: bool) -> "nn.Module":
     from mnistcmp.models import Siamese  # noqa: PLC0415 - see above
 
-    return Siamese(softmax, shared=shared)
+    return Siamese(options, shared=shared)
 
 
 ARCHITECTURES = {
@@ -93,7 +98,7 @@ ARCHITECTURES = {
         Architecture(
             name="baseline-plain",
             description="the baseline without dropout and batch norm",
-            build=partial(_baseline, regularised=False),
+            build=_plain_baseline,
             published=Published(mean=78.71, deviation=1.11),
         ),
     )

@@ -4,12 +4,13 @@ Streams are independent of each other, so that, say, a longer training does not 
 and two architectures with one seed see the same pairs, split and order of batches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
 import numpy as np
 import torch
+from torch import Tensor
 
 
 class Stream(IntEnum):
@@ -20,7 +21,9 @@ class Stream(IntEnum):
     SPLIT = 2
     WEIGHTS = 3
     BATCHES = 4
+    """As a key of `random_words`: the counter is the epoch and the pair."""
     DROPOUT = 5
+    """As a key of `random_words`: the counter is the step, the layer and the unit."""
 
 
 def _sequence(seed: int, stream: Stream) -> np.random.SeedSequence:
@@ -52,3 +55,40 @@ def seeded_torch(seed: int, stream: Stream, device: torch.device) -> Iterator[No
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(_torch_seed(seed, stream))
         yield
+
+
+_GOLDEN_GAMMA = 0x9E3779B97F4A7C15 - 2**64
+_MULTIPLIERS = 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64
+
+
+def stream_keys(seeds: Iterable[int], stream: Stream, device: torch.device) -> Tensor:
+    """A key for `random_words` for each of N seeds: (N,), int64."""
+    keys = np.array([_torch_seed(seed, stream) for seed in seeds], dtype=np.uint64)
+    return torch.from_numpy(keys.view(np.int64)).to(device)
+
+
+def random_words(keys: Tensor, counters: Tensor) -> Tensor:
+    """64 random bits for each key and counter: int64, in the shape that both broadcast to.
+
+    The function mixes its counter and remembers nothing, so a run's numbers are the same on every
+    device and whichever runs are drawn for beside it. It is SplitMix64: G. L. Steele, D. Lea,
+    C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, figure 17.
+    """
+    word = keys + counters * _GOLDEN_GAMMA
+    word ^= _shifted(word, 30)
+    word *= _MULTIPLIERS[0]
+    word ^= _shifted(word, 27)
+    word *= _MULTIPLIERS[1]
+    word ^= _shifted(word, 31)
+    return word
+
+
+def _shifted(word: Tensor, bits: int) -> Tensor:
+    """To the right, zeros moving in: torch's own shift of a signed number repeats its sign."""
+    return (word >> bits).bitwise_and_((1 << (64 - bits)) - 1)
+
+
+def shuffles(keys: Tensor, epoch: int | Tensor, count: int) -> Tensor:
+    """An order of `count` pairs in an epoch for each of N keys: (N, count), int64."""
+    counters = (epoch << 32) + torch.arange(count, device=keys.device)
+    return random_words(keys[:, None], counters).argsort(dim=1, stable=True)

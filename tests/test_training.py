@@ -1,5 +1,7 @@
 """Training a run."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -8,14 +10,20 @@ from torch.nn import functional
 from mnistcmp.architectures import ARCHITECTURES
 from mnistcmp.data import Mnist, draw_pair_sets
 from mnistcmp.errors import UserError
+from mnistcmp.network import SoftmaxPlacement
 from mnistcmp.study import Recipe, Run
 from mnistcmp.training import TrainingResult, resolve_device, train
+from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.trainer import Trainer
 from tests.conftest import CPU, SMALL
 
 
 def _run(architecture: str = "siamese-shared-aux", seed: int = 0, recipe: Recipe = SMALL) -> Run:
     return Run(architecture=architecture, seed=seed, recipe=recipe)
+
+
+def _train(run: Run, mnist: Mnist) -> TrainingResult:
+    return train([run], mnist, CPU)[0]
 
 
 def _numbers(result: TrainingResult) -> tuple[object, ...]:
@@ -26,7 +34,7 @@ def _numbers(result: TrainingResult) -> tuple[object, ...]:
 def test_a_network_learns_a_few_pairs_by_heart(mnist: Mnist) -> None:
     """Without dropout, forty pairs are fitted perfectly in forty epochs."""
     recipe = Recipe(epochs=40, batch_size=8, train_pairs=50, test_pairs=1)
-    result = train(_run("baseline-plain", recipe=recipe), mnist, CPU)
+    result = _train(_run("baseline-plain", recipe=recipe), mnist)
     assert result.epochs[-1].train.accuracy == 1
     assert result.epochs[-1].train.loss < 0.05
     assert result.epochs[0].train.loss > 0.5
@@ -35,7 +43,7 @@ def test_a_network_learns_a_few_pairs_by_heart(mnist: Mnist) -> None:
 def test_a_network_learns_what_it_was_not_shown(mnist: Mnist) -> None:
     """Six epochs with auxiliary loss: well above the share of the larger class, digits too."""
     recipe = Recipe(epochs=6)
-    result = train(_run(recipe=recipe), mnist, CPU)
+    result = _train(_run(recipe=recipe), mnist)
     digit_accuracy = result.predictions.digit_accuracy
     assert result.test.accuracy > 0.85
     assert digit_accuracy is not None
@@ -45,34 +53,34 @@ def test_a_network_learns_what_it_was_not_shown(mnist: Mnist) -> None:
 def test_same_run_same_result_bit_for_bit(mnist: Mnist) -> None:
     """Whatever torch's own generator was at before."""
     torch.manual_seed(1)
-    first = train(_run(), mnist, CPU)
+    first = _train(_run(), mnist)
     torch.manual_seed(2)
-    assert _numbers(train(_run(), mnist, CPU)) == _numbers(first)
+    assert _numbers(_train(_run(), mnist)) == _numbers(first)
 
 
 def test_another_seed_another_result(mnist: Mnist) -> None:
     """Pairs, weights, batches and dropout all come from the seed."""
-    assert _numbers(train(_run(seed=0), mnist, CPU)) != _numbers(train(_run(seed=1), mnist, CPU))
+    assert _numbers(_train(_run(seed=0), mnist)) != _numbers(_train(_run(seed=1), mnist))
 
 
 def test_training_leaves_torch_s_generator_alone(mnist: Mnist) -> None:
     """A training has no effect outside its result."""
     before = torch.get_rng_state()
-    train(_run(), mnist, CPU)
+    _train(_run(), mnist)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_the_longer_training_begins_with_the_shorter_one(mnist: Mnist) -> None:
     """The number of epochs changes nothing before its last."""
-    longer = train(_run(recipe=SMALL.model_copy(update={"epochs": 3})), mnist, CPU)
-    shorter = train(_run(recipe=SMALL.model_copy(update={"epochs": 2})), mnist, CPU)
+    longer = _train(_run(recipe=SMALL.model_copy(update={"epochs": 3})), mnist)
+    shorter = _train(_run(recipe=SMALL.model_copy(update={"epochs": 2})), mnist)
     assert longer.epochs[:2] == shorter.epochs
 
 
 def test_best_epoch_is_the_latest_of_the_best(mnist: Mnist) -> None:
     """Few validation pairs make ties; the later epoch wins them."""
     recipe = Recipe(epochs=12, train_pairs=20, test_pairs=10, batch_size=8)
-    result = train(_run("baseline", recipe=recipe), mnist, CPU)
+    result = _train(_run("baseline", seed=1, recipe=recipe), mnist)
     accuracies = [epoch.validation.accuracy for epoch in result.epochs]
     best = [n for n, a in enumerate(accuracies, start=1) if a == max(accuracies)]
     assert len(best) > 1
@@ -82,19 +90,19 @@ def test_best_epoch_is_the_latest_of_the_best(mnist: Mnist) -> None:
 def test_the_weights_tested_are_those_of_the_best_epoch(mnist: Mnist) -> None:
     """A training that ends at the best epoch has the same test result."""
     recipe = SMALL.model_copy(update={"epochs": 8})
-    result = train(_run(recipe=recipe), mnist, CPU)
+    result = _train(_run(recipe=recipe), mnist)
     assert result.best_epoch < 8
-    cut = train(_run(recipe=recipe.model_copy(update={"epochs": result.best_epoch})), mnist, CPU)
+    cut = _train(_run(recipe=recipe.model_copy(update={"epochs": result.best_epoch})), mnist)
     assert cut.best_epoch == result.best_epoch
     assert cut.test == result.test
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-@pytest.mark.parametrize("softmax", ["before-head", "everywhere", "nowhere"])
+@pytest.mark.parametrize("softmax", get_args(SoftmaxPlacement))
 def test_predictions_agree_with_the_score(mnist: Mnist, name: str, softmax: str) -> None:
     """The stored answers give the stored accuracy, and point at the test pairs of the seed."""
     run = _run(name, recipe=Recipe.model_validate(SMALL.model_dump() | {"softmax": softmax}))
-    result = train(run, mnist, CPU)
+    result = _train(run, mnist)
     predictions = result.predictions
     assert (predictions.predicted == predictions.labels).mean() == result.test.accuracy
     assert ((predictions.probabilities >= 0) & (predictions.probabilities <= 1)).all()
@@ -105,39 +113,45 @@ def test_predictions_agree_with_the_score(mnist: Mnist, name: str, softmax: str)
     assert (predictions.digit_accuracy is not None) == name.endswith("-aux")
 
 
+def _plain_trainer(run: Run) -> tuple[Trainer, PlainEngine]:
+    engine = PlainEngine(run, CPU)
+    return Trainer([run], engine, CPU), engine
+
+
 def test_loss_is_the_sum_of_three_cross_entropies(mnist: Mnist) -> None:
     """With auxiliary loss: the comparison's, and the weighted ones of both digits."""
     recipe = SMALL.model_copy(update={"auxiliary_weight": 0.5})
-    trainer = Trainer(_run(recipe=recipe), CPU)
+    trainer, engine = _plain_trainer(_run(recipe=recipe))
     pairs = draw_pair_sets(mnist, 0, recipe).test
     with torch.inference_mode():
-        outputs = trainer.network.eval()(pairs.inputs)
+        outputs = engine.network.eval()(pairs.inputs)
     comparison = functional.cross_entropy(outputs.comparison, pairs.labels)
     first, second = (
         functional.cross_entropy(outputs.digits[i], pairs.digits[:, i]) for i in (0, 1)
     )
-    loss = trainer.loss(outputs, pairs.labels, pairs.digits)
-    assert float(loss) == pytest.approx(float(comparison + 0.5 * (first + second)), rel=1e-6)
-    without = Trainer(_run("siamese-shared", recipe=recipe), CPU)
-    assert without.loss(outputs, pairs.labels, pairs.digits) == comparison
+    score = trainer.score(trainer.stack([pairs]))
+    assert float(score.losses) == pytest.approx(float(comparison + 0.5 * (first + second)))
+    without = Trainer([_run("siamese-shared", recipe=recipe)], engine, CPU)
+    assert float(without.score(without.stack([pairs])).losses) == pytest.approx(float(comparison))
 
 
 def test_score_is_the_mean_over_all_pairs(mnist: Mnist) -> None:
     """Evaluating in batches of unequal size weighs every pair the same."""
     recipe = Recipe(epochs=1, train_pairs=50, test_pairs=301, batch_size=8)
-    trainer = Trainer(_run("baseline", recipe=recipe), CPU)
+    trainer, engine = _plain_trainer(_run("baseline", recipe=recipe))
     pairs = draw_pair_sets(mnist, 0, recipe).test
-    score = trainer.score(pairs)
+    score = trainer.score(trainer.stack([pairs]))
     with torch.inference_mode():
-        outputs = trainer.network.eval()(pairs.inputs)
+        outputs = engine.network.eval()(pairs.inputs)
     expected = functional.cross_entropy(outputs.comparison, pairs.labels)
-    assert score.loss == pytest.approx(float(expected), rel=1e-5)
+    assert float(score.losses) == pytest.approx(float(expected), rel=1e-5)
+    assert int(score.correct) == int((outputs.comparison.argmax(1) == pairs.labels).sum())
 
 
 def test_test_pairs_are_not_trained_on(mnist: Mnist) -> None:
     """Other test pairs change the test result and nothing before it."""
-    first = train(_run(), mnist, CPU)
-    other = train(_run(recipe=SMALL.model_copy(update={"test_pairs": 30})), mnist, CPU)
+    first = _train(_run(), mnist)
+    other = _train(_run(recipe=SMALL.model_copy(update={"test_pairs": 30})), mnist)
     assert first.epochs == other.epochs
     assert len(other.predictions.labels) == 30
 
@@ -153,5 +167,5 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
 def test_a_gpu_learns_too(mnist: Mnist) -> None:
     """The same run on the GPU learns as well as on the CPU."""
-    result = train(_run(recipe=Recipe(epochs=6)), mnist, resolve_device("auto"))
+    (result,) = train([_run(recipe=Recipe(epochs=6))], mnist, resolve_device("auto"))
     assert result.test.accuracy > 0.85

@@ -24,6 +24,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.study import Study
 
 if TYPE_CHECKING:
+    from mnistcmp.results import WeightsChoice
     from mnistcmp.training import DeviceChoice
 
 HTTP_SECONDS = 5
@@ -114,7 +115,15 @@ class ClusterClient:
         place = f"the cluster at {self.cluster.address}"
         choose_pools(device, self.resources(), place=place)
 
-    def submit(self, study: Study, *, output: str, fresh: bool, device: "DeviceChoice") -> str:
+    def submit(
+        self,
+        study: Study,
+        *,
+        output: str,
+        fresh: bool,
+        device: "DeviceChoice",
+        weights: "WeightsChoice" = "none",
+    ) -> str:
         """Submits a study, and returns the job's id.
 
         Raises:
@@ -127,7 +136,7 @@ class ClusterClient:
                     f"{job.id}, or stop it, or choose another --output."
                 )
         request = JobRequest(
-            study=study.to_toml_dict(), output=output, fresh=fresh, device=device
+            study=study.to_toml_dict(), output=output, fresh=fresh, device=device, weights=weights
         ).model_dump_json()
         job_id = f"{study.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         with _ray_errors():

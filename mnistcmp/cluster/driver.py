@@ -1,17 +1,32 @@
 """A launch where Ray is: from the request to stored results and a report."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from mnistcmp.cluster.events import Ended, Event, Progress, Reported, Started
-from mnistcmp.cluster.fanout import Train, fan_out, train_on, warm_up
+from mnistcmp.cluster.events import (
+    ConditionProgress,
+    Ended,
+    Event,
+    Progress,
+    Reported,
+    Started,
+)
+from mnistcmp.cluster.fanout import (
+    Train,
+    fan_out,
+    train_keeping_weights,
+    train_on,
+    warm_up,
+)
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.session import Resources
+from mnistcmp.cluster.stacks import plan_stacks
 from mnistcmp.data import Mnist
 from mnistcmp.report import build_report
-from mnistcmp.results import Finished, ResultsStore
+from mnistcmp.results import Finished, ResultsStore, WeightsChoice
 from mnistcmp.study import Study
 from mnistcmp.training import DeviceChoice
 
@@ -24,6 +39,8 @@ class LaunchRequest:
     output: str
     """A folder, or a URI of an object store."""
     device: DeviceChoice = "auto"
+    weights: WeightsChoice = "none"
+    """Whether each run's best weights are stored with it."""
 
 
 def run_launch(
@@ -32,7 +49,7 @@ def run_launch(
     connect: Callable[[], AbstractContextManager[Resources]],
     tell: Callable[[Event], None],
     *,
-    train: Train = train_on,
+    train: Train | None = None,
 ) -> None:
     """Trains what is missing of a study, stores each run as it comes back, and reports.
 
@@ -42,6 +59,8 @@ def run_launch(
     Raises:
         UserError: The output, the data or the device cannot be used. Finished runs are kept.
     """
+    if train is None:
+        train = train_keeping_weights if request.weights == "best" else train_on
     study, store = request.study, ResultsStore(request.output)
     store.check(study)
     planned = study.runs()
@@ -53,6 +72,7 @@ def run_launch(
             warm_up(pools)
             mnist = load_mnist()
             store.prepare(study)
+            combined = store.combined()
             tell(
                 Started(
                     place=resources.place,
@@ -63,11 +83,23 @@ def run_launch(
                     kept=len(planned) - len(missing),
                 )
             )
-            progress = Progress(total=len(missing), slots=sum(pool.slots for pool in pools))
+            stacks = plan_stacks(missing, pools)
+            workers = sum(pool.slots for pool in pools)
+            left = Counter(combined.condition_of(run).name for run in missing)
+            progress = Progress(
+                total=len(missing),
+                workers=workers,
+                slots=sum(len(stack) for stack in stacks[:workers]),
+                conditions=[
+                    ConditionProgress(condition=condition.name, total=left[condition.name])
+                    for condition in combined.conditions
+                    if left[condition.name]
+                ],
+            )
             started = time.monotonic()
             tell(progress)
-            for outcome in fan_out(missing, mnist, pools, train=train):
-                ended = progress.note(outcome)
+            for outcome in fan_out(stacks, mnist, pools, train=train):
+                ended = progress.note(outcome, combined.condition_of(outcome.run).name)
                 if isinstance(outcome, Finished):
                     store.write_finished(study.name, outcome)
                 else:

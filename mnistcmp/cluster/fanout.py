@@ -1,15 +1,16 @@
-"""Runs as Ray tasks: each is trained on whichever worker is free, and comes back when it ends."""
+"""Stacks of runs as Ray tasks: each is trained by whichever worker is free."""
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 
 import ray
 import torch
 from ray.exceptions import RayError
 
 from mnistcmp.cluster.placement import Pool
+from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data import Mnist
 from mnistcmp.provenance import environment
 from mnistcmp.results import Failed, Finished
@@ -17,16 +18,21 @@ from mnistcmp.study import Run
 from mnistcmp.training import DeviceChoice, TrainingResult, resolve_device, train
 
 Outcome = Finished | Failed
-Train = Callable[[Run, Mnist, DeviceChoice], TrainingResult]
+Train = Callable[[Stack, Mnist, DeviceChoice], list[TrainingResult]]
 
 IN_FLIGHT = 256
 """Tasks handed to Ray at a time where there is one kind of device: enough that no worker waits for
 the driver and that an autoscaler sees work, and few enough for a study of a million runs."""
 
 
-def train_on(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
+def train_on(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
     """`train`, on a kind of device of this machine."""
-    return train(run, mnist, resolve_device(device))
+    return train(stack, mnist, resolve_device(device))
+
+
+def train_keeping_weights(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+    """The same, the best epochs' weights in the results."""
+    return train(stack, mnist, resolve_device(device), keep_weights=True)
 
 
 def warm_up(pools: Sequence[Pool]) -> None:
@@ -41,69 +47,74 @@ def _nothing() -> None:
 
 
 def fan_out(
-    runs: Iterable[Run], mnist: Mnist, pools: Sequence[Pool], *, train: Train = train_on
+    stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], *, train: Train = train_on
 ) -> Iterator[Outcome]:
-    """Trains the runs on the connected Ray, and yields each outcome as soon as it is there.
+    """Trains the stacks on the connected Ray, and yields each outcome as soon as it is there.
 
-    A run that raises is yielded as failed, and so is one whose worker died four times; the others
-    go on. MNIST travels once per machine, through Ray's object store. With several pools, each
-    takes the next run when it has a place free.
+    A run that raises is yielded as failed, and so are those whose worker died four times; the
+    others go on. MNIST travels once per machine, through Ray's object store. With several pools,
+    each takes the next stack when it has a place free.
     """
     shared = ray.put(mnist)
     tasks = [
-        ray.remote(num_cpus=1, num_gpus=int(pool.gpu), max_retries=3)(_train_one) for pool in pools
+        ray.remote(num_cpus=1, num_gpus=int(pool.gpu), max_retries=3)(_train_stack)
+        for pool in pools
     ]
     windows = [IN_FLIGHT + pool.slots if len(pools) == 1 else pool.slots + 1 for pool in pools]
-    waiting = iter(runs)
-    in_flight: list[dict[ray.ObjectRef[Outcome], Run]] = [{} for _ in pools]
+    waiting: Iterator[Stack] = iter(stacks)
+    in_flight: list[dict[ray.ObjectRef[list[Outcome]], Stack]] = [{} for _ in pools]
     while True:
         for pool, task, window, own in zip(pools, tasks, windows, in_flight, strict=True):
-            for run in islice(waiting, window - len(own)):
-                own[task.remote(run, shared, pool.device, train)] = run
+            for stack in islice(waiting, window - len(own)):
+                own[task.remote(stack, shared, pool.device, train)] = stack
         references = [reference for own in in_flight for reference in own]
         if not references:
             return
         for reference in ray.wait(references, num_returns=1)[0]:
             own = next(own for own in in_flight if reference in own)
-            yield _outcome(reference, own.pop(reference))
+            stack = own.pop(reference)
+            try:
+                yield from ray.get(reference)
+            except RayError as error:
+                if len(stack) == 1:
+                    yield _failed(stack[0], error, str(error), host=None)
+                else:
+                    # Which of them the worker died of shows when they are trained one by one.
+                    waiting = chain([(run,) for run in stack], waiting)
 
 
-def _train_one(run: Run, mnist: Mnist, device: DeviceChoice, train: Train) -> Outcome:
-    """In a worker: one run on one thread. Errors are results too."""
+def _train_stack(stack: Stack, mnist: Mnist, device: DeviceChoice, train: Train) -> list[Outcome]:
+    """In a worker: one stack on one thread. Errors are results too."""
     # Ray sets OMP_NUM_THREADS only where a worker is fresh; this holds for a re-used one as well.
     torch.set_num_threads(1)
     started_at = datetime.now(UTC)
     try:
-        result = train(run, mnist, device)
+        results = train(stack, mnist, device)
     except Exception as error:  # noqa: BLE001 - whatever a network raises is its run's failure
-        return Failed(
+        if len(stack) > 1:
+            # The others are not to fail with the one that does.
+            return [_train_stack((run,), mnist, device, train)[0] for run in stack]
+        return [_failed(stack[0], error, traceback.format_exc(), environment().host)]
+    return [
+        Finished(
             run=run,
-            error=_in_one_line(error),
-            traceback=traceback.format_exc(),
-            host=environment().host,
-            failed_at=datetime.now(UTC),
+            result=result,
+            environment=environment(),
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
         )
-    return Finished(
+        for run, result in zip(stack, results, strict=True)
+    ]
+
+
+def _failed(run: Run, error: Exception, trace: str, host: str | None) -> Failed:
+    return Failed(
         run=run,
-        result=result,
-        environment=environment(),
-        started_at=started_at,
-        finished_at=datetime.now(UTC),
+        error=_in_one_line(error),
+        traceback=trace,
+        host=host,
+        failed_at=datetime.now(UTC),
     )
-
-
-def _outcome(reference: ray.ObjectRef[Outcome], run: Run) -> Outcome:
-    try:
-        outcome: Outcome = ray.get(reference)
-    except RayError as error:
-        return Failed(
-            run=run,
-            error=_in_one_line(error),
-            traceback=str(error),
-            host=None,
-            failed_at=datetime.now(UTC),
-        )
-    return outcome
 
 
 def _in_one_line(error: Exception) -> str:

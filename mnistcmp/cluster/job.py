@@ -36,6 +36,7 @@ def run_job(arguments: list[str]) -> int:
                 study=study,
                 output=fresh_place(output) if request.fresh else output,
                 device=request.device,
+                weights=request.weights,
             ),
             load_mnist=lambda: load_mnist(data_dir()),
             connect=joined_ray,

@@ -19,6 +19,7 @@ class JobRequest(BaseModel):
     """A URI, or a folder as the cluster's head names it; by default the study's name."""
     fresh: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    weights: Literal["best", "none"] = "none"
 
     def build_study(self) -> Study:
         """The study that is asked for.

@@ -56,6 +56,9 @@ class PairSets:
     train: Pairs
     validation: Pairs
     test: Pairs
+    mean: float
+    """By which all three are standardised: over the pixels, 0 to 1, of the training pairs."""
+    deviation: float
 
 
 def draw_pair_sets(mnist: Mnist, seed: int, recipe: Recipe) -> PairSets:
@@ -74,6 +77,8 @@ def draw_pair_sets(mnist: Mnist, seed: int, recipe: Recipe) -> PairSets:
         train=training.subset(shuffled[: recipe.split_size]),
         validation=training.subset(shuffled[recipe.split_size :]),
         test=test,
+        mean=float(mean),
+        deviation=float(deviation),
     )
 
 

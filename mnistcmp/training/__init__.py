@@ -1,4 +1,4 @@
-"""Training a run: a pure function from a run to its result, without Ray and without a disk."""
+"""Training: a pure function from runs to their results, without Ray and without a disk."""
 
 from mnistcmp.training.device import DeviceChoice as DeviceChoice
 from mnistcmp.training.device import resolve_device as resolve_device
@@ -6,4 +6,6 @@ from mnistcmp.training.result import Epoch as Epoch
 from mnistcmp.training.result import Predictions as Predictions
 from mnistcmp.training.result import Score as Score
 from mnistcmp.training.result import TrainingResult as TrainingResult
+from mnistcmp.training.result import Weights as Weights
 from mnistcmp.training.train import train as train
+from mnistcmp.training.train import train_plainly as train_plainly

@@ -52,6 +52,18 @@ class Predictions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """What it takes to use a trained network: its tensors, and how its inputs are standardised."""
+
+    tensors: dict[str, NDArray[np.generic]]
+    """Parameters and batch norm's statistics, as the network's `state_dict` names them."""
+    mean: float
+    """Over all pixels of the seed's training pairs, which are 0 to 1; taken from every pixel."""
+    deviation: float
+    """Of the same pixels, divisor n - 1; every pixel is divided by it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
     """All that is known of a run when it ends."""
 
@@ -65,4 +77,6 @@ class TrainingResult:
     device: str
     """`cpu`, or the GPU's name."""
     seconds: float
-    """Wall time of the training and testing, drawing the pairs included."""
+    """Wall time of the training and testing, drawing the pairs included; its share of a stack's."""
+    weights: Weights | None = None
+    """Of the best epoch, where they were asked for."""

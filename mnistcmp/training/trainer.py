@@ -1,102 +1,182 @@
-"""One run's network in training: a step, an epoch, a score, predictions."""
+"""Training S runs of one architecture and recipe side by side: epochs, scores, predictions.
 
-from collections.abc import Iterator
+What is the same for one run trained plainly and for a stack is here; an `Engine` does the rest.
+Classes stand before pairs, (S, classes, N), which is how stacked networks answer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from mnistcmp.architectures import architecture
 from mnistcmp.data import Pairs
 from mnistcmp.models import Outputs
-from mnistcmp.seeding import Stream, seeded_torch, torch_generator
+from mnistcmp.seeding import Stream, shuffles, stream_keys
 from mnistcmp.study import Run
-from mnistcmp.training.result import Predictions, Score
+from mnistcmp.training.result import Predictions
 
-EVALUATION_BATCH = 250
+EVALUATION_BATCH = 100
 """Pairs at a time; larger batches were slower on the CPU. No effect on what is predicted."""
 
 
+class Engine(Protocol):
+    """The networks of S runs, and their optimiser."""
+
+    parameters: int
+    """Trainable ones of one run."""
+    capturable: bool
+    """Whether a GPU can repeat its steps as a recorded graph."""
+
+    def prepare(self, inputs: Tensor) -> Any:  # noqa: ANN401 - what `answer` takes
+        """Inputs (S, N, 2, 14, 14) in the form that the networks read batches from."""
+
+    def answer(self, prepared: Any, pairs: Tensor) -> Outputs:  # noqa: ANN401 - see `prepare`
+        """Answers to the pairs at (S, B): (S, 2, B), and (S, 10, B) for each digit."""
+
+    def start_step(self, step: int | Tensor) -> None:
+        """The next answers are those of a training step, counted from 0."""
+
+    def update(self, losses: Tensor) -> None:
+        """Moves each network's weights by the gradient of its own loss (S,)."""
+
+    def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
+        """Whether dropout drops and batch norm goes by the batch."""
+
+    def keep(self, better: Tensor) -> None:
+        """Remembers the weights of the runs where (S,) is true."""
+
+    def restore(self) -> None:
+        """Takes the remembered weights of all runs."""
+
+    def state(self, run: int) -> dict[str, Tensor]:
+        """A run's weights and statistics, by the names that its own network gives them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairStack:
+    """N pairs of each of S runs, on a device."""
+
+    prepared: Any
+    labels: Tensor
+    """(S, N), int64."""
+    digits: Tensor
+    """(S, N, 2), int64."""
+
+    def __len__(self) -> int:
+        return self.labels.shape[1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scores:
+    """How each of S networks does on its pairs."""
+
+    losses: Tensor
+    """(S,): mean loss per pair."""
+    correct: Tensor
+    """(S,), int64: comparisons answered correctly."""
+
+
 class Trainer:
-    """A run's network, optimiser and order of batches, on a device."""
+    """S runs on a device."""
 
-    def __init__(self, run: Run, device: torch.device) -> None:
-        self.recipe = run.recipe
-        self.architecture = architecture(run.architecture)
-        # Weights are drawn on the CPU, so that they are the same whatever the device.
-        with seeded_torch(run.seed, Stream.WEIGHTS, torch.device("cpu")):
-            network = self.architecture.build(run.recipe.softmax)
-        # channels_last took 24% off a step on a CPU; it changes no shape.
-        self.network = _channels_last(network).to(device)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=run.recipe.learning_rate, fused=True
+    def __init__(self, runs: Sequence[Run], engine: Engine, device: torch.device) -> None:
+        self.engine = engine
+        self._recipe = runs[0].recipe
+        self._auxiliary = architecture(runs[0].architecture).auxiliary_loss
+        self._device = device
+        self._orders = stream_keys([run.seed for run in runs], Stream.BATCHES, device)
+
+    def stack(self, pairs: Sequence[Pairs]) -> PairStack:
+        """A set of pairs for each run, ready to train or score on."""
+        inputs = torch.stack([p.inputs for p in pairs]).to(self._device)
+        return PairStack(
+            prepared=self.engine.prepare(inputs),
+            labels=torch.stack([p.labels for p in pairs]).to(self._device),
+            digits=torch.stack([p.digits for p in pairs]).to(self._device),
         )
-        self.order = torch_generator(run.seed, Stream.BATCHES)
 
-    def train_epoch(self, pairs: Pairs) -> Score:
-        """One pass over the pairs in a new order."""
-        self.network.train()
-        device = pairs.labels.device
-        loss_sum = torch.zeros((), device=device)
-        correct = torch.zeros((), device=device, dtype=torch.int64)
-        order = torch.randperm(len(pairs), generator=self.order).to(device)
-        for batch in torch.split(order, self.recipe.batch_size):
-            outputs, labels = self.network(pairs.inputs[batch]), pairs.labels[batch]
-            loss = self.loss(outputs, labels, pairs.digits[batch])
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            loss_sum += loss.detach() * len(batch)
-            correct += (outputs.comparison.argmax(dim=1) == labels).sum()
-        return Score(loss=float(loss_sum) / len(pairs), accuracy=int(correct) / len(pairs))
+    def train_epoch(self, pairs: PairStack, epoch: int | Tensor) -> Scores:
+        """One pass over the pairs in a new order; epochs count from 0."""
+        self.engine.train(mode=True)
+        order = shuffles(self._orders, epoch, len(pairs))
+        batches = torch.split(order, self._recipe.batch_size, dim=1)
+        loss_sums = torch.zeros(len(order), device=self._device)
+        correct = torch.zeros(len(order), dtype=torch.int64, device=self._device)
+        for number, batch in enumerate(batches):
+            self.engine.start_step(epoch * len(batches) + number)
+            outputs = self.engine.answer(pairs.prepared, batch)
+            labels = pairs.labels.gather(1, batch)
+            digits = pairs.digits.gather(1, batch[..., None].expand(-1, -1, 2))
+            losses = self.losses(outputs, labels, digits)
+            self.engine.update(losses)
+            loss_sums += losses.detach() * batch.shape[1]
+            correct += (outputs.comparison.argmax(dim=1) == labels).sum(1)
+        return Scores(losses=loss_sums / len(pairs), correct=correct)
 
-    def loss(self, outputs: Outputs, labels: Tensor, digits: Tensor) -> Tensor:
-        """Mean over the batch; the auxiliary losses are those of the two digits, summed."""
-        loss = functional.cross_entropy(outputs.comparison, labels)
-        if self.architecture.auxiliary_loss and outputs.digits is not None:
+    def losses(self, outputs: Outputs, labels: Tensor, digits: Tensor) -> Tensor:
+        """Each run's mean over its batch, (S,).
+
+        It is the comparison's cross-entropy and, where there is an auxiliary loss, those of the two
+        digits, summed and weighted.
+        """
+        losses = _cross_entropy(outputs.comparison, labels)
+        if self._auxiliary and outputs.digits is not None:
             first, second = outputs.digits
-            auxiliary = functional.cross_entropy(first, digits[:, 0])
-            auxiliary = auxiliary + functional.cross_entropy(second, digits[:, 1])
-            loss = loss + self.recipe.auxiliary_weight * auxiliary
-        return loss
+            auxiliary = _cross_entropy(first, digits[..., 0]) + _cross_entropy(
+                second, digits[..., 1]
+            )
+            losses = losses + self._recipe.auxiliary_weight * auxiliary
+        return losses
 
-    def score(self, pairs: Pairs) -> Score:
-        """Loss and accuracy without dropout, batch norm by its running statistics."""
-        loss_sum, correct = 0.0, 0
+    def score(self, pairs: PairStack) -> Scores:
+        """Loss and correct answers without dropout, batch norm by its running statistics."""
+        loss_sums = torch.zeros(len(pairs.labels), device=self._device)
+        correct = torch.zeros(len(pairs.labels), dtype=torch.int64, device=self._device)
         for outputs, where in self._evaluate(pairs):
-            labels, count = pairs.labels[where], len(pairs.labels[where])
-            loss_sum += float(self.loss(outputs, labels, pairs.digits[where])) * count
-            correct += int((outputs.comparison.argmax(dim=1) == labels).sum())
-        return Score(loss=loss_sum / len(pairs), accuracy=correct / len(pairs))
+            labels = pairs.labels[:, where]
+            loss_sums += self.losses(outputs, labels, pairs.digits[:, where]) * labels.shape[1]
+            correct += (outputs.comparison.argmax(dim=1) == labels).sum(1)
+        return Scores(losses=loss_sums / len(pairs), correct=correct)
 
-    def predict(self, pairs: Pairs) -> Predictions:
-        """The network's answer to each pair."""
+    def predict(self, stack: PairStack, pairs: Sequence[Pairs]) -> list[Predictions]:
+        """Each network's answers to its pairs."""
         probabilities, predicted, named = [], [], []
-        for outputs, _ in self._evaluate(pairs):
+        for outputs, _ in self._evaluate(stack):
             answer = outputs.comparison
-            if self.recipe.softmax != "everywhere":
+            predicted.append(answer.argmax(dim=1))
+            if not self._recipe.network.head_ends_in_softmax:
                 answer = answer.softmax(dim=1)
             probabilities.append(answer[:, 1])
-            predicted.append(outputs.comparison.argmax(dim=1))
-            if self.architecture.auxiliary_loss and outputs.digits is not None:
-                named.append(torch.stack([d.argmax(dim=1) for d in outputs.digits], dim=1))
-        return Predictions(
-            sources=pairs.sources,
-            digits=pairs.digits.cpu().numpy(),
-            labels=pairs.labels.cpu().numpy(),
-            probabilities=torch.cat(probabilities).cpu().numpy(),
-            predicted=torch.cat(predicted).cpu().numpy(),
-            predicted_digits=torch.cat(named).cpu().numpy() if named else None,
-        )
+            if self._auxiliary and outputs.digits is not None:
+                named.append(torch.stack([d.argmax(dim=1) for d in outputs.digits], dim=2))
+        all_probabilities = torch.cat(probabilities, dim=1).cpu().numpy()
+        all_predicted = torch.cat(predicted, dim=1).cpu().numpy()
+        all_named = torch.cat(named, dim=1).cpu().numpy() if named else None
+        return [
+            Predictions(
+                sources=own.sources,
+                digits=own.digits.numpy(),
+                labels=own.labels.numpy(),
+                probabilities=all_probabilities[run],
+                predicted=all_predicted[run],
+                predicted_digits=None if all_named is None else all_named[run],
+            )
+            for run, own in enumerate(pairs)
+        ]
 
     @torch.inference_mode()
-    def _evaluate(self, pairs: Pairs) -> Iterator[tuple[Outputs, slice]]:
-        self.network.eval()
+    def _evaluate(self, pairs: PairStack) -> Iterator[tuple[Outputs, slice]]:
+        self.engine.train(mode=False)
+        every = torch.arange(len(pairs), device=self._device).expand(len(pairs.labels), -1)
         for start in range(0, len(pairs), EVALUATION_BATCH):
             where = slice(start, start + EVALUATION_BATCH)
-            yield self.network(pairs.inputs[where]), where
+            yield self.engine.answer(pairs.prepared, every[:, where]), where
 
 
-def _channels_last(network: nn.Module) -> nn.Module:
-    """The network with its convolutions' weights so laid out; torch's stubs lack the argument."""
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+def _cross_entropy(answers: Tensor, targets: Tensor) -> Tensor:
+    """(S, classes, B) and (S, B) to a mean for each run, (S,)."""
+    return functional.cross_entropy(answers, targets, reduction="none").mean(1)

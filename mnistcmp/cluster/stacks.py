@@ -1,0 +1,79 @@
+"""Which runs are trained together, and in which order the stacks are handed out."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from mnistcmp.architectures import architecture
+from mnistcmp.cluster.placement import Pool
+from mnistcmp.study import Recipe, Run
+
+CPU_WIDTH = 10
+"""Runs of a stack on a CPU. Wider ones are hardly faster, and their results are stored later."""
+
+GPU_WIDTH = 250
+"""Runs of a stack where only GPUs train: about 5 GB of memory by calculation, not measured."""
+
+TOLERANCE = 0.05
+"""By how much the last worker may end later than if all ended together."""
+
+Stack = tuple[Run, ...]
+
+
+def plan_stacks(runs: Iterable[Run], pools: Sequence[Pool]) -> list[Stack]:
+    """The runs in stacks of one architecture and recipe, in the order in which to train them.
+
+    Stacks are as wide as pays. The longest come first, and where workers would wait for the last
+    one at the end, some are split. A run's result does not depend on its stack, so any plan is as
+    good as another but for its time. Runs that stand first are still trained first, a stack's
+    width at a time, so that a study cut short has complete pairings.
+    """
+    width = GPU_WIDTH if all(pool.gpu for pool in pools) else CPU_WIDTH
+    by_kind: dict[tuple[str, Recipe], list[Run]] = {}
+    for run in runs:
+        by_kind.setdefault((run.architecture, run.recipe), []).append(run)
+    blocks = [
+        (number, stack)
+        for kind in by_kind.values()
+        for number, stack in enumerate(_slices(kind, width))
+    ]
+    blocks.sort(key=lambda block: (block[0], -cost(block[1])))
+    return _balanced([stack for _, stack in blocks], sum(pool.slots for pool in pools))
+
+
+def _slices(runs: Iterable[Run], width: int) -> Iterator[Stack]:
+    waiting = iter(runs)
+    while stack := tuple(islice(waiting, width)):
+        yield stack
+
+
+def cost(stack: Sequence[Run]) -> int:
+    """How long a stack takes, relative to others: images seen by branches in training."""
+    run = stack[0]
+    images = 1 if architecture(run.architecture).weight_sharing is None else 2
+    return len(stack) * images * run.recipe.epochs * run.recipe.split_size
+
+
+def _balanced(stacks: list[Stack], workers: int) -> list[Stack]:
+    """Splits what the last worker ends with, until all end at about the same time."""
+    ideal = sum(map(cost, stacks)) / workers
+    while True:
+        end, last = _last_to_end(stacks, workers)
+        longest_run = max(cost(stack[:1]) for stack in stacks)
+        if end <= (1 + TOLERANCE) * max(ideal, longest_run) or len(stacks[last]) == 1:
+            return stacks
+        stack = stacks[last]
+        half = len(stack) // 2
+        stacks = [*stacks[:last], stack[:half], stack[half:], *stacks[last + 1 :]]
+
+
+def _last_to_end(stacks: Sequence[Stack], workers: int) -> tuple[int, int]:
+    """When the last worker ends, each taking the next stack when it is free, and its last stack."""
+    free = [(0, worker) for worker in range(workers)]
+    end = last = 0
+    for number, stack in enumerate(stacks):
+        start, worker = heapq.heappop(free)
+        heapq.heappush(free, (start + cost(stack), worker))
+        if start + cost(stack) > end:
+            end, last = start + cost(stack), number
+    return end, last

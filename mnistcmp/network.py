@@ -1,0 +1,35 @@
+"""What a recipe says of a network. A module of its own, below recipes and networks alike."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SoftmaxPlacement = Literal["before-head", "everywhere", "nowhere", "branches-only", "head-only"]
+Activation = Literal["relu", "tanh"]
+BatchNormPlacement = Literal["after", "before", "none"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkOptions:
+    """The fields of a recipe that shape a network, as `mnistcmp.study.Recipe` describes them."""
+
+    softmax: SoftmaxPlacement
+    activation: Activation
+    batch_norm: BatchNormPlacement
+    branch_dropout: tuple[float, float]
+    head_dropout: tuple[float, float]
+    conv_dropout: float
+
+    @property
+    def branches_end_in_softmax(self) -> bool:
+        """Whether the auxiliary losses' cross-entropy gets probabilities, not logits."""
+        return self.softmax in {"everywhere", "branches-only"}
+
+    @property
+    def head_reads_softmax(self) -> bool:
+        """Whether the head compares probabilities, not logits."""
+        return self.softmax in {"before-head", "everywhere", "branches-only"}
+
+    @property
+    def head_ends_in_softmax(self) -> bool:
+        """Whether the comparison's cross-entropy gets probabilities; the baseline's too."""
+        return self.softmax in {"everywhere", "head-only"}

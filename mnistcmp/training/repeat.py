@@ -1,0 +1,27 @@
+"""Doing the same many times; on a GPU as one recorded graph."""
+
+from collections.abc import Callable
+
+import torch
+
+
+def repeat(work: Callable[[], None], times: int, *, as_graph: bool) -> None:
+    """Does the work so many times.
+
+    As a graph, the work is done once, recorded, and what was recorded is done again: a GPU then
+    starts all of an epoch's thousands of small operations by itself. The work must find its inputs
+    and leave its outputs in the same memory each time, and never wait for the GPU.
+    """
+    work()
+    if not as_graph:
+        for _ in range(times - 1):
+            work()
+        return
+    # Written without a GPU at hand, and not run yet.
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    for _ in range(times - 1):
+        graph.replay()
+    torch.cuda.synchronize()

@@ -1,0 +1,156 @@
+"""A stack: the networks of several runs of one architecture and recipe as one network."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from mnistcmp.models import Baseline, Outputs, Siamese
+from mnistcmp.training.dropout import SeededDropout
+from mnistcmp.training.stacked.convolutions import ComposedConvs, WinogradConv
+from mnistcmp.training.stacked.layers import (
+    StackedActivation,
+    StackedBatchNorm,
+    StackedDropout,
+    StackedLayer,
+    StackedLinear,
+)
+from mnistcmp.training.stacked.masks import StackedMasks
+
+
+class NotStackableError(Exception):
+    """The networks have a layer, or an order of layers, that no stacked layer stands for."""
+
+
+class StackedNetwork(nn.Module):
+    """S networks of one kind; made of them, and taken apart into their state again."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        """Takes over the networks' weights and dropout layers.
+
+        Raises:
+            NotStackableError: It cannot stand for them.
+        """
+        super().__init__()
+        first = networks[0]
+        if type(first) is Baseline:
+            self._prefixes, self.uses = ["branch"], 1
+        elif type(first) is Siamese:
+            self._prefixes = [f"branches.{number}" for number in range(len(first.branches))]
+            self.uses = 2 // len(self._prefixes)
+        else:
+            raise NotStackableError(f"{type(first).__name__} is not one of the package's networks")
+        # How branches and head go together stands in the plain network alone. As a method, it does
+        # not become a part of this one.
+        self._answer: Callable[..., Outputs] = first.answer
+        branches = [n.get_submodule(prefix) for n in networks for prefix in self._prefixes]
+        self.branch = StackedSequential(branches, self.uses)
+        self.head = StackedSequential(
+            [n.get_submodule("head") for n in networks] if type(first) is Siamese else [], uses=1
+        )
+        dropouts = [layer for layer in self.modules() if isinstance(layer, StackedDropout)]
+        self._masks = StackedMasks(dropouts) if dropouts else None
+
+    @property
+    def rows_per_run(self) -> int:
+        """Branches that each run has of its own."""
+        return len(self._prefixes)
+
+    def forward(self, windows: Tensor) -> Outputs:
+        """Answers to the windows of (S, B) pairs, with a run's classes before its pairs.
+
+        Args:
+            windows: (S x rows_per_run, uses, 36, B, pixels).
+
+        Returns:
+            Outputs of (S, 2, B), and of (S, 10, B) for each image.
+        """
+        answers = self.branch(windows).squeeze(3)  # (R, outputs, uses, B)
+        if not len(self.head):
+            return self._answer(answers.squeeze(2))
+        # One image of a pair is in a row of its own, or the second use of the same.
+        rows = answers.unflatten(0, (-1, self.rows_per_run)).transpose(1, 2).flatten(2, 3)
+        return self._answer((rows[:, :, 0], rows[:, :, 1]), self._compare)
+
+    def _compare(self, read: Tensor) -> Tensor:
+        """(S, 20, B) to (S, 2, B)."""
+        answers: Tensor = self.head(read[:, :, None, None])
+        return answers[:, :, 0, 0]
+
+    def plain(self, run: int) -> dict[str, Tensor]:
+        """The parameters and running statistics of one run, as its own network names them."""
+        state: dict[str, Tensor] = {}
+        for number, prefix in enumerate(self._prefixes):
+            row = run * self.rows_per_run + number
+            state |= {f"{prefix}.{name}": v for name, v in self.branch.plain(row).items()}
+        return state | {f"head.{name}": v for name, v in self.head.plain(run).items()}
+
+    def start_step(self, step: int | Tensor) -> None:
+        """From here on, the dropout masks of another step."""
+        if self._masks is not None:
+            self._masks.draw(step)
+
+
+class StackedSequential(nn.Sequential):
+    """The layers of R rows' nn.Sequentials."""
+
+    def __init__(self, rows: Sequence[nn.Module], uses: int) -> None:
+        super().__init__(*_stacked_layers(rows, uses))
+
+    def plain(self, row: int) -> dict[str, Tensor]:
+        """One row's parameters and running statistics, by its plain layers' names."""
+        state: dict[str, Tensor] = {}
+        for layer in self:
+            state |= cast("StackedLayer", layer).plain(row)
+        return state
+
+
+def _stacked_layers(rows: Sequence[nn.Module], uses: int) -> Iterator[StackedLayer]:
+    """A stacked layer for each plain one, or for several in a row that it stands for together."""
+    names = [name for name, _ in rows[0].named_children()] if rows else []
+    plain = [rows[0].get_submodule(name) for name in names]
+    columns: list[Any] = [[row.get_submodule(name) for row in rows] for name in names]
+    at = values = 0
+    while at < len(plain):
+        name, column, taken = names[at], columns[at], 1
+        match plain[at:]:
+            case [
+                nn.Conv2d(kernel_size=(2, 2)),
+                nn.Conv2d(kernel_size=(2, 2), out_channels=channels),
+                nn.MaxPool2d(kernel_size=2),
+                *_,
+            ] if at == 0:
+                yield ComposedConvs((name, names[1]), column, columns[1])
+                values, taken = channels * 6 * 6, 3
+            case [
+                nn.Conv2d(kernel_size=(3, 3), in_channels=inputs, out_channels=channels),
+                nn.MaxPool2d(kernel_size=2),
+                *_,
+            ] if values == inputs * 6 * 6:
+                yield WinogradConv(name, column)
+                values, taken = channels * 2 * 2, 2
+            case [nn.Linear(out_features=values), *_]:
+                yield StackedLinear(name, column)
+            case [nn.Flatten(), *_]:
+                pass  # a linear layer reads all positions
+            case [layer, *_]:
+                yield _stacked_layer(name, layer, column, uses, values)
+        at += taken
+
+
+def _stacked_layer(
+    name: str,
+    layer: nn.Module,
+    column: Any,  # noqa: ANN401 - layers of that kind
+    uses: int,
+    values: int,
+) -> StackedLayer:
+    """A stacked layer that leaves the number of values of a pair as it is."""
+    match layer:
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            return StackedBatchNorm(name, column, uses)
+        case SeededDropout():
+            return StackedDropout(column, values)
+        case nn.ReLU() | nn.Tanh():
+            return StackedActivation(type(layer))
+    raise NotStackableError(f"no stacked layer stands for {name}: {layer}")
