@@ -1,5 +1,10 @@
-"""Means with their uncertainty."""
+"""Means with their uncertainty, and differences between them. docs/statistics.md has the formulas.
 
+SciPy and statsmodels are imported where they are used: they take half a second and a second, which
+launching and following a job should not wait for.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +27,22 @@ class Summary:
     """Upper end."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference(Summary):
+    """Differences, one for each pair or each seed: their mean, how sure it is, and a test of 0."""
+
+    p: float | None
+    """Of Student's t test that the mean difference is 0, two-sided. None where there is no test:
+    for one difference, and where all are equal."""
+
+
 def summarise(values: ArrayLike) -> Summary:
     """Mean, sample standard deviation and Student's t interval of n >= 1 values.
 
     Raises:
         ValueError: There is no value, or one is not a number.
     """
-    # Half a second to import, which launching and following a job should not wait for.
-    from scipy import stats  # noqa: PLC0415
+    from scipy import stats  # noqa: PLC0415 - see above
 
     sample = np.asarray(values, dtype=np.float64)
     n = sample.size
@@ -42,4 +55,77 @@ def summarise(values: ArrayLike) -> Summary:
     half_width = float(stats.t.ppf((1 + CONFIDENCE) / 2, df=n - 1)) * deviation / n**0.5
     return Summary(
         n=n, mean=mean, deviation=deviation, low=mean - half_width, high=mean + half_width
+    )
+
+
+def mean_difference(differences: ArrayLike) -> Difference:
+    """Mean of n >= 1 differences, with Student's interval and one-sample t test.
+
+    Raises:
+        ValueError: There is none, or one is not a number.
+    """
+    from scipy import stats  # noqa: PLC0415 - see above
+
+    sample = np.asarray(differences, dtype=np.float64)
+    summary = summarise(sample)
+    # Rounding makes a spread of equal differences of accuracies, which is none.
+    spread = sample.size > 1 and not np.allclose(sample, sample[0], rtol=0, atol=1e-9)
+    p = float(stats.ttest_1samp(sample, 0.0).pvalue) if spread else None
+    return Difference(
+        n=summary.n,
+        mean=summary.mean,
+        deviation=summary.deviation,
+        low=summary.low,
+        high=summary.high,
+        p=p,
+    )
+
+
+def paired_difference(values: ArrayLike, references: ArrayLike) -> Difference:
+    """The first less the second values, which belong together pair by pair: n >= 1 pairs.
+
+    The test is the paired t test, which is the one-sample test of the differences.
+
+    Raises:
+        ValueError: They are not as many, there is none, or one is not a number.
+    """
+    first, second = np.asarray(values, np.float64), np.asarray(references, np.float64)
+    if first.shape != second.shape:
+        raise ValueError(f"expected as many values as references: {first.size}, {second.size}")
+    return mean_difference(first - second)
+
+
+def adjust_p_values(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Holm's step-down correction of the p values of several tests, in their order."""
+    from statsmodels.stats.multitest import multipletests  # noqa: PLC0415 - see above
+
+    if not p_values:
+        return ()
+    return tuple(float(p) for p in multipletests(p_values, method="holm")[1])
+
+
+def two_by_two(
+    *, neither: ArrayLike, second: ArrayLike, first: ArrayLike, both: ArrayLike
+) -> tuple[Difference, Difference, Difference]:
+    """The effects of two factors, from one value of each of the four cells per seed.
+
+    Each effect is a contrast of the four values of a seed, so what the seed does to all four, as
+    harder pairs do, drops out.
+
+    Returns:
+        The first factor's main effect (with it less without it, mean of both levels of the other),
+        the second's, and their interaction: what the second adds where the first is there, less
+        what it adds where it is not.
+
+    Raises:
+        ValueError: The cells have not as many values, or none, or one is not a number.
+    """
+    cells = [np.asarray(cell, np.float64) for cell in (neither, second, first, both)]
+    if len({cell.shape for cell in cells}) > 1:
+        raise ValueError(f"expected as many values in each cell: {[c.size for c in cells]}")
+    none_, of_second, of_first, of_both = cells
+    return (
+        mean_difference((of_first + of_both - none_ - of_second) / 2),
+        mean_difference((of_second + of_both - none_ - of_first) / 2),
+        mean_difference((of_both - of_first) - (of_second - none_)),
     )

@@ -1,7 +1,8 @@
 """The words under the table: how to read it, and why it is not the published one."""
 
-from mnistcmp.report.table1 import Report
-from mnistcmp.softmax import SoftmaxPlacement
+from mnistcmp.network import SoftmaxPlacement
+from mnistcmp.report.contents import Report
+from mnistcmp.study import Recipe
 
 _SOFTMAX: dict[SoftmaxPlacement, str] = {
     "before-head": (
@@ -14,20 +15,46 @@ _SOFTMAX: dict[SoftmaxPlacement, str] = {
         "code"
     ),
     "nowhere": "the head reads the branches' logits, which is the report's text to the letter",
+    "branches-only": "the branches end in a softmax, under cross-entropy too; the head in logits",
+    "head-only": "the head reads logits and ends in a softmax, under cross-entropy's own",
 }
 
 
 def explanation(report: Report) -> str:
-    """Two paragraphs of plain text (and Markdown)."""
-    recipe = report.recipe
-    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    """Paragraphs of plain text (and Markdown)."""
+    if report.recipe is not None:
+        return f"{_how_to_read(report)}\n\n{_why_not_as_published(report.recipe)}"
+    return f"{_how_to_read(report)}\n\n{_recipes(report)}"
+
+
+def _how_to_read(report: Report) -> str:
+    recipes = [condition.recipe for condition in report.conditions]
+    epochs = {recipe.epochs for recipe in recipes}
+    places = {recipe.softmax for recipe in recipes}
+    published = "" if report.recipe is None else "Diff.: mean less published mean, in points. "
+    trained = "the recipes' epochs"
+    if len(epochs) == 1:
+        trained = "1 epoch" if epochs == {1} else f"{epochs.pop()} epochs"
+    softmax = f" Softmax: {_SOFTMAX[places.pop()]}." if len(places) == 1 else ""
     return (
         "How to read it: mean ± sample standard deviation (divisor n - 1) over n independent runs; "
         "each seed draws pairs, split, weights, batches and dropout anew, the same pairs and split "
-        "for every model. CI: Student's t. Difference: mean less published mean, in points. "
-        f"{epochs}; weights of the best validation accuracy, the later epoch on "
-        "ties; the test pairs are used once, at the end. "
-        f"Softmax: {_SOFTMAX[recipe.softmax]}.\n\n"
+        f"for every {'model' if report.recipe else 'condition'}. CI: Student's t. "
+        f"{published}Conditions are compared seed by seed: mean, deviation and Student's t of the "
+        "paired differences, in points; p (Holm) is corrected for the comparisons of its table. "
+        f"{trained}; weights of the best validation accuracy, the later epoch on "
+        f"ties; the test pairs are used once, at the end.{softmax}"
+    )
+
+
+def _recipes(report: Report) -> str:
+    """What each name of a recipe stands for."""
+    labels = {condition.recipe_name: condition.recipe.label for condition in report.conditions}
+    return f"Recipes: {'; '.join(f'{name}: {label}' for name, label in labels.items())}."
+
+
+def _why_not_as_published(recipe: Recipe) -> str:
+    return (
         "Why it differs from the published table: the report says that weights are drawn anew in "
         "each of its 10 runs, but its code builds each model once and carries the weights through "
         "10 rounds, each on fresh pairs, so that later rounds rest on thousands of pairs instead "

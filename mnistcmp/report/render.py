@@ -2,42 +2,60 @@
 
 import io
 import json
-from collections import defaultdict
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from mnistcmp.report.contents import Comparison, Report, Row
 from mnistcmp.report.explanation import explanation
-from mnistcmp.report.table1 import Report, Row
-from mnistcmp.study import describe_seeds
+from mnistcmp.statistics import Difference, Summary
+from mnistcmp.study import Recipe, describe_seeds
 
-TEXT_COLUMNS = ("model", "weight sharing", "auxiliary loss")
-DESCRIPTIONS = ("weight sharing", "auxiliary loss", "parameters")
-"""Columns that a narrow terminal goes without: the model's name says as much."""
+TEXT_COLUMNS = {"model", "weight sharing", "auxiliary loss", "condition", "effect", "average"}
+DISPENSABLE = {"weight sharing", "auxiliary loss", "parameters", "95% CI"}
+"""Columns that a narrow terminal goes without: the model's name, or a difference, says as much."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Section:
+    """A titled table, each row from header to text, in the order of the columns."""
+
+    title: str
+    rows: Sequence[dict[str, str]]
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Table I, what is missing from it, and how to read it."""
-    table = _table(report, box.SIMPLE_HEAD)
-    unbounded = console.options.update(max_width=1000)
-    if Measurement.get(console, unbounded, table).maximum > console.width:
-        table = _table(report, box.SIMPLE_HEAD, without=DESCRIPTIONS)
-    console.print(table)
+    """The tables, what is missing from them, what they say, and how to read them."""
+    for section in _sections(report):
+        console.print(section.title, style="bold", highlight=False, markup=False)
+        table = _table(section, box.SIMPLE_HEAD)
+        unbounded = console.options.update(max_width=1000)
+        if Measurement.get(console, unbounded, table).maximum > console.width:
+            table = _table(section, box.SIMPLE_HEAD, without=DISPENSABLE)
+        console.print(table)
     for line in notes(report):
         console.print(line, style="yellow", highlight=False, markup=False)
+    console.print(report.question or "What came out:", style="bold", highlight=False, markup=False)
+    console.print(f"{report.answer}\n", highlight=False, markup=False)
     console.print(explanation(report), highlight=False)
 
 
 def to_markdown(report: Report) -> str:
     """The same as Markdown."""
-    text = io.StringIO()
-    Console(file=text, width=200, color_system=None).print(_table(report, box.MARKDOWN))
-    table = "\n".join(line.strip() for line in text.getvalue().strip().splitlines())
-    title, body = table.split("\n", 1)
-    parts = [f"**{title}**", body.strip(), *notes(report), explanation(report)]
+    parts = []
+    for section in _sections(report):
+        text = io.StringIO()
+        Console(file=text, width=1000, color_system=None).print(_table(section, box.MARKDOWN))
+        table = "\n".join(line.strip() for line in text.getvalue().strip().splitlines())
+        parts += [f"**{section.title}**", table]
+    question = report.question or "What came out:"
+    parts += [*notes(report), f"**{question}** {report.answer}", explanation(report)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -46,70 +64,163 @@ def to_json(report: Report) -> str:
     return json.dumps(
         {
             "study": report.study,
-            "recipe": report.recipe.model_dump(mode="json") | {"hash": report.recipe.hash},
-            "rows": [asdict(row) | {"difference": row.difference} for row in report.rows],
+            "question": report.question,
+            "answer": report.answer,
+            "recipe": None if report.recipe is None else _recipe_to_json(report.recipe),
+            "rows": [
+                asdict(row) | {"recipe": _recipe_to_json(row.recipe), "difference": row.difference}
+                for row in report.rows
+            ],
+            "comparisons": [asdict(comparison) for comparison in report.comparisons],
+            "averages": [asdict(comparison) for comparison in report.averages],
+            "factorial": None if report.factorial is None else asdict(report.factorial),
             "missing": [
                 {
+                    "condition": name,
                     "architecture": run.architecture,
+                    "recipe_hash": run.recipe.hash,
                     "seed": run.seed,
                     "run_id": run.run_id,
                     "error": report.failures.get(run.run_id),
                 }
-                for run in report.missing
+                for name, runs in report.missing_runs().items()
+                for run in runs
             ],
         },
         indent=2,
     )
 
 
+def _recipe_to_json(recipe: Recipe) -> dict[str, Any]:
+    return recipe.model_dump(mode="json") | {"hash": recipe.hash}
+
+
 def notes(report: Report) -> list[str]:
-    """A line for each architecture with runs missing, and one for each way in which they failed."""
-    seeds: dict[str, list[int]] = defaultdict(list)
-    errors: dict[str, int] = defaultdict(int)
-    for run in report.missing:
-        seeds[run.architecture].append(run.seed)
-        if run.run_id in report.failures:
-            errors[report.failures[run.run_id]] += 1
+    """Lines on what the tables lack.
+
+    One for each condition with runs missing, for each way in which they failed, and for each
+    condition that is compared over fewer seeds than it or its reference has.
+    """
     lines = [
-        f"Missing: {name}, seeds {describe_seeds(missing)}. Launch again to train what is missing."
-        for name, missing in seeds.items()
+        f"Missing: {name}, seeds {describe_seeds(run.seed for run in runs)}. Launch again to train "
+        "what is missing."
+        for name, runs in report.missing_runs().items()
     ]
-    return lines + [f"Failed, {count} runs: {error}" for error, count in errors.items()]
-
-
-def _table(report: Report, style: box.Box, *, without: tuple[str, ...] = ()) -> Table:
-    title = f"Table I: study {report.study}, recipe {report.recipe.label}"
-    table = Table(
-        title=title,
-        box=style,
-        title_justify="left",
-        title_style="bold",
-        pad_edge=style is not box.SIMPLE_HEAD,
+    errors = Counter(
+        report.failures[run.run_id] for run in report.missing if run.run_id in report.failures
     )
-    rows = [_cells(row) for row in report.rows]
-    shown = [header for header in rows[0] if header not in without]
+    lines += [f"Failed, {count} runs: {error}" for error, count in errors.items()]
+    seeds = {row.condition: row.accuracy.n for row in report.rows}
+    for c in report.comparisons:
+        common = 0 if c.difference is None else c.difference.n
+        if common < max(seeds[c.condition], seeds[c.reference]):
+            lines.append(
+                f"Compared over the {common} seeds in common: {c.condition}, {c.reference}."
+            )
+    return lines
+
+
+def _sections(report: Report) -> list[_Section]:
+    if report.recipe is None:
+        sections = [_conditions(report)]
+        if report.averages:
+            rows = [{"average": c.condition} | _comparison_cells(c) for c in report.averages]
+            title = "Averages over the architectures, each compared with itself"
+            sections.append(_Section(title=title, rows=rows))
+        return sections
+    title = f"Table I: study {report.study}, recipe {report.recipe.label}"
+    sections = [_Section(title=title, rows=[_published_cells(row) for row in report.rows])]
+    if report.comparisons:
+        rows = [{"condition": c.condition} | _comparison_cells(c) for c in report.comparisons]
+        title = f"Compared with {report.comparisons[0].reference}, seed by seed"
+        sections.append(_Section(title=title, rows=rows))
+    if effects := report.factorial:
+        rows = [
+            {"effect": name} | _difference_cells(effect) | {"p": _p(effect.p)}
+            for name, effect in (
+                ("weight sharing", effects.weight_sharing),
+                ("auxiliary loss", effects.auxiliary_loss),
+                ("interaction", effects.interaction),
+            )
+        ]
+        title = "Weight sharing and auxiliary loss as a 2 x 2, seed by seed"
+        sections.append(_Section(title=title, rows=rows))
+    return sections
+
+
+def _conditions(report: Report) -> _Section:
+    """A study of several recipes: each condition, and how it differs from its reference."""
+    compared = {comparison.condition: comparison for comparison in report.comparisons}
+    rows = []
+    for row in report.rows:
+        cells = {"difference": "reference", "difference's 95% CI": "", "p (Holm)": ""}
+        if row.condition in compared:
+            cells = _comparison_cells(compared[row.condition], with_seeds=False)
+        rows.append({"condition": row.condition} | _accuracy_cells(row.accuracy) | cells)
+    return _Section(title=f"Study {report.study}", rows=rows)
+
+
+def _table(section: _Section, style: box.Box, *, without: set[str] | None = None) -> Table:
+    table = Table(box=style, pad_edge=style is not box.SIMPLE_HEAD)
+    shown = [header for header in section.rows[0] if header not in (without or set())]
     for header in shown:
-        table.add_column(header, justify="left" if header in TEXT_COLUMNS else "right")
-    for row in rows:
+        # Lines break between words, and nothing is cut.
+        words = [word for row in section.rows for word in row[header].split()]
+        table.add_column(
+            header,
+            justify="left" if header in TEXT_COLUMNS else "right",
+            min_width=max(map(len, words), default=0),
+        )
+    for row in section.rows:
         table.add_row(*(row[header] for header in shown))
     return table
 
 
-def _cells(row: Row) -> dict[str, str]:
-    """Header to text, in the order of the columns."""
-    accuracy = row.accuracy
-    spread = "" if accuracy.deviation is None else f" ± {accuracy.deviation:.2f}"
-    interval = "one run"
-    if accuracy.low is not None and accuracy.high is not None:
-        interval = f"{accuracy.low:.2f} to {accuracy.high:.2f}"
+def _published_cells(row: Row) -> dict[str, str]:
+    """An architecture beside its published number."""
+    published = row.published
     return {
         "model": row.architecture,
         "weight sharing": {None: "-", True: "yes", False: "no"}[row.weight_sharing],
         "auxiliary loss": "yes" if row.auxiliary_loss else "no",
         "parameters": f"{row.parameters:,}",
-        "n": str(accuracy.n),
-        "test, %": f"{accuracy.mean:.2f}{spread}",
-        "95% CI": interval,
-        "published, %": f"{row.published.mean:.2f} ± {row.published.deviation:.2f}",
-        "diff.": f"{row.difference:+.2f}",
+        **_accuracy_cells(row.accuracy),
+        "published, %": f"{published.mean:.2f} ± {published.deviation:.2f}" if published else "-",
+        "diff.": "-" if row.difference is None else f"{row.difference:+.2f}",
     }
+
+
+def _accuracy_cells(accuracy: Summary) -> dict[str, str]:
+    spread = "" if accuracy.deviation is None else f" ± {accuracy.deviation:.2f}"
+    interval = "one run"
+    if accuracy.low is not None and accuracy.high is not None:
+        interval = f"{accuracy.low:.2f} to {accuracy.high:.2f}"
+    return {"n": str(accuracy.n), "test, %": f"{accuracy.mean:.2f}{spread}", "95% CI": interval}
+
+
+def _comparison_cells(comparison: Comparison, *, with_seeds: bool = True) -> dict[str, str]:
+    cells = _difference_cells(comparison.difference) | {"p (Holm)": _p(comparison.adjusted_p)}
+    if not with_seeds:
+        cells.pop("n")
+    return cells
+
+
+def _difference_cells(difference: Difference | None) -> dict[str, str]:
+    if difference is None:
+        return {"n": "0", "difference": "-", "difference's 95% CI": "no seed in common"}
+    spread = "" if difference.deviation is None else f" ± {difference.deviation:.2f}"
+    interval = "one seed"
+    if difference.low is not None and difference.high is not None:
+        interval = f"{difference.low:+.2f} to {difference.high:+.2f}"
+    return {
+        "n": str(difference.n),
+        "difference": f"{difference.mean:+.2f}{spread}",
+        "difference's 95% CI": interval,
+    }
+
+
+def _p(p: float | None) -> str:
+    """To three digits, as far as a t test of a few seeds is to be trusted."""
+    if p is None:
+        return "-"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004 - as printed

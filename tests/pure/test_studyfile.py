@@ -27,6 +27,31 @@ def test_a_study_file_may_change_a_recipe() -> None:
     assert study.seeds == (2, 4)
 
 
+SEVERAL = """
+name = "several"
+question = "Which is better?"
+architectures = ["baseline"]
+reference = "text"
+
+[recipes]
+text = "report-text"
+
+[recipes."code short"]
+base = "reference-code"
+epochs = 5
+"""
+
+
+def test_a_study_file_may_have_several_recipes() -> None:
+    """Each under its name, in the file's order; it reads back as it was written."""
+    study = parse_study(SEVERAL, source="text")
+    assert [(c.name, c.recipe.changes()) for c in study.conditions] == [
+        ("text", {"softmax": "nowhere"}),
+        ("code short", {"softmax": "everywhere", "epochs": 5}),
+    ]
+    assert parse_study(format_study(study), source="text") == study
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -41,6 +66,15 @@ def test_a_study_file_may_change_a_recipe() -> None:
         ('name = "x"\nseeds = [-1]', "seeds.0: .*equal to 0, not -1"),
         ('name = "x"\nseeds = []', "study field seeds"),
         ('name = "x"\nseeds = true', "study field seeds"),
+        (
+            'name = "x"\n[recipes]\na = "default"\nb = "default"',
+            "the recipes 'a' and 'b' are the same",
+        ),
+        ('name = "x"\nrecipe = "default"\nrecipes.a.epochs = 3', "'recipe' or 'recipes', not both"),
+        ('name = "x"\n[recipes.a]\nepoch = 3', "recipe field 'epoch'; did you mean 'epochs'"),
+        ('name = "x"\n[recipes.a]\nepochs = 0', "recipe field epochs: .*equal to 1, not 0"),
+        ('name = "x"\n[recipes."a,b"]\nepochs = 2', "recipe name 'a,b': "),
+        ('name = "x"\nreference = "baselin"', "reference 'baselin'; did you mean 'baseline'"),
         ('name = "a/b"', "study field name"),
         ('name = "x"\narchitectures = "baseline"', "study field architectures"),
         ('name = "x"\narchitectures = [1]', "study field architectures.0"),

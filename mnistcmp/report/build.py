@@ -1,0 +1,97 @@
+"""What a results folder says of each condition, and how the conditions differ."""
+
+from typing import TYPE_CHECKING
+
+from mnistcmp.architectures import architecture
+from mnistcmp.errors import UserError
+from mnistcmp.report.answer import answer
+from mnistcmp.report.compare import average, compare, factorial
+from mnistcmp.report.contents import Report, Row
+from mnistcmp.results import ResultsStore
+from mnistcmp.statistics import summarise
+from mnistcmp.study import Combined, Condition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+COLUMNS = ("architecture", "seed", "recipe_hash", "parameters", "test_accuracy")
+"""What is read of `runs`: a folder may have a million."""
+
+
+def build_report(store: ResultsStore) -> Report:
+    """Reads a results folder.
+
+    Raises:
+        UserError: It has no results, or some that cannot be compared with each other.
+    """
+    store.check_exists()
+    runs = store.read("runs", COLUMNS, dictionaries=True).to_pandas()
+    missing = store.missing()
+    if runs.empty:
+        raise UserError(
+            f"{store.location} has no finished run"
+            f"{f' of the {len(missing)} launched' if missing else ''}. Run 'mnistcmp launch'."
+        )
+    combined = store.combined()
+    accuracies = _accuracies(runs, combined, place=str(store.location))
+    comparisons = compare(combined, accuracies)
+    averages = average(combined, accuracies)
+    effects = factorial(combined, accuracies)
+    failures = store.read("failures", ["run_id", "error"])
+    return Report(
+        study=combined.study,
+        question=combined.question,
+        conditions=combined.conditions,
+        rows=_rows(runs, combined, accuracies),
+        comparisons=comparisons,
+        averages=averages,
+        factorial=effects,
+        answer=answer(comparisons, averages, effects),
+        missing=missing,
+        failures=dict(
+            zip(failures["run_id"].to_pylist(), failures["error"].to_pylist(), strict=True)
+        ),
+    )
+
+
+def _accuracies(
+    runs: "pd.DataFrame", combined: Combined, *, place: str
+) -> dict[Condition, "pd.Series[float]"]:
+    """Test accuracies in %, by seed, of each condition that has some, in the study's order."""
+    groups = dict(iter(runs.groupby(["architecture", "recipe_hash"], observed=True)))
+    cells = {(c.architecture, c.recipe.hash): c for c in combined.conditions}
+    for (name, recipe_hash), group in sorted(groups.items(), key=lambda item: item[0]):
+        if (name, recipe_hash) not in cells:
+            raise UserError(
+                f"{place} has mixed recipes: {len(group)} results of {name} under the recipe "
+                f"{recipe_hash}, which no launch in it names. Keep each study's results in a "
+                "folder of its own."
+            )
+    return {
+        condition: 100 * groups[cell].set_index("seed")["test_accuracy"]
+        for cell, condition in cells.items()
+        if cell in groups
+    }
+
+
+def _rows(
+    runs: "pd.DataFrame", combined: Combined, accuracies: dict[Condition, "pd.Series[float]"]
+) -> tuple[Row, ...]:
+    one_recipe = len({condition.recipe for condition in combined.conditions}) == 1
+    parameters = runs.groupby(["architecture", "recipe_hash"], observed=True)["parameters"].first()
+    rows = []
+    for condition, of_seed in accuracies.items():
+        entry = architecture(condition.architecture)
+        row = Row(
+            condition=condition.name,
+            architecture=entry.name,
+            recipe=condition.recipe,
+            weight_sharing=entry.weight_sharing,
+            auxiliary_loss=entry.auxiliary_loss,
+            parameters=int(parameters[entry.name, condition.recipe.hash]),
+            accuracy=summarise(of_seed.to_numpy()),
+            published=entry.published if one_recipe else None,
+        )
+        rows.append(row)
+    return tuple(rows)

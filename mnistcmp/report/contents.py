@@ -1,0 +1,94 @@
+"""What a report holds: plain data, for the terminal, Markdown, JSON, or a page."""
+
+from dataclasses import dataclass
+
+from mnistcmp.architectures import Published
+from mnistcmp.statistics import Difference, Summary
+from mnistcmp.study import Condition, Recipe, Run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One condition's test accuracy, in %."""
+
+    condition: str
+    """Its name."""
+    architecture: str
+    recipe: Recipe
+    weight_sharing: bool | None
+    auxiliary_loss: bool
+    parameters: int
+    accuracy: Summary
+    published: Published | None
+    """Of the architecture; None in a study of several recipes, which has no published numbers."""
+
+    @property
+    def difference(self) -> float | None:
+        """Mean less published mean, in percentage points."""
+        return None if self.published is None else self.accuracy.mean - self.published.mean
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """How a condition, or a recipe, differs from its reference over the seeds that both have."""
+
+    condition: str
+    reference: str
+    difference: Difference | None
+    """Condition less reference, in percentage points; None where they have no seed in common."""
+    adjusted_p: float | None
+    """The difference's p after Holm's correction for all comparisons of its kind in the study."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Factorial:
+    """The siamese networks as a 2 x 2 of weight sharing and auxiliary loss, in percentage points.
+
+    Over the seeds that all four have finished.
+    """
+
+    weight_sharing: Difference
+    """Shared less separate branches, mean of both with and without auxiliary loss."""
+    auxiliary_loss: Difference
+    """With less without, mean of shared and separate branches."""
+    interaction: Difference
+    """What the auxiliary loss adds to shared branches, less what it adds to separate ones."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """All that the report shows of a folder."""
+
+    study: str
+    question: str | None
+    conditions: tuple[Condition, ...]
+    """All that were launched, in the study's order."""
+    rows: tuple[Row, ...]
+    """Of the conditions with a finished run, in the study's order."""
+    comparisons: tuple[Comparison, ...]
+    """Of the rows that are not references themselves and whose reference has a row."""
+    averages: tuple[Comparison, ...]
+    """The study's recipes compared with the reference recipe, mean over the architectures; empty
+    where the study has one architecture or one recipe, or compares with a single condition."""
+    factorial: Factorial | None
+    """Of a study of one recipe with all four siamese networks; None in others."""
+    answer: str
+    """What the numbers say to the study's question, in words."""
+    missing: tuple[Run, ...]
+    """Launched into the folder, and without a result."""
+    failures: dict[str, str]
+    """Run id to error, of those whose last attempt failed."""
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """The recipe of all conditions; None where there are several."""
+        recipes = {condition.recipe for condition in self.conditions}
+        return recipes.pop() if len(recipes) == 1 else None
+
+    def missing_runs(self) -> dict[str, list[Run]]:
+        """Name of a condition to the runs that it misses, of those that miss some."""
+        runs: dict[tuple[str, Recipe], list[Run]] = {}
+        for run in self.missing:
+            runs.setdefault((run.architecture, run.recipe), []).append(run)
+        cells = {(c.architecture, c.recipe): c.name for c in self.conditions}
+        return {name: runs[cell] for cell, name in cells.items() if cell in runs}

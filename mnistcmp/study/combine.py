@@ -1,0 +1,97 @@
+"""Several launches of one study, as a results folder keeps them, taken together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from mnistcmp.architectures import ARCHITECTURES
+from mnistcmp.errors import UserError
+from mnistcmp.study.plan import Condition, Run, Study, name_conditions, refuse_equal_recipes
+from mnistcmp.study.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combined:
+    """What one or more launches of a study ask for together."""
+
+    study: str
+    question: str | None
+    reference: str | None
+    conditions: tuple[Condition, ...]
+    """In the study's order."""
+
+    @cached_property
+    def _by_cell(self) -> dict[tuple[str, Recipe], Condition]:
+        return {(c.architecture, c.recipe): c for c in self.conditions}
+
+    def condition_of(self, run: Run) -> Condition:
+        """The condition that one of these launches' runs repeats."""
+        return self._by_cell[run.architecture, run.recipe]
+
+    def reference_of(self, condition: Condition) -> Condition | None:
+        """What a condition is compared with.
+
+        That is the condition that `reference` names, for all of them; else the one of the same
+        architecture under the recipe that `reference` names, by default the first recipe; else,
+        where there is one recipe, the first condition.
+
+        Returns:
+            None for a reference itself, and where its reference was not launched.
+        """
+        found = next((c for c in self.conditions if c.name == self.reference), None)
+        recipes = list(dict.fromkeys(c.recipe_name for c in self.conditions))
+        if found is None and len(recipes) > 1:
+            recipe = self.reference if self.reference in recipes else recipes[0]
+            cell = condition.architecture, recipe
+            same = (c for c in self.conditions if (c.architecture, c.recipe_name) == cell)
+            found = next(same, None)
+        elif found is None:
+            found = self.conditions[0]
+        return None if found == condition else found
+
+
+def combine(launches: Iterable[Study], *, place: str) -> Combined:
+    """The launches of a results folder, at least one, as one study; `place` is for errors.
+
+    Raises:
+        UserError: They are of different studies, or the same conditions have different recipes.
+    """
+    # The whole study before launches of parts of it, which then do not change its order.
+    table = list(ARCHITECTURES)
+    ordered = sorted(
+        launches, key=lambda s: (-len(s.conditions), table.index(s.architectures[0]), s.seeds)
+    )
+    names = dict.fromkeys(study.name for study in ordered)
+    if len(names) > 1:
+        raise UserError(
+            f"{place} holds one study, and was launched for {' and '.join(names)}. Choose "
+            "another folder with --output, or give the studies one name."
+        )
+    # A launch without names takes part in those of the others.
+    named = {recipe: name for study in ordered for name, recipe in study.recipes.items()}
+    recipes: dict[str | None, Recipe] = {}
+    cells: dict[tuple[str, str | None], None] = {}
+    for condition in (condition for study in ordered for condition in study.conditions):
+        name, recipe = condition.recipe_name, condition.recipe
+        if name is None and named:
+            name = named.get(recipe, recipe.label)
+        if (known := recipes.setdefault(name, recipe)) != recipe:
+            under = "" if name is None else f" under the name '{name}'"
+            raise UserError(
+                f"{place} would mix the recipes '{known.label}' and '{recipe.label}'{under}. "
+                "Choose another folder with --output."
+            )
+        cells[condition.architecture, name] = None
+    refuse_equal_recipes({name: r for name, r in recipes.items() if name is not None})
+    conditions = name_conditions(
+        (architecture, name, recipes[name])
+        for architecture in dict.fromkeys(architecture for architecture, _ in cells)
+        for name in recipes
+        if (architecture, name) in cells
+    )
+    return Combined(
+        study=ordered[0].name,
+        question=next((study.question for study in ordered if study.question), None),
+        reference=next((study.reference for study in ordered if study.reference), None),
+        conditions=conditions,
+    )
