@@ -5,6 +5,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mnistcmp.results import SCHEMA_VERSION, TABLES, Failed, Finished, ResultsSt
 from mnistcmp.results.schema import to_table
 from mnistcmp.study import Recipe, Run, Study
 from mnistcmp.training import TrainingResult
+from tests.conftest import SMALL
 
 Finish = Callable[[Run], Finished]
 
@@ -136,7 +138,7 @@ def test_a_failure_counts_until_its_run_finishes(
     store: ResultsStore, study: Study, finish: Finish
 ) -> None:
     """A failed run is missing and has its error; once it is trained, the error counts no more."""
-    other = study.runs()[0].model_copy(update={"seed": 9})
+    other = replace(study.runs()[0], seed=9)
     failed = Failed(
         run=other, error="ValueError: no", traceback="...", host=None, failed_at=datetime.now(UTC)
     )
@@ -161,7 +163,38 @@ def test_a_failure_counts_until_its_run_finishes(
 def test_another_recipe_is_refused(store: ResultsStore, study: Study) -> None:
     """Runs that cannot be compared do not get into one folder."""
     other = study.model_copy(update={"recipe": Recipe(epochs=3)})
-    with pytest.raises(UserError, match="this launch has 'epochs-3'"):
+    with pytest.raises(UserError, match=r"would mix the recipes .* and 'epochs-3'"):
+        store.check(other)
+
+
+def test_another_study_is_refused(store: ResultsStore, study: Study) -> None:
+    """A folder answers one question."""
+    with pytest.raises(UserError, match="holds one study, and was launched for small and other"):
+        store.check(study.model_copy(update={"name": "other"}))
+
+
+def test_further_conditions_of_a_study_are_added(store: ResultsStore, study: Study) -> None:
+    """A second recipe joins the first, which now has a name, and nothing is trained again."""
+    recipes = {"short": study.recipe, "long": SMALL.model_copy(update={"epochs": 2})}
+    wider = Study(name="small", architectures=("baseline",), seeds=(0, 1, 2), recipes=recipes)
+    store.check(wider)
+    store.prepare(wider)
+    assert [condition.name for condition in store.combined().conditions] == [
+        "baseline, short",
+        "baseline, long",
+        "siamese-shared-aux, short",
+    ]
+    assert [(run.seed, run.recipe.epochs) for run in store.missing(wider.runs())] == [
+        (0, 2), (1, 2), (2, 1), (2, 2),
+    ]  # fmt: skip
+
+
+def test_another_recipe_under_the_same_name_is_refused(tmp_path: Path) -> None:
+    """Else two launches' results would stand under one name."""
+    store = ResultsStore(tmp_path)
+    store.prepare(Study(name="x", recipes={"a": Recipe(epochs=1), "b": Recipe(epochs=2)}))
+    other = Study(name="x", recipes={"a": Recipe(epochs=3), "b": Recipe(epochs=2)})
+    with pytest.raises(UserError, match=r"mix the recipes .* under the name 'a'"):
         store.check(other)
 
 
@@ -225,19 +258,6 @@ def test_a_table_takes_only_its_own_columns() -> None:
             to_table("failures", wrong)
     with pytest.raises(pa.ArrowInvalid):
         to_table("failures", columns | {"seed": "one"})
-
-
-def test_every_column_is_documented() -> None:
-    """docs/results.md has each table's columns, types and descriptions, in their order."""
-    text = (Path(__file__).parents[1] / "docs" / "results.md").read_text(encoding="utf-8")
-    for name, schema in TABLES.items():
-        section = text.split(f"## `{name}`")[1].split("\n## ")[0]
-        rows = [line for line in section.splitlines() if line.startswith("| `")]
-        assert rows == [
-            f"| `{f.name}` | {f.type}{' or null' if f.nullable else ''} "
-            f"| {f.metadata[b'description'].decode()} |"
-            for f in schema
-        ]
 
 
 def test_a_recipe_is_stored_in_full(store: ResultsStore, study: Study) -> None:

@@ -4,17 +4,29 @@ A URI is `s3://BUCKET/PREFIX`; credentials and the endpoint of a store other tha
 the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL), as for other tools.
 """
 
+import mmap
 import os
 import posixpath
+import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
 from mnistcmp.errors import UserError
+
+THREADS = 16
+"""Requests to an object store at a time: each waits for the network."""
+
+
+class FileGoneError(UserError):
+    """A file that was listed is there no more: somebody compacted the results meanwhile."""
 
 
 def is_uri(text: str) -> bool:
@@ -68,6 +80,21 @@ class Location:
         try:
             with self._files.open_input_file(self._join(folder, name)) as file:
                 return file.read_buffer()
+        except FileNotFoundError as error:
+            raise self._gone(folder, name) from error
+        except (OSError, pa.ArrowException) as error:
+            raise self._unreadable(error) from error
+
+    def open(self, folder: str, name: str) -> pa.NativeFile:
+        """A file to read parts of.
+
+        Raises:
+            FileGoneError: It is not there.
+        """
+        try:
+            return self._files.open_input_file(self._join(folder, name))
+        except FileNotFoundError as error:
+            raise self._gone(folder, name) from error
         except (OSError, pa.ArrowException) as error:
             raise self._unreadable(error) from error
 
@@ -101,6 +128,49 @@ class Location:
         except (OSError, pa.ArrowException) as error:
             raise self._unwritable(error) from error
 
+    @contextmanager
+    def create(self, folder: str, name: str) -> Iterator[BinaryIO]:
+        """A file to fill, which appears whole when the block ends, and not at all if it raises.
+
+        It is on the disk then, whatever happens to the machine.
+        """
+        target = self._join(folder, name)
+        try:
+            if not self._local:
+                with tempfile.TemporaryFile() as file:
+                    yield file
+                    file.flush()
+                    # One call, which no Ctrl-C divides: closing a stream completes its object.
+                    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                        self._put(target, pa.py_buffer(content))
+                return
+            temporary = Path(self._join(folder, f".{name}.{uuid.uuid4().hex}.tmp"))
+            try:
+                with temporary.open("wb") as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+                _sync_folder(temporary.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except (OSError, pa.ArrowException) as error:
+            raise self._unwritable(error) from error
+
+    def delete(self, folder: str, names: Iterable[str]) -> None:
+        """Deletes files; one that is gone already is no error."""
+        try:
+            with ThreadPoolExecutor(1 if self._local else THREADS) as pool:
+                list(pool.map(lambda name: self._delete(self._join(folder, name)), names))
+        except (OSError, pa.ArrowException) as error:
+            raise self._unwritable(error) from error
+
+    def _delete(self, path: str) -> None:
+        try:
+            self._files.delete_file(path)
+        except FileNotFoundError:
+            return
+
     def check_writable(self) -> None:
         """Looks, without writing, whether a folder can be made and written, as far as is seen."""
         if not self._local:
@@ -125,6 +195,12 @@ class Location:
     def _join(self, *parts: str) -> str:
         return posixpath.join(self._root, *parts)
 
+    def _gone(self, folder: str, name: str) -> FileGoneError:
+        return FileGoneError(
+            f"{self.path(folder, name)} was there and is gone: somebody else is at work on the "
+            "results. Try again."
+        )
+
     def _unreadable(self, error: Exception) -> UserError:
         return UserError(f"cannot read the results in {self}: {_reason(error)}.{self._advice()}")
 
@@ -141,6 +217,15 @@ class Location:
             " Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for a store "
             "other than Amazon's) for keys that may use the bucket, or choose another --output."
         )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Has the disk know the folder's new names."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _open_uri(uri: str) -> tuple[fs.FileSystem, str]:

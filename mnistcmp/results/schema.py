@@ -7,57 +7,125 @@ import numpy as np
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
-VERSION_KEY = b"mnistcmp.schema_version"
 
 
-def _column(name: str, type_: pa.DataType, description: str, *, null: bool = False) -> pa.Field:
-    return pa.field(name, type_, nullable=null, metadata={"description": description})
+def _column(
+    name: str,
+    type_: pa.DataType,
+    unit: str,
+    description: str,
+    source: str,
+    *,
+    null: bool = False,
+) -> pa.Field:
+    metadata = {"description": description, "unit": unit, "source": source}
+    return pa.field(name, type_, nullable=null, metadata=metadata)
 
 
+_TEXT, _SHARE, _NATS = pa.string(), "share, 0 to 1", "nats"
 _TIME = pa.timestamp("us", tz="UTC")
 
+# Where a value comes from.
+_PLAN, _TRAINER, _WORKER = "study", "trainer", "worker"
+_MNIST, _NETWORK, _DRAW = "MNIST", "network", "seed's draw"
+
+SOURCES = {
+    _PLAN: "the study that was launched, in `launches/`; hashes are made of it in `mnistcmp/study`",
+    _TRAINER: "measured while the run was trained or tested, in `mnistcmp/training`",
+    _NETWORK: "answered by the network with the best epoch's weights, for one test pair",
+    _DRAW: "drawn by the seed, in `mnistcmp/data/pairs.py`; the same for every architecture",
+    _MNIST: "MNIST's own labels",
+    _WORKER: "the process and the machine that trained the run; the driver, where they were lost",
+}
+"""What the column `source` of docs/results.md says, in full."""
+
 _IDENTITY = (
-    _column("study", pa.string(), "name of the study that the run was trained for"),
-    _column("run_id", pa.string(), "16 hexadecimal digits: hash of architecture, seed and recipe"),
-    _column("architecture", pa.string(), "name of the architecture"),
-    _column("seed", pa.int64(), "seed of every random number of the run"),
-    _column("recipe_hash", pa.string(), "12 hexadecimal digits: hash of the recipe"),
+    _column("study", _TEXT, "-", "name of the study that the run was trained for", _PLAN),
+    _column(
+        "run_id", _TEXT, "-", "16 hexadecimal digits: hash of architecture, seed and recipe", _PLAN
+    ),
+    _column("architecture", _TEXT, "-", "name of the architecture", _PLAN),
+    _column("seed", pa.int64(), "-", "seed of every random number of the run", _PLAN),
+    _column("recipe_hash", _TEXT, "-", "12 hexadecimal digits: hash of the recipe", _PLAN),
 )
+
+_RECIPE = _column("recipe", _TEXT, "-", "the recipe's fields as JSON", _PLAN)
 
 TABLES = {
     "runs": pa.schema(
         [
             *_IDENTITY,
-            _column("recipe", pa.string(), "the recipe's fields as JSON"),
-            _column("parameters", pa.int32(), "trainable parameters"),
-            _column("best_epoch", pa.int32(), "epoch whose weights are tested, counted from 1"),
-            _column("train_loss", pa.float64(), "training loss in the best epoch, dropout on"),
-            _column("train_accuracy", pa.float64(), "training accuracy in it, 0 to 1, dropout on"),
-            _column("validation_loss", pa.float64(), "validation loss after the best epoch"),
-            _column("validation_accuracy", pa.float64(), "validation accuracy after it, 0 to 1"),
-            _column("test_loss", pa.float64(), "test loss with the best epoch's weights"),
-            _column("test_accuracy", pa.float64(), "test accuracy with them, 0 to 1"),
+            _RECIPE,
+            _column("parameters", pa.int32(), "count", "trainable parameters", _TRAINER),
+            _column(
+                "best_epoch",
+                pa.int32(),
+                "epochs",
+                "epoch whose weights are tested, counted from 1: the latest of those with the best "
+                "validation accuracy",
+                _TRAINER,
+            ),
+            _column(
+                "train_loss",
+                pa.float64(),
+                _NATS,
+                "training loss in the best epoch, dropout on",
+                _TRAINER,
+            ),
+            _column(
+                "train_accuracy",
+                pa.float64(),
+                _SHARE,
+                "training accuracy in it, dropout on",
+                _TRAINER,
+            ),
+            _column(
+                "validation_loss",
+                pa.float64(),
+                _NATS,
+                "validation loss after the best epoch",
+                _TRAINER,
+            ),
+            _column(
+                "validation_accuracy",
+                pa.float64(),
+                _SHARE,
+                "validation accuracy after it",
+                _TRAINER,
+            ),
+            _column(
+                "test_loss",
+                pa.float64(),
+                _NATS,
+                "test loss with the best epoch's weights",
+                _TRAINER,
+            ),
+            _column("test_accuracy", pa.float64(), _SHARE, "test accuracy with them", _TRAINER),
             _column(
                 "digit_accuracy",
                 pa.float64(),
-                "share of the test digits named correctly, 0 to 1; "
+                _SHARE,
+                "share of the test digits named correctly; "
                 "null where no branch is trained to name them",
+                _TRAINER,
                 null=True,
             ),
-            _column("started_at", _TIME, "when the training began"),
-            _column("finished_at", _TIME, "when the test was done"),
-            _column("seconds", pa.float64(), "wall time of training and testing, in seconds"),
-            _column("host", pa.string(), "name of the machine that trained the run"),
-            _column("device", pa.string(), "`cpu`, or the GPU's name"),
-            _column("python_version", pa.string(), "version of Python there"),
-            _column("torch_version", pa.string(), "version of PyTorch there"),
-            _column("ray_version", pa.string(), "version of Ray there", null=True),
-            _column("mnistcmp_version", pa.string(), "version of this package there"),
+            _column("started_at", _TIME, "UTC", "when the training began", _WORKER),
+            _column("finished_at", _TIME, "UTC", "when the test was done", _WORKER),
+            _column("seconds", pa.float64(), "s", "wall time of training and testing", _TRAINER),
+            _column("host", _TEXT, "-", "name of the machine that trained the run", _WORKER),
+            _column("device", _TEXT, "-", "`cpu`, or the GPU's name", _TRAINER),
+            _column("python_version", _TEXT, "-", "version of Python there", _WORKER),
+            _column("torch_version", _TEXT, "-", "version of PyTorch there", _WORKER),
+            _column("ray_version", _TEXT, "-", "version of Ray there", _WORKER, null=True),
+            _column("mnistcmp_version", _TEXT, "-", "version of this package there", _WORKER),
             _column(
                 "git_revision",
-                pa.string(),
+                _TEXT,
+                "-",
                 "commit of the code, `-dirty` behind it where files differed; "
                 "null where the code is not a git checkout",
+                _WORKER,
                 null=True,
             ),
         ]
@@ -65,34 +133,66 @@ TABLES = {
     "epochs": pa.schema(
         [
             *_IDENTITY,
-            _column("epoch", pa.int32(), "counted from 1"),
-            _column("train_loss", pa.float64(), "mean over the epoch's batches, dropout on"),
-            _column("train_accuracy", pa.float64(), "of the same batches, 0 to 1"),
-            _column("validation_loss", pa.float64(), "after the epoch, dropout off"),
-            _column("validation_accuracy", pa.float64(), "after the epoch, 0 to 1, dropout off"),
+            _column("epoch", pa.int32(), "epochs", "counted from 1", _TRAINER),
+            _column(
+                "train_loss",
+                pa.float64(),
+                _NATS,
+                "mean over the epoch's batches, dropout on",
+                _TRAINER,
+            ),
+            _column("train_accuracy", pa.float64(), _SHARE, "of the same batches", _TRAINER),
+            _column(
+                "validation_loss", pa.float64(), _NATS, "after the epoch, dropout off", _TRAINER
+            ),
+            _column(
+                "validation_accuracy",
+                pa.float64(),
+                _SHARE,
+                "after the epoch, dropout off",
+                _TRAINER,
+            ),
         ]
     ),
     "predictions": pa.schema(
         [
             *_IDENTITY,
-            _column("pair", pa.int32(), "position of the test pair in the seed's test set, from 0"),
-            _column("first_image", pa.int32(), "its first image's position in MNIST's test images"),
-            _column("second_image", pa.int32(), "its second image's position there"),
-            _column("first_digit", pa.int8(), "true first digit"),
-            _column("second_digit", pa.int8(), "true second digit"),
-            _column("label", pa.int8(), "1 where first_digit <= second_digit, else 0"),
-            _column("predicted", pa.int8(), "predicted label"),
-            _column("probability", pa.float32(), "predicted probability of label 1"),
+            _column(
+                "pair",
+                pa.int32(),
+                "-",
+                "position of the test pair in the seed's test set, from 0",
+                _DRAW,
+            ),
+            _column(
+                "first_image",
+                pa.int32(),
+                "-",
+                "its first image's position in MNIST's test images, from 0",
+                _DRAW,
+            ),
+            _column("second_image", pa.int32(), "-", "its second image's position there", _DRAW),
+            _column("first_digit", pa.int8(), "digit", "true first digit", _MNIST),
+            _column("second_digit", pa.int8(), "digit", "true second digit", _MNIST),
+            _column("label", pa.int8(), "0 or 1", "1 where first_digit <= second_digit", _MNIST),
+            _column("predicted", pa.int8(), "0 or 1", "predicted label", _NETWORK),
+            _column(
+                "probability", pa.float32(), "0 to 1", "predicted probability of label 1", _NETWORK
+            ),
             _column(
                 "predicted_first_digit",
                 pa.int8(),
+                "digit",
                 "digit that the first branch names; null where none is trained to",
+                _NETWORK,
                 null=True,
             ),
             _column(
                 "predicted_second_digit",
                 pa.int8(),
+                "digit",
                 "digit that the second branch names; null where none is trained to",
+                _NETWORK,
                 null=True,
             ),
         ]
@@ -100,20 +200,22 @@ TABLES = {
     "failures": pa.schema(
         [
             *_IDENTITY,
-            _column("recipe", pa.string(), "the recipe's fields as JSON"),
-            _column("failed_at", _TIME, "when the run failed"),
-            _column("host", pa.string(), "machine it failed on; null where unknown", null=True),
-            _column("error", pa.string(), "the error in one line"),
-            _column("traceback", pa.string(), "the error in full"),
+            _RECIPE,
+            _column("failed_at", _TIME, "UTC", "when the run failed", _WORKER),
+            _column(
+                "host", _TEXT, "-", "machine it failed on; null where unknown", _WORKER, null=True
+            ),
+            _column("error", _TEXT, "-", "the error in one line", _WORKER),
+            _column("traceback", _TEXT, "-", "the error in full", _WORKER),
         ]
     ),
 }
 """`runs` has a row per finished run; `epochs` and `predictions` have their details; `failures` has
-a row per run whose last attempt failed."""
+a row per failed attempt at a run."""
 
 
 def to_table(name: str, columns: Mapping[str, Any], *, rows: int = 1) -> pa.Table:
-    """Columns as an Arrow table of the schema of that name, the schema's version in its metadata.
+    """Columns as an Arrow table of the schema of that name.
 
     A column is an array of `rows` values, or one value (or None) for every row.
 
@@ -128,17 +230,10 @@ def to_table(name: str, columns: Mapping[str, Any], *, rows: int = 1) -> pa.Tabl
     for field, array in zip(schema, arrays, strict=True):
         if array.null_count and not field.nullable:
             raise ValueError(f"{name}: column {field.name} may not be null")
-    table = pa.Table.from_arrays(arrays, schema=schema)
-    return table.replace_schema_metadata({VERSION_KEY: str(SCHEMA_VERSION)})
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _to_array(values: Any, type_: pa.DataType, rows: int) -> pa.Array:  # noqa: ANN401 - any column
     if isinstance(values, np.ndarray | list):
         return pa.array(values, type=type_)
     return pa.repeat(pa.scalar(values, type=type_), rows)
-
-
-def schema_version(schema: pa.Schema) -> int | None:
-    """The version that a file's schema states; None where it is not one of ours."""
-    text = (schema.metadata or {}).get(VERSION_KEY, b"").decode(errors="replace")
-    return int(text) if text.isdecimal() else None

@@ -1,23 +1,25 @@
 """Where a study's Parquet files are written and read: a folder, or a prefix of an object store.
 
     launches/<hash>.toml        each study that was launched into the folder
-    predictions/<run id>.parquet, epochs/<run id>.parquet, runs/<run id>.parquet
-    failures/<run id>.parquet
+    predictions/, epochs/, runs/, failures/     the tables, as `tables` describes their files
+    weights/<run id>.safetensors                where they were asked for
 
-A run's file in `runs` is written last, and only runs that have one count as finished, so whatever
+A run's row in `runs` is written last, and only runs that have one count as finished, so whatever
 dies in between leaves nothing half-stored: the next launch trains the run again.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mnistcmp.errors import UserError
+from mnistcmp.results import weights
 from mnistcmp.results.location import Location
+from mnistcmp.results.parquet import SUFFIX, encode
 from mnistcmp.results.rows import (
     Failed,
     Finished,
@@ -26,14 +28,13 @@ from mnistcmp.results.rows import (
     predictions_table,
     runs_table,
 )
-from mnistcmp.results.schema import SCHEMA_VERSION, TABLES, schema_version
-from mnistcmp.study import Run, Study, format_study, parse_study
-
-SUFFIX = ".parquet"
+from mnistcmp.results.schema import TABLES
+from mnistcmp.results.tables import TableFiles, failure_file
+from mnistcmp.study import Combined, Run, Study, combine, format_study, parse_study
 
 
 class ResultsStore:
-    """The results in one place. Nothing is written before `prepare`, and nothing ever deleted."""
+    """The results in one place. Nothing is written before `prepare`."""
 
     def __init__(self, place: Path | str) -> None:
         self.location = Location(place)
@@ -49,21 +50,41 @@ class ResultsStore:
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         self.location.write("launches", f"{digest}.toml", text.encode())
 
+    def check_exists(self) -> None:
+        """Looks whether there are results, of whatever launch.
+
+        Raises:
+            UserError: There is not even a folder.
+        """
+        if not self.location.exists():
+            raise UserError(
+                f"there is no results folder {self.location}. Run 'mnistcmp launch --all'."
+            )
+
     def check(self, study: Study) -> None:
         """Looks, without writing, whether the study's runs may be stored here.
 
         Raises:
-            UserError: It cannot be written, as far as is seen, or holds results of another recipe
-                or schema.
+            UserError: It cannot be written, as far as is seen, or holds results of another study,
+                of another recipe under the same name, or of another schema.
         """
         self.location.check_writable()
-        self.read("runs")
-        for earlier in self.launches():
-            if earlier.recipe != study.recipe:
-                raise UserError(
-                    f"{self.location} holds results of the recipe '{earlier.recipe.label}'; this "
-                    f"launch has '{study.recipe.label}'. Choose another folder with --output."
-                )
+        self.read("runs", ["run_id"])
+        self.combined(study)
+
+    def combined(self, *further: Study) -> Combined:
+        """What all launches into this place ask for together, and those of further studies.
+
+        Raises:
+            UserError: They do not go together, or there is none.
+        """
+        launches = (*self.launches(), *further)
+        if not launches:
+            raise UserError(
+                f"{self.location} has results, but no study file of a launch in 'launches', which "
+                "says what they are of. Launch the study again into this folder."
+            )
+        return combine(launches, place=str(self.location))
 
     def write_finished(self, study: str, finished: Finished) -> None:
         """Stores a run: its details first, and the row that makes it count last.
@@ -71,40 +92,70 @@ class ResultsStore:
         Raises:
             UserError: The folder cannot be written any more.
         """
+        if finished.result.weights is not None:
+            self.location.make_folders((weights.FOLDER,))
+            content = weights.encode_weights(finished.run, finished.result.weights)
+            file = f"{finished.run.run_id}{weights.SUFFIX}"
+            self.location.write(weights.FOLDER, file, content)
         file = f"{finished.run.run_id}{SUFFIX}"
         self._write("predictions", file, predictions_table(study, finished))
         self._write("epochs", file, epochs_table(study, finished))
         self._write("runs", file, runs_table(study, finished))
 
     def write_failed(self, study: str, failed: Failed) -> None:
-        """Stores why a run failed, in place of what its last attempt left.
+        """Stores why a run failed, beside what earlier attempts left.
 
         Raises:
             UserError: The folder cannot be written any more.
         """
-        file = f"{failed.run.run_id}{SUFFIX}"
-        self._write("failures", file, failures_table(study, failed))
+        table = failures_table(study, failed)
+        microseconds = table["failed_at"].cast(pa.int64())[0].as_py()
+        self._write("failures", failure_file(failed.run.run_id, microseconds), table)
 
-    def read(self, name: str) -> pa.Table:
-        """All rows of a table that count.
+    def read(
+        self, name: str, columns: Sequence[str] | None = None, *, dictionaries: bool = False
+    ) -> pa.Table:
+        """All rows of a table that count, or some of their columns.
 
-        Details of a run that has not finished do not, nor does the failure of one that has.
+        Details of a run that has not finished do not count, nor does the failure of one that has,
+        nor an earlier failure of one that failed again. With `dictionaries`, repeated texts are
+        dictionaries (in pandas: categories), which take a tenth of the memory.
 
         Raises:
             UserError: A file is not readable, not of this schema, or a run stands there twice.
         """
-        table = self._read_files(name)
+        wanted = list(columns or TABLES[name].names)
+        needed = ["run_id", "failed_at"] if name == "failures" else ["run_id"]
+        table = TableFiles(self.location, name).read(
+            list(dict.fromkeys([*wanted, *needed])), dictionaries=dictionaries
+        )
         if name == "runs":
-            self._refuse_duplicates(table)
-            return table
-        finished = pa.array(sorted(self.finished_run_ids()), pa.string())
-        of_finished = pc.is_in(table["run_id"], value_set=finished)
-        return table.filter(pc.invert(of_finished) if name == "failures" else of_finished)
+            self._refuse_duplicates(table["run_id"])
+            return table.select(wanted)
+        finished = pa.array(self.finished_run_ids(), pa.string())
+        of_finished = pc.is_in(table["run_id"].cast(pa.string()), value_set=finished)
+        if name == "failures":
+            return _latest(table.filter(pc.invert(of_finished))).select(wanted)
+        return table.filter(of_finished).select(wanted)
+
+    def weighted_run_ids(self) -> set[str]:
+        """The finished runs whose weights are stored."""
+        files = self.location.list(weights.FOLDER, weights.SUFFIX)
+        return {file.removesuffix(weights.SUFFIX) for file in files} & self.finished_run_ids()
+
+    def read_weights(self, run_id: str) -> weights.StoredWeights:
+        """A run's weights.
+
+        Raises:
+            UserError: They are not there, not whole, or of another mnistcmp.
+        """
+        file = f"{run_id}{weights.SUFFIX}"
+        content = self.location.read(weights.FOLDER, file).to_pybytes()
+        return weights.decode_weights(content, self.location.path(weights.FOLDER, file))
 
     def finished_run_ids(self) -> set[str]:
-        """The runs that need no training any more, by the names of their files."""
-        names = self.location.list("runs", SUFFIX)
-        return {name.removesuffix(SUFFIX) for name in names}
+        """The runs that need no training any more."""
+        return TableFiles(self.location, "runs").run_ids()
 
     def launches(self) -> tuple[Study, ...]:
         """The studies that were launched into this place.
@@ -125,51 +176,33 @@ class ResultsStore:
     def missing(self, runs: Iterable[Run] | None = None) -> tuple[Run, ...]:
         """Those of the runs (by default: all that were ever launched here) that have no result."""
         if runs is None:
-            runs = {run.run_id: run for study in self.launches() for run in study.runs()}.values()
+            runs = (run for study in self.launches() for run in study.runs())
         finished = self.finished_run_ids()
-        return tuple(run for run in runs if run.run_id not in finished)
+        # Launches overlap. A million ids take seconds, so each is made once.
+        found: dict[str, Run] = {}
+        for run in runs:
+            if (run_id := run.run_id) not in finished:
+                found[run_id] = run
+        return tuple(found.values())
 
-    def _read_files(self, name: str) -> pa.Table:
-        files = self.location.list(name, SUFFIX)
-        return pa.concat_tables(
-            [TABLES[name].empty_table(), *(self._read_file(name, file) for file in files)]
+    def _refuse_duplicates(self, run_ids: pa.ChunkedArray) -> None:
+        if pc.count_distinct(run_ids).as_py() == len(run_ids):
+            return
+        counts = pc.value_counts(run_ids)
+        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
+        raise UserError(
+            f"{self.location.path('runs')} has more than one row for the run {twice[0]}"
+            f"{f' and {len(twice) - 1} more' if len(twice) > 1 else ''}; "
+            "keep one file of each run."
         )
 
-    def _read_file(self, name: str, file: str) -> pa.Table:
-        path = self.location.path(name, file)
-        content = self.location.read(name, file)
-        try:
-            table = pq.read_table(pa.BufferReader(content))
-        except (OSError, pa.ArrowException) as error:
-            raise UserError(
-                f"cannot read {path}: it is not a whole Parquet file. Move it away and launch "
-                "again, which trains its run anew."
-            ) from error
-        version = schema_version(table.schema)
-        if version != SCHEMA_VERSION:
-            raise UserError(
-                f"{path} is of results schema {version or 'unknown'}; this mnistcmp reads and "
-                f"writes schema {SCHEMA_VERSION}. Choose another folder, or the mnistcmp that "
-                "wrote it."
-            )
-        if not table.schema.equals(TABLES[name]):
-            raise UserError(
-                f"{path} does not have the columns of the table '{name}' (docs/results.md). "
-                "Move it away and launch again."
-            )
-        return table
-
-    def _refuse_duplicates(self, runs: pa.Table) -> None:
-        counts = runs.group_by("run_id").aggregate([("run_id", "count")])
-        twice = counts.filter(pc.greater(counts["run_id_count"], 1))["run_id"].to_pylist()
-        if twice:
-            raise UserError(
-                f"{self.location.path('runs')} has more than one row for the run {twice[0]}"
-                f"{f' and {len(twice) - 1} more' if len(twice) > 1 else ''}; "
-                "keep one file of each run."
-            )
-
     def _write(self, name: str, file: str, table: pa.Table) -> None:
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        self.location.write(name, file, sink.getvalue())
+        self.location.write(name, file, encode(name, table))
+
+
+def _latest(failures: pa.Table) -> pa.Table:
+    """Of each run's failures the last, in the order of their times."""
+    ordered = failures.sort_by("failed_at")
+    ids = ordered["run_id"].cast(pa.string())
+    rows = pa.table({"run_id": ids, "row": np.arange(len(ordered))})
+    return ordered.take(rows.group_by("run_id").aggregate([("row", "max")])["row_max"].sort())

@@ -1,0 +1,89 @@
+"""What an exporter needs of each finished run."""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mnistcmp.errors import UserError
+from mnistcmp.results import ResultsStore
+from mnistcmp.study import Recipe
+
+BEST = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+"""Columns of `epochs`, and in `runs` their values in the best epoch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """What an export came to."""
+
+    place: str
+    new: int
+    kept: int
+    """Runs that were there already."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinishedRun:
+    """A row of `runs`, and its rows of `epochs`."""
+
+    row: dict[str, Any]
+    epochs: dict[str, list[float]]
+    """Of each column of `BEST` its values, from the first epoch on."""
+    name: str
+    """For people; unique in the folder."""
+
+    @property
+    def parameters(self) -> dict[str, str | int | float]:
+        """What distinguishes the run: architecture, seed, the recipe's fields."""
+        fields = Recipe.model_validate_json(self.row["recipe"]).model_dump(mode="json")
+        # Neither tool takes a list for a value.
+        plain = {k: str(v) if isinstance(v, list) else v for k, v in fields.items()}
+        return {"architecture": self.row["architecture"], "seed": self.row["seed"], **plain}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What it came to."""
+        row = self.row
+        found = {f"best_{name}": row[name] for name in BEST}
+        found |= {name: row[name] for name in ("test_loss", "test_accuracy", "digit_accuracy")}
+        found |= {name: row[name] for name in ("best_epoch", "parameters", "seconds")}
+        return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def finished_runs(store: ResultsStore) -> Iterator[FinishedRun]:
+    """The finished runs, in the order of architecture and seed.
+
+    Raises:
+        UserError: There are none.
+    """
+    store.check_exists()
+    runs = store.read("runs").sort_by([("architecture", "ascending"), ("seed", "ascending")])
+    if not len(runs):
+        raise UserError(f"{store.location} has no finished run. Run 'mnistcmp launch'.")
+    epochs = store.read("epochs", ["run_id", "epoch", *BEST]).to_pandas().sort_values("epoch")
+    of_run = dict(iter(epochs.groupby("run_id")))
+    several = len(set(runs["recipe_hash"].to_pylist())) > 1
+    for row in runs.to_pylist():
+        name = f"{row['architecture']}-seed-{row['seed']}"
+        own = of_run[row["run_id"]]
+        yield FinishedRun(
+            row=row,
+            epochs={column: own[column].tolist() for column in BEST},
+            name=f"{name}-recipe-{row['recipe_hash']}" if several else name,
+        )
+
+
+def require(module: str, extra: str) -> None:
+    """Looks whether an optional package is there.
+
+    Raises:
+        UserError: It is not.
+    """
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"'mnistcmp export {extra}' needs packages that are not installed. Install them: "
+            f"pip install 'mnistcmp[{extra}]'."
+        ) from error

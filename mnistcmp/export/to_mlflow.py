@@ -1,0 +1,117 @@
+"""Runs in an MLflow tracking store."""
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from mnistcmp.errors import UserError
+from mnistcmp.export.runs import BEST, Exported, FinishedRun, finished_runs, require
+from mnistcmp.results import ResultsStore
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+METRICS_PER_REQUEST = 1000
+"""What MLflow takes in one."""
+
+RUN_ID = "mnistcmp.run_id"
+"""The tag by which a run is found again."""
+
+TAGS = (
+    "study", "recipe_hash", "host", "device", "python_version", "torch_version", "ray_version",
+    "mnistcmp_version", "git_revision",
+)  # fmt: skip
+
+
+def export_mlflow(store: ResultsStore, tracking_uri: str) -> Exported:
+    """Logs each finished run to the experiment of its study's name.
+
+    A run that is there already is left as it is; one that an earlier export left half done is
+    deleted and logged anew.
+
+    Raises:
+        UserError: MLflow is not installed, there are no results, or the store cannot be used.
+    """
+    # MLflow reads them when it is imported: report to nobody, and do not wait minutes for a server
+    # that is not there.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    require("mlflow", "mlflow")
+    require("sqlalchemy", "mlflow")
+    from mlflow import MlflowClient  # noqa: PLC0415 - an extra
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Before the client, which makes a database where there is none.
+    runs = list(finished_runs(store))
+    try:
+        return _export(runs, MlflowClient(tracking_uri=tracking_uri), tracking_uri)
+    except MlflowException as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise UserError(
+            f"cannot use the MLflow store {tracking_uri}: {reason}. Name another with "
+            "--tracking-uri, for instance sqlite:///mlflow.db or http://HOST:5000."
+        ) from error
+
+
+def _export(runs: list[FinishedRun], client: "MlflowClient", tracking_uri: str) -> Exported:
+    experiments: dict[str, str] = {}
+    there: set[str] = set()
+    new = kept = 0
+    for run in runs:
+        study = run.row["study"]
+        if study not in experiments:
+            found = client.get_experiment_by_name(study)
+            experiments[study] = found.experiment_id if found else client.create_experiment(study)
+            there |= _logged_runs(client, experiments[study])
+        if run.row["run_id"] in there:
+            kept += 1
+        else:
+            _log(client, experiments[study], run)
+            new += 1
+    return Exported(place=tracking_uri, new=new, kept=kept)
+
+
+def _logged_runs(client: "MlflowClient", experiment: str) -> set[str]:
+    """The runs that are there whole. Those that are not are deleted."""
+    whole: set[str] = set()
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        for run in page:
+            run_id = run.data.tags.get(RUN_ID)
+            if run_id is not None and run.info.status == "FINISHED":
+                whole.add(run_id)
+            elif run_id is not None:
+                client.delete_run(run.info.run_id)
+        token = page.token
+        if not token:
+            return whole
+
+
+def _log(client: "MlflowClient", experiment: str, run: FinishedRun) -> None:
+    from mlflow.entities import Metric, Param  # noqa: PLC0415 - an extra
+
+    row = run.row
+    started, finished = (
+        round(1000 * row[column].timestamp()) for column in ("started_at", "finished_at")
+    )
+    tags = {f"mnistcmp.{name}": str(row[name]) for name in TAGS if row[name] is not None}
+    logged = client.create_run(
+        experiment,
+        start_time=started,
+        tags=tags | {RUN_ID: row["run_id"]},
+        run_name=run.name,
+    ).info.run_id
+    metrics = [Metric(name, value, finished, 0) for name, value in run.metrics.items()]
+    metrics += [
+        Metric(name, value, finished, epoch)
+        for name in BEST
+        for epoch, value in enumerate(run.epochs[name], start=1)
+    ]
+    parameters = [Param(name, str(value)) for name, value in run.parameters.items()]
+    client.log_batch(logged, params=parameters)
+    for start in range(0, len(metrics), METRICS_PER_REQUEST):
+        client.log_batch(logged, metrics=metrics[start : start + METRICS_PER_REQUEST])
+    client.set_terminated(logged, status="FINISHED", end_time=finished)

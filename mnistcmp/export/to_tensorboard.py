@@ -1,0 +1,49 @@
+"""Runs as TensorBoard's event files."""
+
+import shutil
+from pathlib import Path
+
+from mnistcmp.errors import UserError
+from mnistcmp.export.runs import BEST, Exported, FinishedRun, finished_runs, require
+from mnistcmp.results import ResultsStore
+
+
+def export_tensorboard(store: ResultsStore, folder: Path) -> Exported:
+    """Writes a folder for each finished run; one that is there already is left as it is.
+
+    Raises:
+        UserError: TensorBoard is not installed, there are no results, or the folder cannot be
+            written.
+    """
+    require("tensorboard", "tensorboard")
+    new = kept = 0
+    try:
+        for run in finished_runs(store):
+            target = folder / run.row["study"] / run.name
+            if target.exists():
+                kept += 1
+                continue
+            # Beside the target, so that a folder of that name is a whole run.
+            temporary = target.with_name(f".{run.name}.tmp")
+            shutil.rmtree(temporary, ignore_errors=True)
+            _write(run, temporary)
+            temporary.rename(target)
+            new += 1
+    except OSError as error:
+        raise UserError(
+            f"cannot write to the folder {folder}: {error.strerror}. Choose another with --output."
+        ) from error
+    return Exported(place=str(folder), new=new, kept=kept)
+
+
+def _write(run: FinishedRun, folder: Path) -> None:
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra, and torch
+
+    finished = run.row["finished_at"].timestamp()
+    with SummaryWriter(str(folder)) as writer:
+        for name in BEST:
+            of, score = name.split("_")
+            for epoch, value in enumerate(run.epochs[name], start=1):
+                writer.add_scalar(f"{score}/{of}", value, epoch, walltime=finished)
+        # The dot: into the run's own folder, not into one below.
+        writer.add_hparams(run.parameters, run.metrics, run_name=".")
