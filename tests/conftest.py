@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from mnistcmp.data import Mnist, load_mnist
+from mnistcmp.cluster.address import ADDRESS_VARIABLES
+from mnistcmp.data import Mnist, ensure_mnist, load_mnist
+from mnistcmp.data.torchvision_import import import_torchvision_mnist
 from mnistcmp.provenance import environment
 from mnistcmp.results import Finished, ResultsStore
 from mnistcmp.study import Recipe, Run, Study
@@ -24,11 +28,33 @@ def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mnist")
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist_folder: Path) -> Path:
+    """An empty working folder, MNIST unpacked elsewhere, no Ray named by the environment."""
+    working = tmp_path / "working"
+    working.mkdir()
+    monkeypatch.chdir(working)
+    monkeypatch.setenv("MNISTCMP_DATA_DIR", str(mnist_folder))
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in ADDRESS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    return working
+
+
 @pytest.fixture(scope="session")
 def mnist(mnist_folder: Path) -> Mnist:
     """The real MNIST, pooled."""
     torch.set_num_threads(1)
     return load_mnist(mnist_folder)
+
+
+@pytest.fixture(scope="session")
+def images(mnist_folder: Path) -> NDArray[np.uint8]:
+    """MNIST's 10,000 test images, (10000, 28, 28), as they are."""
+    ensure_mnist(mnist_folder)
+    dataset = import_torchvision_mnist().MNIST(root=mnist_folder, train=False, download=False)
+    found: NDArray[np.uint8] = dataset.data.numpy()
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +71,7 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def results(study: Study, mnist: Mnist) -> dict[Run, TrainingResult]:
     """The study's runs, trained."""
-    return {run: train(run, mnist, CPU) for run in study.runs()}
+    return {run: train([run], mnist, CPU)[0] for run in study.runs()}
 
 
 @pytest.fixture(scope="session")

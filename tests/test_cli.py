@@ -1,7 +1,6 @@
 """The command line, short of training."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -11,32 +10,9 @@ import pytest
 import torch
 
 from mnistcmp import __version__
-from mnistcmp.cli import main
-from mnistcmp.cluster.address import ADDRESS_VARIABLES, ClusterState
 from mnistcmp.data import ensure_mnist
 from mnistcmp.results import ResultsStore
-from mnistcmp.study import format_study
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist_folder: Path) -> Path:
-    """An empty working folder, MNIST unpacked elsewhere, no Ray named by the environment."""
-    working = tmp_path / "working"
-    working.mkdir()
-    monkeypatch.chdir(working)
-    monkeypatch.setenv("MNISTCMP_DATA_DIR", str(mnist_folder))
-    monkeypatch.setenv("NO_COLOR", "1")
-    for name in ADDRESS_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    return working
-
-
-def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["mnistcmp", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return int(caught.value.code or 0)
-
+from tests.commands import run_command
 
 BAD_REQUESTS = {
     "launch -a siamese-sharde": "unknown architecture 'siamese-sharde'; did you mean 'siamese-shar",
@@ -63,10 +39,25 @@ BAD_REQUESTS = {
     "launch --output gs://bucket/x --dry-run": "cannot use 'gs://bucket/x' for results",
     "launch --sedes 3": "No such option: --sedes",
     "launch --output other-version": "is of results schema unknown",
+    "launch --study activaton": "unknown study 'activaton'; did you mean 'activation'? Allowed",
+    "launch --study softmax --all": "--all is the whole Table I and cannot go with --study",
+    "launch --study softmax study.toml": "--study and a study file cannot go together",
+    "launch --study softmax --recipe default": "the recipes 'before-head' and 'everywhere' are the",
+    "studies softmaks": "unknown study 'softmaks'; did you mean 'softmax'",
     "lunch": "No such command 'lunch'",
     "report": "there is no results folder results/table1",
     "report --json --markdown": "--markdown and --json cannot go together",
     "report .": "has no finished run",
+    "compact": "Missing argument 'results'",
+    "compact nowhere": "there is no results folder nowhere",
+    "compact other-version": "is of results schema unknown",
+    "compact half-written": "x.parquet: it is not a whole Parquet file",
+    "report half-written": "x.parquet: it is not a whole Parquet file",
+    "compact ftp://x/y": "cannot use 'ftp://x/y' for results",
+    "compare baseline siamese-shared": "there is no results folder results/table1",
+    "compare . results/other": "there is no results folder results/other",
+    "figures nowhere": "there is no results folder nowhere",
+    "figures --output file": "cannot write the figures to file: File exists",
     "architectures basline": "unknown architecture 'basline'; did you mean 'baseline",
     "data sheet -o nowhere/x.png": "cannot write the picture nowhere/x.png",
     "data verify --data-dir file": "cannot use the data folder file",
@@ -84,6 +75,9 @@ def littered(folder: Path) -> Path:
     runs = folder / "other-version" / "runs"
     runs.mkdir(parents=True)
     (runs / "x.parquet").write_bytes(_foreign_parquet())
+    half = folder / "half-written" / "runs"
+    half.mkdir(parents=True)
+    (half / "x.parquet").write_bytes(_foreign_parquet()[:-10])
     return folder
 
 
@@ -103,7 +97,7 @@ def test_a_bad_request_gets_one_line_and_writes_nothing(
 ) -> None:
     """Exit status 2, one line on standard error, no new file."""
     before = sorted(littered.rglob("*"))
-    assert _run(monkeypatch, *arguments.split()) == 2
+    assert run_command(monkeypatch, *arguments.split()) == 2
     written = capsys.readouterr()
     assert message in written.err
     assert written.err.startswith("mnistcmp: ")
@@ -116,7 +110,7 @@ def test_a_gpu_that_is_not_there_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before anything starts or is written."""
-    assert _run(monkeypatch, "launch", "--all", "--device", "cuda") == 2
+    assert run_command(monkeypatch, "launch", "--all", "--device", "cuda") == 2
     assert "torch sees no GPU on this machine" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
 
@@ -131,100 +125,8 @@ def test_damaged_mnist_is_refused(
     damaged = folder.parent / "damaged"
     raw = shutil.copytree(ensure_mnist(mnist_folder), damaged / "MNIST" / "raw")
     (raw / "train-labels-idx1-ubyte").write_bytes(b"short")
-    assert _run(monkeypatch, "launch", "--all", "--data-dir", str(damaged)) == 2
+    assert run_command(monkeypatch, "launch", "--all", "--data-dir", str(damaged)) == 2
     assert "train-labels-idx1-ubyte is truncated or changed" in capsys.readouterr().err
-    assert list(folder.iterdir()) == []
-
-
-def test_dry_run_shows_the_plan_of_table1_and_writes_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """--all is five architectures with ten seeds under the default recipe."""
-    assert _run(monkeypatch, "launch", "--all", "--dry-run") == 0
-    printed = capsys.readouterr().out
-    assert "50 runs to train" in printed
-    assert "results/table1" in printed
-    assert printed.count("0-9") == 5
-    assert list(folder.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "where"),
-    [
-        ("launch", "results/table1"),
-        ("launch --seeds 3 -a baseline", "results/table1"),
-        ("launch --recipe reference-code", "results/table1-reference-code"),
-        ("launch --epochs 2", "results/table1-epochs-2"),
-        ("launch --output elsewhere --epochs 2", "elsewhere"),
-        ("launch mine.toml", "results/mine"),
-        ("launch mine.toml --epochs 4", "results/mine-epochs-4"),
-    ],
-)
-def test_each_recipe_has_a_results_folder_of_its_own(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: str,
-    where: str,
-) -> None:
-    """The same recipe adds to a folder, another gets another."""
-    (folder / "mine.toml").write_text('name = "mine"\n[recipe]\nepochs = 3\n')
-    assert _run(monkeypatch, *arguments.split(), "--dry-run") == 0
-    assert f"Results folder: {where}." in capsys.readouterr().out
-
-
-def test_dry_run_looks_where_the_cluster_s_results_appear(
-    store: ResultsStore,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """What is there already is counted; what cannot be seen from here is said."""
-    results = folder / "results"
-    shutil.copytree(store.location.name, results / "small")
-    (folder / "small.toml").write_text(format_study(store.launches()[0]))
-    (folder / ".cluster").mkdir()
-    (folder / ".cluster" / "token").write_text("token")
-    ClusterState(
-        address="http://127.0.0.1:9",
-        kind="containers",
-        results=str(results),
-        results_there="/results",
-        workers=1,
-        worker_cpus=1,
-    ).write(folder)
-    assert _run(monkeypatch, "launch", "small.toml", "--dry-run") == 0
-    assert "Results folder: results/small. 0 runs to train." in capsys.readouterr().out
-    arguments = ("small.toml", "--dry-run", "--address", "http://elsewhere:8265")
-    assert _run(monkeypatch, "launch", *arguments) == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "not seen from here. 4 runs to train" in printed
-
-
-def test_a_long_recipe_gets_a_short_name(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One that a folder can have, and that a study file can say."""
-    fields = "batch_size = 16\nlearning_rate = 0.00125\ntrain_pairs = 500\ntest_pairs = 400\n"
-    (folder / "x.toml").write_text(f'name = "{"x" * 40}"\n[recipe]\n{fields}')
-    assert _run(monkeypatch, "launch", "x.toml", "--epochs", "3", "--dry-run") == 0
-    printed = capsys.readouterr().out
-    assert re.search(rf"Results folder: results/{'x' * 40}-[0-9a-f]{{12}}\.", printed)
-
-
-def test_fresh_starts_beside_the_old_folder(
-    store: ResultsStore,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Nothing of the old folder is counted, changed or deleted."""
-    before = sorted(Path(store.location.name).rglob("*"))
-    output = store.location.name
-    assert _run(monkeypatch, "launch", "--fresh", "--dry-run", "--output", output) == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "50 runs to train" in printed
-    assert sorted(Path(store.location.name).rglob("*")) == before
     assert list(folder.iterdir()) == []
 
 
@@ -232,7 +134,7 @@ def test_report_prints_json_for_scripts(
     store: ResultsStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing but JSON on standard output."""
-    assert _run(monkeypatch, "report", "--json", store.location.name) == 0
+    assert run_command(monkeypatch, "report", "--json", store.location.name) == 0
     assert [row["accuracy"]["n"] for row in json.loads(capsys.readouterr().out)["rows"]] == [2, 2]
 
 
@@ -246,7 +148,7 @@ def test_report_fits_the_terminal(
     """A narrow terminal gets fewer columns, never cut names or numbers."""
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert _run(monkeypatch, "report", store.location.name) == 0
+    assert run_command(monkeypatch, "report", store.location.name) == 0
     printed = capsys.readouterr().out
     assert "siamese-shared-aux" in printed
     assert "97.74 ± 0.46" in printed
@@ -254,11 +156,25 @@ def test_report_fits_the_terminal(
     assert ("parameters" in printed) == (columns == "200")
 
 
+def test_compact_says_what_it_did(
+    store: ResultsStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a table; the report is the same after it."""
+    assert run_command(monkeypatch, "report", store.location.name) == 0
+    before = capsys.readouterr().out
+    assert run_command(monkeypatch, "compact", store.location.name) == 0
+    assert "runs: files 4 before, 1 now; 4 rows rewritten" in capsys.readouterr().out
+    assert run_command(monkeypatch, "report", store.location.name) == 0
+    assert capsys.readouterr().out == before
+    assert run_command(monkeypatch, "compact", "--json", store.location.name) == 0
+    assert [table["rows"] for table in json.loads(capsys.readouterr().out)] == [0, 0, 0, 0]
+
+
 def test_architectures_as_json_have_names_counts_and_layers(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The six networks; a network's layers add up to its parameters."""
-    assert _run(monkeypatch, "architectures", "--json") == 0
+    assert run_command(monkeypatch, "architectures", "--json") == 0
     entries = json.loads(capsys.readouterr().out)
     assert [entry["parameters"] for entry in entries] == [
         69_530, 71_119, 71_119, 141_361, 141_361, 68_850,
@@ -271,7 +187,7 @@ def test_architectures_lists_a_network_s_layers(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A table with every layer, its output and its parameters."""
-    assert _run(monkeypatch, "architectures", "baseline") == 0
+    assert run_command(monkeypatch, "architectures", "baseline") == 0
     printed = capsys.readouterr().out
     assert "Conv2d(16, 64, kernel_size=(3, 3), stride=(1, 1))" in printed
     assert "64 x 4 x 4" in printed
@@ -281,9 +197,9 @@ def test_data_verifies_and_draws(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Four files that are right, and a picture of pairs."""
-    assert _run(monkeypatch, "data", "verify") == 0
+    assert run_command(monkeypatch, "data", "verify") == 0
     assert capsys.readouterr().out.count("  ok\n") == 4
-    assert _run(monkeypatch, "data", "sheet", "--seed", "3") == 0
+    assert run_command(monkeypatch, "data", "sheet", "--seed", "3") == 0
     assert (folder / "pairs.png").stat().st_size > 10_000
 
 

@@ -1,12 +1,33 @@
 """The progress display."""
 
 import io
+import statistics
 
 import pytest
 from rich.console import Console
 
-from mnistcmp.cli.progress import ProgressDisplay
-from mnistcmp.cluster.events import Ended, Progress
+from mnistcmp.cli.progress import MOST_LINES, ProgressDisplay, describe_conditions
+from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
+
+
+def _progress() -> Progress:
+    return Progress(
+        total=50,
+        workers=2,
+        slots=20,
+        conditions=[
+            ConditionProgress(
+                condition="siamese-shared-aux", total=10, finished=4, mean=0.9741, deviation=0.0031
+            ),
+            ConditionProgress(condition="baseline", total=10, finished=1, failed=1, mean=0.795),
+            ConditionProgress(condition="siamese-separate", total=10),
+        ],
+        finished=12,
+        failed=1,
+        elapsed=60,
+        best=Ended(condition="siamese-shared-aux", seed=0, accuracy=0.978),
+        latest=Ended(condition="baseline", seed=3, error="OSError: no [/dev/shm/x]"),
+    )
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -14,22 +35,50 @@ def test_progress_fits_the_terminal(width: int) -> None:
     """Every number of it, on as many lines as it takes."""
     text = io.StringIO()
     display = ProgressDisplay(Console(file=text, force_terminal=True, width=width))
-    display.update(
-        Progress(
-            total=50,
-            slots=2,
-            finished=12,
-            failed=1,
-            elapsed=60,
-            best=Ended(architecture="siamese-shared-aux", seed=0, accuracy=0.978),
-            latest=Ended(architecture="baseline", seed=3, error="OSError: no [/dev/shm/x]"),
-        )
-    )
+    display.update(_progress())
     display.close()
     for shown in (
-        "13/50 runs, 2 running, 1 failed",
+        "13/50 runs, 20 running on 2 workers, 1 failed",
         "left 0:02:51",
         "latest baseline seed 3 failed: OSError: no [/dev/shm/x]",
         "best siamese-shared-aux seed 0 97.8%",
+        "siamese-shared-aux 4/10 97.41 ± 0.31%",
+        "baseline 1/10 79.50%, 1 failed",
+        "siamese-separate 0/10",
     ):
         assert shown in text.getvalue()
+
+
+def test_a_file_gets_a_line_with_the_condition_of_the_latest_run() -> None:
+    """Not all of them again with each run."""
+    text = io.StringIO()
+    display = ProgressDisplay(Console(file=text, width=80))
+    display.update(_progress())
+    (line,) = text.getvalue().splitlines()
+    assert line.startswith("[13/50] 20 running on 2 workers, 1 failed, latest baseline seed 3")
+    assert "baseline 1/10 79.50%, 1 failed" in line
+    assert "4/10" not in line
+
+
+def test_mean_and_deviation_follow_the_runs() -> None:
+    """As of all values at once; one run has no deviation."""
+    accuracies = [0.81, 0.79, 0.86, 0.80]
+    part = ConditionProgress(condition="baseline", total=4)
+    part.note(accuracies[0])
+    assert (part.mean, part.deviation) == (0.81, None)
+    for accuracy in accuracies[1:]:
+        part.note(accuracy)
+    assert part.finished == 4
+    assert part.mean == pytest.approx(statistics.mean(accuracies))
+    assert part.deviation == pytest.approx(statistics.stdev(accuracies))
+
+
+def test_of_many_conditions_those_under_way_are_shown() -> None:
+    """The rest are counted."""
+    parts = [ConditionProgress(condition=f"c{n}", total=2, finished=2) for n in range(20)]
+    parts += [ConditionProgress(condition="under way", total=2, finished=1, mean=0.5)]
+    parts += [ConditionProgress(condition=f"w{n}", total=2) for n in range(20)]
+    lines = describe_conditions(parts)
+    assert len(lines) == MOST_LINES
+    assert lines[0] == "under way 1/2 50.00%"
+    assert lines[-1] == "32 other conditions; 20 of all have ended"

@@ -12,10 +12,16 @@ from mnistcmp import __version__
 from mnistcmp.cli import exit_status
 from mnistcmp.cli.architectures import architectures
 from mnistcmp.cli.bench import bench
+from mnistcmp.cli.compact import compact
+from mnistcmp.cli.compare import compare
 from mnistcmp.cli.data import data_app
+from mnistcmp.cli.export import export_app
+from mnistcmp.cli.figures import figures
 from mnistcmp.cli.jobs import attach, jobs, logs, status, stop
 from mnistcmp.cli.launch import EXAMPLES, launch
+from mnistcmp.cli.predict import predict
 from mnistcmp.cli.report import report
+from mnistcmp.cli.studies import studies
 from mnistcmp.errors import UserError
 
 
@@ -32,9 +38,15 @@ app = typer.Typer(
 )
 app.command(epilog=EXAMPLES, help=_paragraphs(launch.__doc__))(launch)
 app.command()(report)
+app.command()(studies)
+app.command()(compact)
+app.command(help=_paragraphs(predict.__doc__))(predict)
+app.command(help=_paragraphs(compare.__doc__))(compare)
+app.command(help=_paragraphs(figures.__doc__))(figures)
 app.command()(architectures)
 app.command()(bench)
 app.add_typer(data_app, name="data")
+app.add_typer(export_app, name="export")
 for command in (jobs, status, logs, attach, stop):
     app.command(rich_help_panel="Jobs on a cluster")(command)
 

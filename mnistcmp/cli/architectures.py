@@ -10,6 +10,8 @@ from rich.table import Table
 from mnistcmp.cli.console import make_console
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from mnistcmp.architectures import Architecture
 
 
@@ -37,7 +39,7 @@ def architectures(
 def _as_json(entry: "Architecture") -> dict[str, Any]:
     from mnistcmp.models import layer_table, parameter_count
 
-    network = entry.build("before-head")
+    network = _default_network(entry)
     return {
         "name": entry.name,
         "description": entry.description,
@@ -47,6 +49,12 @@ def _as_json(entry: "Architecture") -> dict[str, Any]:
         "published": asdict(entry.published),
         "layers": [asdict(row) for row in layer_table(network)],
     }
+
+
+def _default_network(entry: "Architecture") -> "nn.Module":
+    from mnistcmp.study import RECIPES
+
+    return entry.build(RECIPES["default"].network)
 
 
 def _overview(chosen: list["Architecture"]) -> Table:
@@ -59,7 +67,7 @@ def _overview(chosen: list["Architecture"]) -> Table:
     for entry in chosen:
         table.add_row(
             entry.name,
-            f"{parameter_count(entry.build('before-head')):,}",
+            f"{parameter_count(_default_network(entry)):,}",
             f"{entry.published.mean:.2f} ± {entry.published.deviation:.2f}",
             entry.description,
         )
@@ -73,7 +81,7 @@ def _layers(entry: "Architecture") -> Table:
     for header in ("name", "layer", "output", "parameters", "uses"):
         right = header in {"parameters", "uses"}
         table.add_column(header, justify="right" if right else "left")
-    for row in layer_table(entry.build("before-head")):
+    for row in layer_table(_default_network(entry)):
         shape = " x ".join(map(str, row.output_shape))
         table.add_row(row.name, row.layer, shape, f"{row.parameters:,}", str(row.uses))
     return table

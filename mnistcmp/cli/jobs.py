@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from mnistcmp.cli.console import make_console
+from mnistcmp.cli.launch import JsonLines
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -82,12 +83,12 @@ def logs(
     client.follow(found.id, typer.echo)
 
 
-def attach(job: JobId = None, address: Address = None) -> None:
+def attach(job: JobId = None, address: Address = None, json_lines: JsonLines = False) -> None:
     """Follow a job as its launch does, to its report. Ctrl-C detaches."""
     from mnistcmp.cli.remote import follow_job
 
     client = _client(address)
-    status = follow_job(client, client.job(job).id, make_console())
+    status = follow_job(client, client.job(job).id, json_lines=json_lines)
     if status:
         raise typer.Exit(status)
 

@@ -1,5 +1,6 @@
 """How far a launch is: a bar in a terminal, a line per change elsewhere."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from rich.console import Console, Group
@@ -8,7 +9,10 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from mnistcmp.cluster.events import Ended, Progress
+from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
+
+MOST_LINES = 10
+"""Of conditions: more would not fit a small terminal."""
 
 
 class ProgressDisplay:
@@ -29,12 +33,20 @@ class ProgressDisplay:
     def update(self, progress: Progress) -> None:
         """Shows the progress as it is now."""
         left = _time_left(progress)
-        counts = f"{progress.running} running, {progress.failed} failed"
+        counts = (
+            f"{progress.running} running on {progress.workers} workers, {progress.failed} failed"
+        )
         named = [("latest", progress.latest), ("best", progress.best)]
         ends = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
         if not self._console.is_terminal:
             done = f"[{progress.done:{len(str(progress.total))}}/{progress.total}] {counts}"
-            parts = [done, *ends, f"elapsed {_clock(progress.elapsed)}", left]
+            clock = f"elapsed {_clock(progress.elapsed)}"
+            so_far = [
+                describe_condition(part)
+                for part in progress.conditions
+                if progress.latest is not None and part.condition == progress.latest.condition
+            ]
+            parts = [done, *ends, *so_far, clock, left]
             line = ", ".join(part for part in parts if part)
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
             return
@@ -48,6 +60,10 @@ class ProgressDisplay:
         # The bar's clock goes on from the launch's, which a later `attach` has not seen begin.
         self._bar.tasks[0].start_time = self._bar.get_time() - progress.elapsed
         lines = [Text(f"  {end}", no_wrap=True, overflow="ellipsis") for end in ends]
+        lines += [
+            Text(f"  {line}", no_wrap=True, overflow="ellipsis")
+            for line in describe_conditions(progress.conditions)
+        ]
         if self._live is None:
             self._live = Live(console=self._console, transient=True)
             self._live.start()
@@ -61,10 +77,31 @@ class ProgressDisplay:
 
 def describe_ended(ended: Ended) -> str:
     """A run that ended, and how, in few words."""
-    run = f"{ended.architecture} seed {ended.seed}"
+    run = f"{ended.condition} seed {ended.seed}"
     if ended.accuracy is None:
         return f"{run} failed: {ended.error}"
     return f"{run} {100 * ended.accuracy:.1f}%"
+
+
+def describe_condition(part: ConditionProgress) -> str:
+    """How far a condition is, and its mean and deviation so far."""
+    mean = "" if part.mean is None else f" {100 * part.mean:.2f}"
+    spread = "" if part.deviation is None else f" ± {100 * part.deviation:.2f}"
+    failed = f", {part.failed} failed" if part.failed else ""
+    percent = "%" if mean else ""
+    return f"{part.condition} {part.finished}/{part.total}{mean}{spread}{percent}{failed}"
+
+
+def describe_conditions(parts: Sequence[ConditionProgress]) -> list[str]:
+    """A line for each condition; of many, those that have begun and not ended come first."""
+    if len(parts) <= MOST_LINES:
+        return [describe_condition(part) for part in parts]
+    ended = [part for part in parts if part.finished + part.failed == part.total]
+    begun = [p for p in parts if 0 < p.finished + p.failed < p.total]
+    waiting = [part for part in parts if not part.finished + part.failed]
+    shown = [*begun, *reversed(ended), *waiting][: MOST_LINES - 1]
+    others = f"{len(parts) - len(shown)} other conditions; {len(ended)} of all have ended"
+    return [*(describe_condition(part) for part in shown), others]
 
 
 def _time_left(progress: Progress) -> str:

@@ -3,16 +3,19 @@
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from mnistcmp.cli import exit_status
-from mnistcmp.cli.view import LaunchView
+from mnistcmp.cli.console import make_console
+from mnistcmp.cli.page import leave_page
+from mnistcmp.cli.view import view_of
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.client import ClusterClient, Job
 from mnistcmp.cluster.events import from_line
+from mnistcmp.results import is_uri
 from mnistcmp.study import Study
 
 if TYPE_CHECKING:
+    from mnistcmp.results import WeightsChoice
     from mnistcmp.training import DeviceChoice
 
 
@@ -23,22 +26,23 @@ def launch_on_cluster(
     output: str | None,
     fresh: bool,
     device: "DeviceChoice",
-    console: Console,
+    weights: "WeightsChoice",
+    json_lines: bool,
 ) -> int:
     """Submits a study and follows it to its end; the exit status."""
     place = cluster.output_there(output, study.name)
     client = ClusterClient(cluster)
     client.check(device)
-    job = client.submit(study, output=place, fresh=fresh, device=device)
-    console.print(
+    job = client.submit(study, output=place, fresh=fresh, device=device, weights=weights)
+    make_console(stderr=json_lines).print(
         f"Study {study.name} is job {job} on the cluster at {cluster.address} ({cluster.found}).",
         highlight=False,
         soft_wrap=True,
     )
-    return follow_job(client, job, console)
+    return follow_job(client, job, json_lines=json_lines)
 
 
-def follow_job(client: ClusterClient, job_id: str, console: Console) -> int:
+def follow_job(client: ClusterClient, job_id: str, *, json_lines: bool) -> int:
     """Shows a job's progress from its beginning to its end; the exit status.
 
     It is 1 where the job broke off, or was stopped, before its report.
@@ -46,7 +50,7 @@ def follow_job(client: ClusterClient, job_id: str, console: Console) -> int:
     Raises:
         UserError: The job refused its request, or the cluster is gone.
     """
-    with LaunchView(console, client.cluster.output_here) as view:
+    with view_of(json_lines, client.cluster.output_here) as view:
 
         def show(line: str) -> None:
             event = from_line(line)
@@ -57,16 +61,22 @@ def follow_job(client: ClusterClient, job_id: str, console: Console) -> int:
             job = client.follow(job_id, show)
         except KeyboardInterrupt:
             view.close()
-            console.print(
+            view.console.print(
                 f"Detached: job {job_id} goes on. To come back, to stop it:\n"
                 f"  mnistcmp attach {job_id}\n  mnistcmp stop {job_id}",
                 highlight=False,
                 soft_wrap=True,
             )
-            raise typer.Exit(exit_status.INTERRUPTED) from None
+            return exit_status.INTERRUPTED
         if not view.ended:
             typer.echo(f"mnistcmp: {_why_it_ended(job)}", err=True)
             return exit_status.FAILED
+    if view.reported is not None:
+        output, cluster = view.reported.output, client.cluster
+        seen = is_uri(output) or cluster.results is not None
+        leave_page(
+            cluster.output_here(output) if seen else None, view.reported.report, view.console
+        )
     return view.status
 
 

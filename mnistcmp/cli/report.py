@@ -1,10 +1,13 @@
-"""`mnistcmp report`: Table I from a results folder."""
+"""`mnistcmp report`: what a results folder says, in the terminal, for scripts, or as a page."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mnistcmp.cli.console import make_console
+from mnistcmp.cli.data import DataDir
+from mnistcmp.cli.page import PAGE, default_page, make_page
 from mnistcmp.errors import UserError
 
 
@@ -16,15 +19,43 @@ def report(
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, accuracies in % and unrounded.")
     ] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write a page, one HTML file that needs nothing else.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"The page's file. Default: {PAGE} in the results folder; of a URI, here.",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
-    """Print Table I of stored results beside the published numbers."""
+    """Print what a study's stored results say: its conditions, their differences, its answer.
+
+    A study of one recipe, as Table I, stands beside the published numbers.
+    With --html the same, and more, becomes a page.
+    """
     from mnistcmp.report import build_report, print_report, to_json, to_markdown
     from mnistcmp.results import ResultsStore
 
-    if markdown and json:
-        raise UserError("--markdown and --json cannot go together. Take one of them.")
-    found = build_report(ResultsStore(results))
-    if json:
+    chosen = [
+        name
+        for name, wanted in (("--markdown", markdown), ("--json", json), ("--html", html))
+        if wanted
+    ]
+    if len(chosen) > 1:
+        raise UserError(f"{' and '.join(chosen)} cannot go together. Take one of them.")
+    if output is not None and not html:
+        raise UserError("--output is the page's file and goes with --html. Take both.")
+    store = ResultsStore(results)
+    found = build_report(store)
+    if html:
+        path = output or default_page(results)
+        make_page(store, found, path, data_dir)
+        typer.echo(f"The page is {path}")
+    elif json:
         typer.echo(to_json(found))
     elif markdown:
         typer.echo(to_markdown(found), nl=False)

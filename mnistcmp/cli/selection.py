@@ -3,48 +3,113 @@
 from pathlib import Path
 from typing import Any
 
-from mnistcmp.errors import UserError
-from mnistcmp.study import TABLE1, Study, build_study, named_recipe, parse_seeds, read_study
+from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.study import (
+    STUDIES,
+    TABLE1,
+    Recipe,
+    Study,
+    build_study,
+    named_recipe,
+    parse_seeds,
+    read_study,
+)
+
+ALL = "all"
+"""In place of a study's name."""
 
 LONGEST_NAME = 60
 """A study's name is a folder's too; beyond this, the recipe's hash stands for its changes."""
 
 
-def select_study(
+def select_studies(
     study_file: Path | None,
     *,
+    names: list[str] | None,
     everything: bool,
     architectures: list[str] | None,
     seeds: str | None,
     epochs: int | None,
     recipe: str | None,
-) -> Study:
-    """Table I, or the study of a file, with what the options change.
+) -> list[Study]:
+    """Table I, the named studies or the study of a file, with what the options change.
 
-    A study whose recipe the options change gets another name, and so another results folder.
+    A study whose recipes the options change gets another name, and so another results folder.
 
     Raises:
         UserError: An option or the file is wrong, or two options contradict each other.
     """
-    if everything and (architectures or study_file):
-        other = "--architecture" if architectures else "a study file"
+    if everything and (architectures or study_file or names):
+        other = "--architecture" if architectures else "--study" if names else "a study file"
         raise UserError(f"--all is the whole Table I and cannot go with {other}. Take one of them.")
-    base = read_study(study_file) if study_file else TABLE1
-    chosen = named_recipe(recipe) if recipe is not None else base.recipe
-    changes: dict[str, Any] = {"recipe": chosen.changes()}
-    if epochs is not None:
-        changes["recipe"]["epochs"] = epochs
+    if study_file and names:
+        raise UserError("--study and a study file cannot go together. Take one of them.")
+    named = names or [TABLE1.name]
+    bases = [read_study(study_file)] if study_file else _named_studies(named)
+    return [
+        _select(base, architectures=architectures, seeds=seeds, epochs=epochs, recipe=recipe)
+        for base in bases
+    ]
+
+
+def _named_studies(names: list[str]) -> list[Study]:
+    """Each once, in the order given."""
+    if ALL in names:
+        return list(STUDIES.values())
+    for name in names:
+        if name not in STUDIES:
+            raise unknown_name("study", name, [*STUDIES, ALL])
+    return [STUDIES[name] for name in dict.fromkeys(names)]
+
+
+def _select(
+    base: Study,
+    *,
+    architectures: list[str] | None,
+    seeds: str | None,
+    epochs: int | None,
+    recipe: str | None,
+) -> Study:
+    content = base.to_toml_dict()
     if architectures:
-        changes["architectures"] = list(dict.fromkeys(architectures))
+        content["architectures"] = list(dict.fromkeys(architectures))
+        if base.reference not in base.recipes:
+            # It named a condition, which may be gone or have another name now.
+            content.pop("reference", None)
     if seeds is not None:
-        changes["seeds"] = parse_seeds(seeds)
-    study = build_study(base.model_dump() | changes)
-    if study.recipe == base.recipe:
+        content["seeds"] = parse_seeds(seeds)
+    return _change_recipes(base, content, epochs=epochs, recipe=recipe)
+
+
+def _change_recipes(
+    base: Study, content: dict[str, Any], *, epochs: int | None, recipe: str | None
+) -> Study:
+    """The study of a content whose recipes the options change, renamed where they do.
+
+    One recipe is replaced by the named one. In each of several, the named one sets where softmax
+    stands, which is all that the named recipes differ in.
+    """
+    changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
+    if base.recipes:
+        if recipe is not None:
+            changes["softmax"] = named_recipe(recipe).softmax
+        content["recipes"] = {n: fields | changes for n, fields in content["recipes"].items()}
+    else:
+        chosen = base.recipe if recipe is None else named_recipe(recipe)
+        content["recipe"] = chosen.changes() | changes
+    study = build_study(content)
+    if (study.recipes, study.recipe) == (base.recipes, base.recipe):
         return study
-    name = f"{base.name}-{study.recipe.label}"
+    changed = Recipe.model_validate(changes) if base.recipes else study.recipe
+    name = f"{base.name}-{changed.label}"
     if len(name) > LONGEST_NAME:
-        name = f"{base.name[:LONGEST_NAME]}-{study.recipe.hash}"
+        name = f"{base.name[:LONGEST_NAME]}-{changed.hash}"
     return study.model_copy(update={"name": name})
+
+
+def output_of(study: Study, output: str | None, *, several: bool) -> str | None:
+    """The output that a study of one launch was given, one for each where there are several."""
+    return f"{output.rstrip('/')}/{study.name}" if output and several else output
 
 
 def default_output(study: Study) -> str:

@@ -14,6 +14,7 @@ from mnistcmp.cluster.events import Event, Progress, Reported, Started
 from mnistcmp.cluster.fanout import Train, fan_out, train_on
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.session import Resources, local_ray
+from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results import Finished, ResultsStore
@@ -85,9 +86,9 @@ def test_each_run_uses_one_thread(
 ) -> None:
     """Two runs at a time do not fight for the processors."""
 
-    def checked(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
+    def checked(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
         assert torch.get_num_threads() == 1
-        return train_on(run, mnist, device)
+        return train_on(stack, mnist, device)
 
     assert _progress(_launch(study, tmp_path, mnist, ray, train=checked)).finished == 4
 
@@ -97,10 +98,10 @@ def test_a_run_that_raises_is_recorded_and_the_others_finish(
 ) -> None:
     """Its error and traceback are stored; a later launch trains it alone."""
 
-    def fragile(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
-        if (run.architecture, run.seed) == ("baseline", 1):
+    def fragile(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        if any((run.architecture, run.seed) == ("baseline", 1) for run in stack):
             raise ValueError("a network that\nbreaks")
-        return train_on(run, mnist, device)
+        return train_on(stack, mnist, device)
 
     *_, reported = events = _launch(study, tmp_path, mnist, ray, train=fragile)
     assert (_progress(events).finished, _progress(events).failed) == (3, 1)
@@ -121,11 +122,11 @@ def test_a_killed_worker_costs_nothing(
     """Ray trains the run again elsewhere; every run is there once."""
     marker = tmp_path / "killed"
 
-    def dying(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
-        if run.seed == 1 and not marker.exists():
+    def dying(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        if any(run.seed == 1 for run in stack) and not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return train_on(run, mnist, device)
+        return train_on(stack, mnist, device)
 
     output = tmp_path / "results"
     progress = _progress(_launch(study, output, mnist, ray, train=dying))
@@ -139,10 +140,10 @@ def test_a_worker_that_always_dies_fails_its_run_alone(
 ) -> None:
     """After Ray's retries the run is recorded as failed; the others are stored."""
 
-    def dying(run: Run, mnist: Mnist, device: DeviceChoice) -> TrainingResult:
-        if (run.architecture, run.seed) == ("baseline", 0):
+    def dying(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        if any((run.architecture, run.seed) == ("baseline", 0) for run in stack):
             os.kill(os.getpid(), signal.SIGKILL)
-        return train_on(run, mnist, device)
+        return train_on(stack, mnist, device)
 
     progress = _progress(_launch(study, tmp_path, mnist, ray, train=dying))
     assert (progress.finished, progress.failed) == (3, 1)
@@ -185,9 +186,9 @@ def test_more_runs_than_are_handed_out_at_once_all_come_back(
     """Six hundred runs, whatever order they end in; each comes back once."""
     result = next(iter(results.values()))
     runs = study.model_copy(update={"seeds": tuple(range(300))}).runs()
-    outcomes = list(
-        fan_out(runs, mnist, [Pool(gpu=False, device="cpu", slots=2)], train=lambda *_: result)
-    )
+    stacks = [(run,) for run in runs]
+    pools = [Pool(gpu=False, device="cpu", slots=2)]
+    outcomes = list(fan_out(stacks, mnist, pools, train=lambda *_: [result]))
     assert all(isinstance(outcome, Finished) for outcome in outcomes)
     assert {outcome.run.run_id for outcome in outcomes} == {run.run_id for run in runs}
     assert len(outcomes) == 600

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from mnistcmp.data import load_mnist
 from mnistcmp.results import ResultsStore
 from tests.clusters import INTERRUPTIBLE
 
@@ -66,11 +68,11 @@ def test_launching_twice_in_different_folders_gives_identical_metrics(
 def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """Ctrl-C: exit status 130, then the same command trains only the rest."""
-    arguments = ("-a", "baseline", "--seeds", "8", "--epochs", "12")
+    """Ctrl-C: exit status 130, no further study; then the same command trains only the rest."""
+    arguments = ("-a", "baseline", "--seeds", "8", "--epochs", "12", "--study", "table1")
     runs = tmp_path / "results" / "table1-epochs-12" / "runs"
     process = subprocess.Popen(
-        [*INTERRUPTIBLE, "launch", *arguments],
+        [*INTERRUPTIBLE, "launch", *arguments, "--study", "activation"],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -83,7 +85,8 @@ def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "")
-    assert "a launch into the same folder goes on from there" in " ".join(printed.split())
+    words = " ".join(printed.split())
+    assert "a launch into the same folder goes on from there. Not started: activation-ep" in words
     kept = {path: path.stat().st_mtime_ns for path in runs.glob("*.parquet")}
     assert 1 <= len(kept) < 8
     assert _launch(tmp_path, environment, *arguments).returncode == 0
@@ -95,7 +98,10 @@ def test_report_of_a_launch_has_its_runs(tmp_path: Path, environment: dict[str, 
     """A study file from launch to report, with two workers."""
     study = 'name = "mine"\narchitectures = ["baseline", "siamese-separate"]\nseeds = "3-4"\n'
     (tmp_path / "mine.toml").write_text(f"{study}[recipe]\nepochs = 1\n")
-    assert _launch(tmp_path, environment, "mine.toml", "--workers", "2").returncode == 0
+    launched = _launch(tmp_path, environment, "mine.toml", "--workers", "2")
+    assert launched.returncode == 0
+    assert "The page is results/mine/report.html" in launched.stdout
+    assert (tmp_path / "results" / "mine" / "report.html").exists()
     command = [*COMMAND, "report", "results/mine", "--json"]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, check=True, text=True
@@ -108,17 +114,76 @@ def test_report_of_a_launch_has_its_runs(tmp_path: Path, environment: dict[str, 
     assert report["missing"] == []
 
 
-def test_bench_measures_the_driver(tmp_path: Path, environment: dict[str, str]) -> None:
-    """As many runs as were asked for, a cost for each, and nothing left behind."""
+def test_json_lines_are_for_scripts(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Standard output is events alone, one a line; what is for people goes to standard error."""
+    arguments = "-a baseline --seeds 2 --epochs 1 --json-lines"
+    done = _launch(tmp_path, environment, *arguments.split())
+    assert done.returncode == 0
+    assert "The page is" in done.stderr
+    started, *progress, reported = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (started["kind"], started["total"], started["kept"]) == ("started", 2, 0)
+    assert {event["kind"] for event in progress} == {"progress"}
+    (condition,) = progress[-1]["conditions"]
+    assert (condition["condition"], condition["finished"]) == ("baseline", 2)
+    (row,) = reported["report"]["rows"]
+    assert 100 * condition["mean"] == pytest.approx(row["accuracy"]["mean"])
+    assert 100 * condition["deviation"] == pytest.approx(row["accuracy"]["deviation"])
+    assert reported["output"] == "results/table1-epochs-1"
+
+
+def test_named_studies_run_one_after_the_other(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Each into its folder, each with its report under its own question."""
+    arguments = "--study table1 --study regularisation --seeds 1 --epochs 1 -a baseline"
+    done = _launch(tmp_path, environment, *arguments.split())
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, runs in (("table1-epochs-1", 1), ("regularisation-epochs-1", 4)):
+        assert len(list((tmp_path / "results" / name / "runs").glob("*.parquet"))) == runs
+    printed = " ".join(done.stdout.split())
+    assert printed.index("Do weight sharing") < printed.index("What do dropout and batch norm do")
+    assert "latest batch norm seed 0" in printed
+
+
+def test_weights_are_kept_where_they_are_asked_for(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """From launch to an answer about two of MNIST's digits; a launch without --weights has none."""
+    arguments = ("-a", "siamese-shared-aux", "--seeds", "0-1", "--epochs", "1")
+    assert _launch(tmp_path, environment, *arguments, "--weights", "best").returncode == 0
+    results = tmp_path / "results" / "table1-epochs-1"
+    assert len(list((results / "weights").glob("*.safetensors"))) == 2
+    assert _launch(tmp_path, environment, *arguments, "--fresh").returncode == 0
+    assert not (tmp_path / "results" / "table1-epochs-1-2" / "weights").exists()
+    for name, image in zip(
+        "ab", load_mnist(Path(environment["MNISTCMP_DATA_DIR"])).test.images, strict=False
+    ):
+        Image.fromarray((255 * image).astype("uint8")).save(tmp_path / f"{name}.png")
+    command = [*COMMAND, "predict", str(results), "a.png", "b.png", "--json"]
     done = subprocess.run(
-        [*COMMAND, "bench", "--runs", "20", "--json"],
+        command, cwd=tmp_path, env=environment, capture_output=True, check=True, text=True
+    )
+    answer = json.loads(done.stdout)
+    assert 0 <= answer["probability"] <= 1
+    assert answer["model"]["best_of"] == 2
+
+
+def test_bench_measures_all_that_is_asked_for(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Every architecture in every way, a cost per run, one worker and all; nothing is left."""
+    arguments = ("bench", "--runs", "20", "--rounds", "1", "--width", "2", "--json")
+    done = subprocess.run(
+        [*COMMAND, *arguments],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    cost = json.loads(done.stdout)
+    found = json.loads(done.stdout)
+    ways = [timing["way"] for timing in found["engine"]["timings"]]
+    assert ways == ["stacked", "plain, channels last", "plain", "DataLoader, default Adam"] * 5
+    assert all(timing["mfu"] > 0 for timing in found["engine"]["timings"])
+    cost = found["driver"]
     assert cost["runs"] == 20
     assert 0 < cost["driver_cpu_ms_per_run"] <= cost["wall_ms_per_run"] * 2
+    assert [point["workers"] for point in found["scaling"]] == sorted({1, cost["workers"]})
+    assert all(0 < point["training_share"] <= 1 for point in found["scaling"])
     assert list(tmp_path.iterdir()) == []

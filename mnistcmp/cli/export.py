@@ -1,0 +1,74 @@
+"""`mnistcmp export`: stored results in other tools' formats."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mnistcmp.export import Exported
+
+export_app = typer.Typer(
+    help="Bring stored results to MLflow, TensorBoard or a spreadsheet.", no_args_is_help=True
+)
+
+Results = Annotated[
+    str, typer.Argument(help="Results folder or URI, as 'mnistcmp launch' named it.")
+]
+
+
+@export_app.command()
+def mlflow(
+    results: Results,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(help="Default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db."),
+    ] = None,
+) -> None:
+    """Log each finished run to MLflow: an experiment per study, a run per run.
+
+    Needs mnistcmp[mlflow]. What is there already is left as it is.
+    """
+    from mnistcmp.export import export_mlflow
+    from mnistcmp.results import ResultsStore
+
+    place = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    _tell(export_mlflow(ResultsStore(results), place))
+
+
+@export_app.command()
+def tensorboard(
+    results: Results,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for 'tensorboard --logdir'.")
+    ] = Path("tensorboard"),
+) -> None:
+    """Write each finished run's curves and hyperparameters as TensorBoard's event files.
+
+    Needs mnistcmp[tensorboard]. What is there already is left as it is.
+    """
+    from mnistcmp.export import export_tensorboard
+    from mnistcmp.results import ResultsStore
+
+    _tell(export_tensorboard(ResultsStore(results), output))
+
+
+@export_app.command()
+def csv(
+    results: Results,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path(
+        "csv"
+    ),
+) -> None:
+    """Write each table as a CSV file, in place of an earlier one."""
+    from mnistcmp.export import export_csv
+    from mnistcmp.results import ResultsStore
+
+    for name, rows in export_csv(ResultsStore(results), output).items():
+        typer.echo(f"{output / name}.csv: {rows:,} rows")
+
+
+def _tell(exported: "Exported") -> None:
+    there = f", {exported.kept} were there already" if exported.kept else ""
+    typer.echo(f"{exported.new} runs exported to {exported.place}{there}.")

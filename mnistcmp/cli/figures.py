@@ -1,0 +1,69 @@
+"""`mnistcmp figures`: the networks' structure and the learning curves, as files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mnistcmp.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mnistcmp.figures import Drawing
+
+FormatChoice = Literal["svg", "png", "both"]
+
+
+def figures(
+    results: Annotated[
+        str | None,
+        typer.Argument(help="Results folder or URI for the learning curves. Default: none."),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path(
+        "figures"
+    ),
+    form: Annotated[FormatChoice, typer.Option("--format", help="Of the files.")] = "both",
+) -> None:
+    """Draw the report's figures: 1 and 2, each network's structure; 3, its learning curves.
+
+    Figures 1 and 2 are drawn from the networks' own code. Without results they are those of the
+    default recipe; with results, those of its conditions, and figure 3 too. The same results give
+    the same bytes.
+    """
+    from mnistcmp.figures import to_png, to_svg
+
+    writers = {"svg": to_svg, "png": to_png}
+    chosen = ("svg", "png") if form == "both" else (form,)
+    drawings = list(_drawings(results))
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for drawing in drawings:
+            for suffix in chosen:
+                path = output / f"{drawing.name}.{suffix}"
+                path.write_bytes(writers[suffix](drawing))
+                typer.echo(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the figures to {output}: {error.strerror}. Choose another folder with "
+            "--output."
+        ) from error
+
+
+def _drawings(results: str | None) -> "Iterator[Drawing]":
+    from mnistcmp.architectures import ARCHITECTURES, architecture
+    from mnistcmp.figures import draw_learning, draw_structure
+    from mnistcmp.report import build_report
+    from mnistcmp.results import ResultsStore
+    from mnistcmp.study import RECIPES
+
+    if results is None:
+        for entry in ARCHITECTURES.values():
+            yield draw_structure(entry, RECIPES["default"].network)
+        return
+    store = ResultsStore(results)
+    conditions = build_report(store).conditions
+    for condition in conditions:
+        entry, options = architecture(condition.architecture), condition.recipe.network
+        yield draw_structure(entry, options, name=condition.name)
+    yield from draw_learning(store, conditions)
