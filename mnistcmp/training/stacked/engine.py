@@ -30,6 +30,7 @@ class StackedEngine:
         self._flat = _flatten(self._parameters)
         own = sum(parameter.numel() for parameter in self._parameters)
         self._padding = torch.zeros(len(self._flat) - own, device=device)
+        self._flat.grad = self._gradient = torch.zeros_like(self._flat)
         self.capturable = device.type == "cuda"
         self._optimiser = torch.optim.Adam(
             [self._flat], lr=runs[0].recipe.learning_rate, fused=True, capturable=self.capturable
@@ -52,7 +53,7 @@ class StackedEngine:
     def update(self, losses: Tensor) -> None:
         """One step of Adam for all runs; a sum's gradient is each run's own."""
         gradients = torch.autograd.grad(losses.sum(), self._parameters)
-        self._flat.grad = torch.cat([*(g.flatten() for g in gradients), self._padding])
+        torch.cat([*(g.flatten() for g in gradients), self._padding], out=self._gradient)
         self._optimiser.step()
 
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's

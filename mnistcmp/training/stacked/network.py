@@ -146,17 +146,18 @@ def _joined(layers: Sequence[StackedLayer]) -> Iterator[StackedLayer]:
     """The layers, those put together that can be done in one pass over memory."""
     at = 0
     while at < len(layers):
+        dropout: StackedDropout | None = None
         match layers[at:]:
             case [
                 StackedMap() as first,
-                StackedDropout() as dropout,
+                StackedDropout() as found,
                 StackedRelu(),
                 StackedBatchNorm() as norm,
                 *left,
             ]:
-                taken = 4
+                dropout, taken = found, 4
             case [StackedMap() as first, StackedRelu(), StackedBatchNorm() as norm, *left]:
-                dropout, taken = None, 3
+                taken = 3
             case _:
                 yield layers[at]
                 at += 1

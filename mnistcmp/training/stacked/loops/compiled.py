@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
+numba: Any
 try:
     import numba
 except ImportError:
@@ -13,6 +14,8 @@ except ImportError:
 
 Array = Any
 """Of NumPy; Numba compiles a function for the types that it is called with."""
+Number = Any
+"""Of an array."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

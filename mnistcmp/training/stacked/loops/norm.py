@@ -4,23 +4,21 @@ Activations are (R, C, U, P, B) as in `layers`, the batch innermost, as flat mem
 how far apart in it their rows, channels, uses and positions are.
 """
 
-from typing import Any
-
 import numpy as np
 
-from mnistcmp.training.stacked.loops.compiled import Array, compiled
+from mnistcmp.training.stacked.loops.compiled import Array, Number, compiled
 
 Steps = tuple[int, int, int, int]
 
 
 @compiled
-def _activate(  # noqa: PLR0917 - Numba knows no keywords
+def _activate(
     values: Array,
     shape: tuple[int, int],
     x: Array,
     start: int,
     step: int,
-    bias: Any,
+    bias: Number,
     masks: Array,
     at: int,
     mask_step: int,
@@ -50,7 +48,7 @@ def _at(steps: Steps, row: int, channel: int, use: int) -> int:
 
 
 @compiled
-def norm_forward(  # noqa: PLR0917 - as above
+def norm_forward(
     x: Array,
     steps: Steps,
     masks: Array,
@@ -111,7 +109,7 @@ def norm_forward(  # noqa: PLR0917 - as above
 
 
 @compiled
-def norm_backward(  # noqa: PLR0917, PLR0914 - as above
+def norm_backward(
     gradient: Array,
     gradient_steps: Steps,
     x: Array,

@@ -1,7 +1,5 @@
 """The input of a stack, cut from its images."""
 
-import numpy as np
-
 from mnistcmp.training.stacked.loops.compiled import Array, compiled
 
 SIDE, STRIDE, PIXELS = 4, 2, 14

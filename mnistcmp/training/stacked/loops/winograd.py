@@ -6,7 +6,9 @@ Tiles are (36, J), kernels (9, J), for J independent numbers side by side.
 
 import numpy as np
 
-from mnistcmp.training.stacked.loops.compiled import Array, compiled
+from mnistcmp.training.stacked.loops.compiled import Array, Number, compiled
+
+Values = tuple[Number, ...]
 
 TWO, FOUR, FIVE, SIX, EIGHT, TWENTY_FOUR = (np.float32(n) for n in (2, 4, 5, 6, 8, 24))
 """Exact, and of a type that makes nothing longer."""
@@ -18,7 +20,7 @@ BLOCK = 64
 
 
 @compiled
-def _six(x: Array, at: int, step: int, i: np.uint64) -> tuple[float, ...]:
+def _six(x: Array, at: int, step: int, i: np.uint64) -> Values:
     return (
         x[at, i],
         x[at + step, i],
@@ -30,7 +32,7 @@ def _six(x: Array, at: int, step: int, i: np.uint64) -> tuple[float, ...]:
 
 
 @compiled
-def _put_six(y: Array, at: int, step: int, i: np.uint64, values: tuple[float, ...]) -> None:
+def _put_six(y: Array, at: int, step: int, i: np.uint64, values: Values) -> None:
     y[at, i] = values[0]
     y[at + step, i] = values[1]
     y[at + 2 * step, i] = values[2]
@@ -40,7 +42,7 @@ def _put_six(y: Array, at: int, step: int, i: np.uint64, values: tuple[float, ..
 
 
 @compiled
-def _of_input(v: tuple[float, ...]) -> tuple[float, ...]:
+def _of_input(v: Values) -> Values:
     a, b, c, d, e, f = v
     even, odd = e - FOUR * c, d - FOUR * b
     even2, odd2 = e - c, TWO * (d - b)
@@ -55,7 +57,7 @@ def _of_input(v: tuple[float, ...]) -> tuple[float, ...]:
 
 
 @compiled
-def _from_input(v: tuple[float, ...]) -> tuple[float, ...]:
+def _from_input(v: Values) -> Values:
     a, b, c, d, e, f = v
     plus, minus, plus2, minus2 = b + c, b - c, d + e, TWO * (d - e)
     return (
@@ -69,14 +71,14 @@ def _from_input(v: tuple[float, ...]) -> tuple[float, ...]:
 
 
 @compiled
-def _of_kernel(a: float, b: float, c: float) -> tuple[float, ...]:
+def _of_kernel(a: Number, b: Number, c: Number) -> Values:
     sides, far = (a + c) / SIX, (a + FOUR * c) / TWENTY_FOUR
     middle, half = b / SIX, TWO * b / TWENTY_FOUR
     return a / FOUR, -sides - middle, middle - sides, far + half, far - half, c
 
 
 @compiled
-def _from_kernel(v: tuple[float, ...]) -> tuple[float, float, float]:
+def _from_kernel(v: Values) -> Values:
     a, b, c, d, e, f = v
     near, far = (b + c) / SIX, (d + e) / TWENTY_FOUR
     return (
@@ -87,7 +89,7 @@ def _from_kernel(v: tuple[float, ...]) -> tuple[float, float, float]:
 
 
 @compiled
-def _to_output(v: tuple[float, ...]) -> tuple[float, float, float, float]:
+def _to_output(v: Values) -> Values:
     a, b, c, d, e, f = v
     plus, plus2, minus, minus2 = b + c, d + e, b - c, d - e
     return (
@@ -99,7 +101,7 @@ def _to_output(v: tuple[float, ...]) -> tuple[float, float, float, float]:
 
 
 @compiled
-def _from_output(a: float, b: float, c: float, d: float) -> tuple[float, ...]:
+def _from_output(a: Number, b: Number, c: Number, d: Number) -> Values:
     near, odd = a + c, b + d
     far, odd2 = a + FOUR * c, TWO * b + EIGHT * d
     return a, near + odd, near - odd, far + odd2, far - odd2, d
