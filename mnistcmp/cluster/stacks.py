@@ -51,7 +51,7 @@ def cost(stack: Sequence[Run]) -> int:
     """How long a stack takes, relative to others: images seen by branches in training."""
     run = stack[0]
     images = 1 if architecture(run.architecture).weight_sharing is None else 2
-    return len(stack) * images * run.recipe.epochs * run.recipe.split_size
+    return len(stack) * images * run.recipe.rounds * run.recipe.epochs * run.recipe.split_size
 
 
 def _balanced(stacks: list[Stack], workers: int) -> list[Stack]:

@@ -35,6 +35,13 @@ class Recipe(BaseModel):
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 150
     """Passes over the training split."""
 
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Trainings in a row, each on fresh pairs and with a new optimiser, that hand on their weights.
+    Each is tested, and the run's accuracy is the mean of theirs. The report's code has ten."""
+
+    shuffle: bool = True
+    """Whether the pairs are put into a new order before each epoch. The report's code does not."""
+
     batch_size: Annotated[int, Field(ge=2)] = 32
     """Pairs in a step. The last batch of an epoch may be smaller, but not one pair alone."""
 

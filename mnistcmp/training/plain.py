@@ -29,9 +29,8 @@ class PlainEngine:
         network, self._dropouts = build_network(run)
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = _laid_out(network, self._layout).to(device)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=run.recipe.learning_rate, fused=True
-        )
+        self._learning_rate = run.recipe.learning_rate
+        self.start_round()
         self.parameters = parameter_count(network)
         self.capturable = False
         self._best: dict[str, Tensor] = {}
@@ -62,6 +61,12 @@ class PlainEngine:
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
         """As `Engine.train`."""
         self.network.train(mode)
+
+    def start_round(self) -> None:
+        """As `Engine.start_round`."""
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=self._learning_rate, fused=True
+        )
 
     def keep(self, better: Tensor) -> None:
         """As `Engine.keep`."""

@@ -46,6 +46,9 @@ class Engine(Protocol):
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
         """Whether dropout drops and batch norm goes by the batch."""
 
+    def start_round(self) -> None:
+        """Forgets what the optimiser has gathered; the weights stay."""
+
     def keep(self, better: Tensor) -> None:
         """Remembers the weights of the runs where (S,) is true."""
 
@@ -102,7 +105,10 @@ class Trainer:
     def train_epoch(self, pairs: PairStack, epoch: int | Tensor) -> Scores:
         """One pass over the pairs in a new order; epochs count from 0."""
         self.engine.train(mode=True)
-        order = shuffles(self._orders, epoch, len(pairs))
+        if self._recipe.shuffle:
+            order = shuffles(self._orders, epoch, len(pairs))
+        else:
+            order = torch.arange(len(pairs), device=self._device).repeat(len(self._orders), 1)
         batches = torch.split(order, self._recipe.batch_size, dim=1)
         loss_sums = torch.zeros(len(order), device=self._device)
         correct = torch.zeros(len(order), dtype=torch.int64, device=self._device)

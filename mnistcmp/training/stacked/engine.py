@@ -32,9 +32,8 @@ class StackedEngine:
         self._padding = torch.zeros(len(self._flat) - own, device=device)
         self._flat.grad = self._gradient = torch.zeros_like(self._flat)
         self.capturable = device.type == "cuda"
-        self._optimiser = torch.optim.Adam(
-            [self._flat], lr=runs[0].recipe.learning_rate, fused=True, capturable=self.capturable
-        )
+        self._learning_rate = runs[0].recipe.learning_rate
+        self.start_round()
         state = self.network.state_dict()
         self._best = {name: value.clone() for name, value in state.items()}
 
@@ -59,6 +58,12 @@ class StackedEngine:
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
         """As `Engine.train`."""
         self.network.train(mode)
+
+    def start_round(self) -> None:
+        """As `Engine.start_round`."""
+        self._optimiser = torch.optim.Adam(
+            [self._flat], lr=self._learning_rate, fused=True, capturable=self.capturable
+        )
 
     def keep(self, better: Tensor) -> None:
         """As `Engine.keep`."""
