@@ -28,6 +28,8 @@ class Stream(IntEnum):
     """As a key of `random_words`: the counter is the epoch and the pair."""
     DROPOUT = 5
     """As a key of `random_words`: the counter is the step, the layer and the unit."""
+    AUGMENTATION = 6
+    """As a key of `random_words`: the counter is the step, the image and what is drawn for it."""
 
 
 def _sequence(seed: int, stream: Stream, number: int = 0) -> np.random.SeedSequence:

@@ -28,6 +28,9 @@ VARIANTS: dict[str, dict[str, object]] = {
     "no batch norm": {"batch_norm": "none"},
     "no dropout": {"branch_dropout": (0.0, 0.0), "head_dropout": (0.0, 0.0)},
     "dropout everywhere": {"conv_dropout": 0.3, "branch_dropout": (0.5, 0.5)},
+    "AdamW, one cycle": {"optimiser": "adamw", "weight_decay": 0.1, "schedule": "one-cycle"},
+    "smooth labels": {"label_smoothing": 0.1, "comparison_weight": 0.5},
+    "one order": {"shuffle": False},
     "light auxiliary loss": {"auxiliary_weight": 0.25, "learning_rate": 0.01},
 }
 """Each changes another field of the recipe that shapes a step."""
