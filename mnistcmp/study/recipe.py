@@ -55,8 +55,8 @@ class Recipe(BaseModel):
     """Of the optimiser, for all parameters."""
 
     schedule: Literal["constant", "one-cycle"] = "constant"
-    """Of the learning rate: `one-cycle` rises to it and falls to nearly nothing, in each round, as
-    PyTorch's OneCycleLR does."""
+    """Of the learning rate: `one-cycle` rises to it and falls to nearly nothing, in each round, and
+    Adam's momentum against it, as PyTorch's OneCycleLR has it."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of a target that goes to all classes alike, in training."""
