@@ -108,7 +108,7 @@ def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout) -> None:
 
 def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
     """The job goes on without its launch, until it is stopped; what it trained is kept."""
-    launch = checkout.start("launch", "-a", "baseline", "--seeds", "40", "--epochs", "30")
+    launch = checkout.start("launch", "-a", "baseline", "--seeds", "400", "--epochs", "30")
     runs = checkout.results / "table1-epochs-30" / "runs"
     deadline = time.monotonic() + 90
     while not list(runs.glob("*.parquet")) and time.monotonic() < deadline:
@@ -122,7 +122,7 @@ def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
         time.sleep(0.1)
     assert checkout.mnistcmp("stop", job).returncode == 0
     kept = len(list(runs.glob("*.parquet")))
-    assert trained < kept < 40
+    assert trained < kept < 400
     assert "stopped" in checkout.mnistcmp("status", job).stdout
     attached = checkout.mnistcmp("attach", job)
     assert attached.returncode == 1
@@ -135,11 +135,11 @@ def test_a_second_launch_into_the_same_output_is_refused_while_the_first_runs(
     checkout: Checkout,
 ) -> None:
     """It would train the same runs again; the line names the job to attach to."""
-    first = checkout.start("launch", "-a", "baseline", "--seeds", "20", "--epochs", "31")
+    first = checkout.start("launch", "-a", "baseline", "--seeds", "200", "--epochs", "31")
     while not (checkout.results / "table1-epochs-31").exists():
         time.sleep(0.1)
         assert first.poll() is None
-    arguments = ("launch", "-a", "baseline", "--seeds", "30", "--epochs", "31")
+    arguments = ("launch", "-a", "baseline", "--seeds", "300", "--epochs", "31")
     line = _one_line(checkout.mnistcmp(*arguments))
     job = line.split("mnistcmp attach ")[1].split(",")[0]
     assert checkout.mnistcmp("stop", job).returncode == 0
