@@ -16,6 +16,7 @@ from mnistcmp.provenance import environment
 from mnistcmp.results import Failed, Finished
 from mnistcmp.study import Run
 from mnistcmp.training import DeviceChoice, TrainingResult, resolve_device, train
+from mnistcmp.training import warm_up as warm_up_training
 
 Outcome = Finished | Failed
 Train = Callable[[Stack, Mnist, DeviceChoice], list[TrainingResult]]
@@ -36,14 +37,15 @@ def train_keeping_weights(stack: Stack, mnist: Mnist, device: DeviceChoice) -> l
 
 
 def warm_up(pools: Sequence[Pool]) -> None:
-    """Has the workers import what a run needs, while the driver does something else."""
-    task = ray.remote(num_cpus=1)(_nothing)
+    """Has the workers import and compile what a run needs, while the driver does something else."""
+    task = ray.remote(num_cpus=1)(_warm_up)
     for _ in range(sum(pool.slots for pool in pools)):
         task.remote()
 
 
-def _nothing() -> None:
-    """To find it, a worker imports this module, and torch with it."""
+def _warm_up() -> None:
+    torch.set_num_threads(1)
+    warm_up_training()
 
 
 def fan_out(

@@ -11,3 +11,4 @@ from mnistcmp.training.result import Weights as Weights
 from mnistcmp.training.train import train as train
 from mnistcmp.training.train import train_plainly as train_plainly
 from mnistcmp.training.train import training as training
+from mnistcmp.training.warm import warm_up as warm_up
