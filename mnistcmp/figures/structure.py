@@ -146,7 +146,7 @@ def _draw_losses(
         axes, middle, bottom + ROW, COLUMN, "cross-entropy: is the first digit ≤ the second?"
     )
     _arrow(axes, (middle + COLUMN / 2, bottom + BOX), (middle + COLUMN / 2, bottom + ROW))
-    if not entry.auxiliary_loss or graph.digits is None:
+    if entry.auxiliary_loss is False or graph.digits is None:
         return
     for key, of in zip(graph.digits, ("first", "second"), strict=True):
         left, top = places[key]
@@ -206,7 +206,7 @@ def _in_words(entry: Architecture, graph: Graph) -> str:
         if softmax
         else "There is no softmax before the losses."
     )
-    if entry.auxiliary_loss and graph.digits is not None:
+    if entry.auxiliary_loss is not False and graph.digits is not None:
         taken = " and ".join(names[key] for key in graph.digits)
         words.append(f"Auxiliary losses take the outputs of {taken}, one for each image.")
     return " ".join(words)
