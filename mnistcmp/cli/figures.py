@@ -56,17 +56,18 @@ def _drawings(results: str | None) -> "Iterator[Drawing]":
     from mnistcmp.models.graph import UntraceableError
     from mnistcmp.report import build_report
     from mnistcmp.results import ResultsStore
-    from mnistcmp.study import RECIPES
+    from mnistcmp.study import RECIPES, hold_to_launches
 
     if results is None:
         for entry in ARCHITECTURES.values():
             yield draw_structure(entry, RECIPES["default"].network)
         return
     store = ResultsStore(results)
-    conditions = build_report(store).conditions
+    conditions, launches = build_report(store).conditions, store.launches()
     for condition in conditions:
         entry, options = architecture(condition.architecture), condition.recipe.network
         try:
+            hold_to_launches(entry.name, launches)
             yield draw_structure(entry, options, name=condition.name)
         except (UserError, UntraceableError) as error:
             if not entry.own:

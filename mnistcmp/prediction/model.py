@@ -9,7 +9,7 @@ from mnistcmp.architectures import architecture
 from mnistcmp.errors import UserError
 from mnistcmp.prediction.images import Digit
 from mnistcmp.results import ResultsStore, StoredWeights
-from mnistcmp.study import hold_to
+from mnistcmp.study import hold_to_launches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,9 +67,7 @@ def choose_model(
         )
     order = ["validation_accuracy", "validation_loss", "architecture", "seed"]
     best = chosen.sort_values(order, ascending=[False, True, True, True]).iloc[0]
-    for study in store.launches():
-        if (digest := study.sources.get(best["architecture"])) is not None:
-            hold_to(best["architecture"], digest)
+    hold_to_launches(best["architecture"], store.launches())
     return Model(
         weights=store.read_weights(best["run_id"]),
         validation_accuracy=float(best["validation_accuracy"]),

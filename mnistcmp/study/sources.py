@@ -1,5 +1,7 @@
 """What own networks of a study are made of: noted at a launch, and held to wherever they train."""
 
+from collections.abc import Iterable
+
 from mnistcmp.errors import UserError
 from mnistcmp.own import find_source, is_own
 from mnistcmp.own.source import digest_as_first_seen
@@ -21,6 +23,17 @@ def note_sources(study: Study) -> Study:
     for name, digest in sources.items():
         _refuse_other(name, digest, study.sources.get(name, digest))
     return study.model_copy(update={"sources": sources})
+
+
+def hold_to_launches(name: str, launches: Iterable[Study]) -> None:
+    """Looks whether what is here is what the launches into a folder trained; else as `hold_to`.
+
+    Raises:
+        UserError: It is not.
+    """
+    for study in launches:
+        if name in study.sources:
+            hold_to(name, study.sources[name])
 
 
 def hold_to(name: str, planned: str) -> None:
