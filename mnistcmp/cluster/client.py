@@ -83,7 +83,8 @@ class ClusterClient:
         # These override the address that is given to Ray's client.
         for variable in ADDRESS_VARIABLES:
             os.environ.pop(variable, None)
-        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        for talker in ("ray", "ray.dashboard.modules.dashboard_sdk"):
+            logging.getLogger(talker).setLevel(logging.CRITICAL)
         self._jobs = JobSubmissionClient(cluster.address, headers=headers)
 
     def nodes(self) -> list[dict[str, Any]]:

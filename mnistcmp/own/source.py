@@ -54,22 +54,25 @@ def find_source(name: str) -> Source:
         UserError: There is no module of that name.
     """
     make_folder_importable()
-    top = parse_name(name).top
-    spec = _spec(top)
+    own = parse_name(name)
+    spec = _spec(own.top)
     if spec is None:
-        raise no_module(top)
-    installed = _is_installed(spec)
+        raise no_module(own.module)
+    if _is_installed(spec):
+        return Source(files=dict(_files(spec)), installed=True)
     files: dict[str, Path] = {}
-    seen, waiting = {top}, [spec]
+    seen, waiting = {own.top}, [spec]
     while waiting:
         found = dict(_files(waiting.pop()))
         files |= found
         for imported in sorted(_imported(found.values()) - seen):
             seen.add(imported)
-            beside = None if installed else _spec(imported)
+            beside = _spec(imported)
             if beside is not None and not _is_installed(beside):
                 waiting.append(beside)
-    return Source(files=files, installed=installed)
+    if not files:
+        raise no_module(own.module)
+    return Source(files=files, installed=False)
 
 
 @lru_cache(maxsize=64)
