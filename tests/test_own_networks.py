@@ -10,12 +10,16 @@ import pytest
 import torch
 
 from mnistcmp.architectures import architecture
+from mnistcmp.cluster.events import Refused, from_line
 from mnistcmp.cluster.fanout import train_on
+from mnistcmp.cluster.job import run_job
 from mnistcmp.cluster.own import settle, train_as_planned
 from mnistcmp.data import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.models.graph import UntraceableError, trace
 from mnistcmp.models.layers import layer_table, parameter_count
+from mnistcmp.own import find_source
+from mnistcmp.own.source import digest_as_first_seen
 from mnistcmp.prediction import Digit, answer, choose_model
 from mnistcmp.provenance import environment
 from mnistcmp.report import build_report, to_markdown
@@ -151,6 +155,35 @@ def test_a_worker_refuses_another_source(mnist: Mnist) -> None:
         train_as_planned(train_on, stale, (run,), mnist, "cpu")
 
 
+def test_a_study_file_s_digest_is_held_to(
+    nets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A launch that is to be made again is made of the same source, or not at all."""
+    content = 'name = "x"\narchitectures = ["right:plain"]\n[sources]\n"right:plain" = "{}"\n'
+    digest = find_source("right:plain").digest
+    for noted, status in ((digest, 0), (digest[::-1], 2)):
+        (nets / "study.toml").write_text(content.format(noted))
+        assert run_command(monkeypatch, "launch", "study.toml", "--dry-run", "--local") == status
+    assert "is not that of the study" in capsys.readouterr().err
+    # Another architecture in its place has nothing to do with it.
+    arguments = ("launch", "study.toml", "-a", "right:Digits", "--dry-run", "--local")
+    assert run_command(monkeypatch, *arguments) == 0
+
+
+def test_a_job_looks_at_its_own_networks_too(
+    nets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its request may have been written by hand; nothing is trained or written."""
+    before = sorted(nets.glob("*.*"))
+    for name, message in (("nowhere.nets:Net", "there is no module"), ("wrong:Wide", "(32, 10)")):
+        study = {"name": "x", "architectures": [name]}
+        assert run_job([json.dumps({"study": study, "output": str(nets / "x")})]) == 2
+        event = from_line(capsys.readouterr().out)
+        assert isinstance(event, Refused)
+        assert message in event.message
+    assert sorted(nets.glob("*.*")) == before
+
+
 @pytest.fixture
 def stored(
     nets: Path, study: Study, mnist: Mnist, finish: Callable[[Run], Finished]
@@ -229,6 +262,10 @@ def test_stored_weights_answer_as_they_did(stored: ResultsStore, mnist: Mnist) -
     assert said.probability == pytest.approx(float(pair["probability"]), abs=1e-5)
     assert said.digits is not None
     assert max(range(10), key=said.digits[0].__getitem__) == pair["predicted_first_digit"]
+    Path("right.py").write_text(f"{RIGHT}\n# changed", encoding="utf-8")
+    digest_as_first_seen.cache_clear()
+    with pytest.raises(UserError, match="is not that of the study"):
+        choose_model(stored, "right:Digits", 0)
 
 
 @pytest.mark.usefixtures("nets")

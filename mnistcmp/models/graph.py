@@ -118,9 +118,11 @@ def _parameters(traced: fx.GraphModule, node: fx.Node) -> int:
 def _shape(node: fx.Node) -> tuple[int, ...] | None:
     """Of the tensor that a node gives, of a layer its first one; None where there is none."""
     found: Any = node.meta.get("tensor_meta")
-    while node.op == "call_module" and found and not isinstance(found, TensorMetadata):
+    while not isinstance(found, TensorMetadata):
+        if node.op != "call_module" or not isinstance(found, tuple | list) or not found:
+            return None
         found = found[0]
-    return tuple(found.shape) if isinstance(found, TensorMetadata) else None
+    return tuple(found.shape)
 
 
 def _describe(layer: nn.Module) -> str:

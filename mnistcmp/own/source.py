@@ -4,7 +4,6 @@ import ast
 import hashlib
 import importlib
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,8 +14,8 @@ from pathlib import Path
 from mnistcmp.errors import UserError
 from mnistcmp.own.names import parse_name
 
-INSTALLED = tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib"))
-"""Where pip puts packages."""
+INSTALLED = {"site-packages", "dist-packages"}
+"""What the folders are called that pip, and Debian, put packages in."""
 
 LEFT_OUT = "__pycache__"
 """Beside this, what is hidden and what Python compiled is no source."""
@@ -108,9 +107,8 @@ def _is_installed(spec: ModuleSpec) -> bool:
     """By pip, or with Python itself, or this package."""
     if spec.name in sys.stdlib_module_names or spec.name == "mnistcmp":
         return True
-    places = [*(spec.submodule_search_locations or ()), spec.origin]
-    resolved = [Path(place).resolve() for place in places if place]
-    return any(folder in path.parents for folder in INSTALLED for path in resolved)
+    places = [*(spec.submodule_search_locations or ()), spec.origin or ""]
+    return any(INSTALLED & set(Path(place).parts) for place in places)
 
 
 def _files(spec: ModuleSpec) -> Iterator[tuple[str, Path]]:
