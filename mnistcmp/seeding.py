@@ -4,13 +4,17 @@ Streams are independent of each other, so that, say, a longer training does not 
 and two architectures with one seed see the same pairs, split and order of batches.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+_Y = TypeVar("_Y")
+_R = TypeVar("_R")
 
 
 class Stream(IntEnum):
@@ -24,19 +28,22 @@ class Stream(IntEnum):
     """As a key of `random_words`: the counter is the epoch and the pair."""
     DROPOUT = 5
     """As a key of `random_words`: the counter is the step, the layer and the unit."""
+    AUGMENTATION = 6
+    """As a key of `random_words`: the counter is the step, the image and what is drawn for it."""
 
 
-def _sequence(seed: int, stream: Stream) -> np.random.SeedSequence:
-    return np.random.SeedSequence(seed, spawn_key=(int(stream),))
+def _sequence(seed: int, stream: Stream, number: int = 0) -> np.random.SeedSequence:
+    further = (number,) if number else ()
+    return np.random.SeedSequence(seed, spawn_key=(int(stream), *further))
 
 
 def _torch_seed(seed: int, stream: Stream) -> int:
     return int(_sequence(seed, stream).generate_state(1, np.uint64)[0])
 
 
-def numpy_generator(seed: int, stream: Stream) -> np.random.Generator:
-    """A fresh NumPy generator at the start of a seed's stream."""
-    return np.random.default_rng(_sequence(seed, stream))
+def numpy_generator(seed: int, stream: Stream, number: int = 0) -> np.random.Generator:
+    """A fresh NumPy generator at the start of a seed's stream, or of a further one of that use."""
+    return np.random.default_rng(_sequence(seed, stream, number))
 
 
 def torch_generator(seed: int, stream: Stream) -> torch.Generator:
@@ -55,6 +62,29 @@ def seeded_torch(seed: int, stream: Stream, device: torch.device) -> Iterator[No
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(_torch_seed(seed, stream))
         yield
+
+
+def seeded_steps(
+    seed: int, stream: Stream, device: torch.device, steps: Generator[_Y, None, _R]
+) -> Generator[_Y, None, _R]:
+    """`seeded_torch` for a generator, whose consumer's own random numbers stay as they are."""
+    devices = [device] if device.type == "cuda" else []
+    state: list[Tensor] = []
+    while True:
+        with torch.random.fork_rng(devices=devices):
+            if state:
+                torch.set_rng_state(state[0])
+                for own, of_device in zip(devices, state[1:], strict=True):
+                    torch.cuda.set_rng_state(of_device, own)
+            else:
+                torch.manual_seed(_torch_seed(seed, stream))
+            try:
+                value = next(steps)
+            except StopIteration as end:
+                result: _R = end.value
+                return result
+            state = [torch.get_rng_state(), *(torch.cuda.get_rng_state(own) for own in devices)]
+        yield value
 
 
 _GOLDEN_GAMMA = 0x9E3779B97F4A7C15 - 2**64

@@ -1,5 +1,6 @@
 """What is in a results folder, for tests that change its files."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import pyarrow as pa
 
 from mnistcmp.results import Failed, ResultsStore
 from mnistcmp.study import Run, Study
+from mnistcmp.training import TrainingResult
 
 SORTED = {
     "runs": ["run_id"],
+    "rounds": ["run_id", "round"],
     "epochs": ["run_id", "epoch"],
     "predictions": ["run_id", "pair"],
     "failures": ["run_id", "failed_at"],
@@ -21,6 +24,13 @@ def content_of(store: ResultsStore) -> dict[str, pa.Table]:
     """All rows that count, of each table, in one order."""
     return {name: store.read(name).sort_by([(c, "ascending") for c in columns])
             for name, columns in SORTED.items()}  # fmt: skip
+
+
+def with_accuracy(result: TrainingResult, accuracy: float) -> TrainingResult:
+    """A result of one round, as if its test accuracy, 0 to 1, were that."""
+    (only,) = result.rounds
+    test = replace(result.test, accuracy=accuracy)
+    return replace(result, rounds=(replace(only, test=test),))
 
 
 def folder_of(store: ResultsStore, name: str = "") -> Path:

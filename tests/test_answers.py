@@ -15,6 +15,7 @@ from mnistcmp.report import Report, build_report, to_json, to_markdown
 from mnistcmp.results import Finished, ResultsStore
 from mnistcmp.study import Recipe, Run, Study
 from tests.conftest import SMALL
+from tests.stored import with_accuracy
 
 MakeReport = Callable[[Study, Callable[[Run], float | None]], Report]
 OTHER = SMALL.model_copy(update={"activation": "tanh"})
@@ -30,8 +31,7 @@ def reported(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) ->
         store.prepare(study)
         for run in study.runs():
             if (reached := accuracy(run)) is not None:
-                test = replace(finished.result.test, accuracy=reached / 100)
-                result = replace(finished.result, test=test)
+                result = with_accuracy(finished.result, reached / 100)
                 store.write_finished(study.name, replace(finished, run=run, result=result))
         return build_report(store)
 

@@ -47,7 +47,7 @@ def test_compacting_changes_no_row_and_leaves_few_files(failing: ResultsStore) -
     assert failing.missing() == ()
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "rounds"])
 def test_other_libraries_see_every_row_once(failing: ResultsStore, name: str) -> None:
     """A glob over the folder gives after compacting what it gave before."""
     query = f"SELECT * FROM '{folder_of(failing)}/{name}/*.parquet' ORDER BY ALL"  # noqa: S608
@@ -126,7 +126,10 @@ def test_files_as_the_first_version_wrote_them_are_read_and_put_together(
         table = pq.read_table(path)
         path.unlink()
         old = path.with_name(f"{table['run_id'][0]}.parquet")
-        pq.write_table(table.replace_schema_metadata({"mnistcmp.schema_version": "1"}), old)
+        version = {"mnistcmp.schema_version": "1"}
+        test = {"test_loss", "test_accuracy"}
+        fields = [f.with_nullable(f.nullable and f.name not in test) for f in table.schema]
+        pq.write_table(table.cast(pa.schema(fields, metadata=version)), old)
     assert content_of(failing) == expected
     store_failure(failing, study, 7, minutes=9)
     compact(failing)
@@ -138,9 +141,9 @@ def test_a_part_of_another_schema_is_refused(store: ResultsStore) -> None:
     """The line says which mnistcmp wrote it."""
     compact(store)
     (part,) = folder_of(store, "runs").glob("part-*.parquet")
-    newer = {b"mnistcmp.schema_version": b"2", b"mnistcmp.version": b"9.0"}
+    newer = {b"mnistcmp.schema_version": b"3", b"mnistcmp.version": b"9.0"}
     pq.write_table(pq.read_table(part).replace_schema_metadata(newer), part)
-    with pytest.raises(UserError, match=r"schema 2, written by mnistcmp 9\.0; this mnistcmp reads"):
+    with pytest.raises(UserError, match=r"schema 3, written by mnistcmp 9\.0; this mnistcmp reads"):
         store.read("runs")
 
 

@@ -14,6 +14,7 @@ from mnistcmp.results import Finished, ResultsStore
 from mnistcmp.statistics import summarise
 from mnistcmp.study import Recipe, Run, Study
 from mnistcmp.training import TrainingResult
+from tests.stored import with_accuracy
 
 
 def test_rows_are_the_stored_runs(store: ResultsStore, results: dict[Run, TrainingResult]) -> None:
@@ -120,9 +121,8 @@ def two_recipes(tmp_path: Path, study: Study, finish: Callable[[Run], Finished])
         finished = finish(run)
         store.write_finished("rates", finished)
         if run.architecture == "baseline":
-            test = finished.result.test
-            better = replace(test, accuracy=test.accuracy + 0.01 * (run.seed + 1))
-            result = replace(finished.result, test=better)
+            better = finished.result.test.accuracy + 0.01 * (run.seed + 1)
+            result = with_accuracy(finished.result, better)
             moved = replace(finished, run=replace(run, recipe=other), result=result)
             store.write_finished("rates", moved)
     return store

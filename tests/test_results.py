@@ -78,7 +78,7 @@ def test_every_row_carries_its_identity_and_every_file_its_version(
     assert table.schema.names[:5] == identity
     assert all(table[column].null_count == 0 for column in identity)
     for path in (Path(store.location.name) / name).glob("*.parquet"):
-        assert pq.read_schema(path).metadata[b"mnistcmp.schema_version"] == b"1"
+        assert pq.read_schema(path).metadata[b"mnistcmp.schema_version"] == b"2"
 
 
 def test_a_run_half_stored_does_not_count(store: ResultsStore, study: Study) -> None:
@@ -203,7 +203,7 @@ def test_another_schema_version_is_refused(store: ResultsStore) -> None:
     path = _first_run_file(store)
     newer = pq.read_table(path).replace_schema_metadata({b"mnistcmp.schema_version": b"99"})
     pq.write_table(newer, path)
-    with pytest.raises(UserError, match=f"schema 99; .* writes schema {SCHEMA_VERSION}"):
+    with pytest.raises(UserError, match=f"schema 99; .* reads schemas 1 and {SCHEMA_VERSION}"):
         store.read("runs")
 
 

@@ -135,7 +135,7 @@ def test_a_file_s_footer_names_study_recipe_and_writer(
     said = dict(_answer(QUERIES["What a file says of itself"][0]))
     here = environment()
     assert said == {
-        "mnistcmp.schema_version": "1",
+        "mnistcmp.schema_version": "2",
         "mnistcmp.study": "table1",
         "mnistcmp.recipe_hash": SMALL.hash,
         "mnistcmp.version": here.mnistcmp,

@@ -13,6 +13,7 @@ from mnistcmp.study import Recipe, Run
 from mnistcmp.training import TrainingResult, train, train_plainly
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.stacked import StackedEngine
+from mnistcmp.training.stacked.loops import compiled
 from mnistcmp.training.trainer import Engine, Scores, Trainer
 from tests.conftest import CPU, SMALL
 
@@ -27,6 +28,9 @@ VARIANTS: dict[str, dict[str, object]] = {
     "no batch norm": {"batch_norm": "none"},
     "no dropout": {"branch_dropout": (0.0, 0.0), "head_dropout": (0.0, 0.0)},
     "dropout everywhere": {"conv_dropout": 0.3, "branch_dropout": (0.5, 0.5)},
+    "AdamW, one cycle": {"optimiser": "adamw", "weight_decay": 0.1, "schedule": "one-cycle"},
+    "smooth labels": {"label_smoothing": 0.1, "comparison_weight": 0.5},
+    "one order": {"shuffle": False},
     "light auxiliary loss": {"auxiliary_weight": 0.25, "learning_rate": 0.01},
 }
 """Each changes another field of the recipe that shapes a step."""
@@ -79,6 +83,23 @@ def test_a_stack_trains_as_its_runs_do_plainly(
         expected = _train_an_epoch(plain, [run], mnist)
         assert float(scores.losses[number]) == pytest.approx(float(expected.losses), abs=1e-9)
         assert int(scores.correct[number]) == int(expected.correct)
+        assert _largest_difference(stacked.state(number), plain.state(0)) < 1e-6
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_stack_trains_as_well_by_torch_alone(
+    architecture: str, mnist: Mnist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, and where Numba is missing."""
+    monkeypatch.setattr(compiled, "numba", None)
+    runs = _runs(architecture, range(2), _recipe(**VARIANTS["dropout everywhere"]))
+    stacked = StackedEngine(runs, CPU)
+    _train_an_epoch(stacked, runs, mnist)
+    monkeypatch.undo()
+    for number, run in enumerate(runs):
+        plain = PlainEngine(run, CPU)
+        _train_an_epoch(plain, [run], mnist)
         assert _largest_difference(stacked.state(number), plain.state(0)) < 1e-6
 
 

@@ -1,5 +1,6 @@
 """Training a run."""
 
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -12,8 +13,9 @@ from mnistcmp.data import Mnist, draw_pair_sets
 from mnistcmp.errors import UserError
 from mnistcmp.network import SoftmaxPlacement
 from mnistcmp.study import Recipe, Run
-from mnistcmp.training import TrainingResult, resolve_device, train
+from mnistcmp.training import TrainingResult, resolve_device, train, training
 from mnistcmp.training.plain import PlainEngine
+from mnistcmp.training.stacked import StackedEngine
 from mnistcmp.training.trainer import Trainer
 from tests.conftest import CPU, SMALL
 
@@ -90,9 +92,11 @@ def test_best_epoch_is_the_latest_of_the_best(mnist: Mnist) -> None:
 def test_the_weights_tested_are_those_of_the_best_epoch(mnist: Mnist) -> None:
     """A training that ends at the best epoch has the same test result."""
     recipe = SMALL.model_copy(update={"epochs": 8})
-    result = _train(_run(recipe=recipe), mnist)
-    assert result.best_epoch < 8
-    cut = _train(_run(recipe=recipe.model_copy(update={"epochs": result.best_epoch})), mnist)
+    runs = [_run(seed=seed, recipe=recipe) for seed in range(6)]
+    trained = zip(runs, train(runs, mnist, CPU), strict=True)
+    run, result = next((run, result) for run, result in trained if result.best_epoch < 8)
+    shorter = recipe.model_copy(update={"epochs": result.best_epoch})
+    cut = _train(_run(seed=run.seed, recipe=shorter), mnist)
     assert cut.best_epoch == result.best_epoch
     assert cut.test == result.test
 
@@ -169,3 +173,83 @@ def test_a_gpu_learns_too(mnist: Mnist) -> None:
     """The same run on the GPU learns as well as on the CPU."""
     (result,) = train([_run(recipe=Recipe(epochs=6))], mnist, resolve_device("auto"))
     assert result.test.accuracy > 0.85
+
+
+def _chain(**changes: object) -> Recipe:
+    """Two rounds of two epochs."""
+    base = SMALL.model_dump() | {"rounds": 2, "epochs": 2, "shuffle": False}
+    return Recipe.model_validate(base | changes)
+
+
+@pytest.mark.parametrize("architecture", ["baseline", "siamese-separate-aux"])
+def test_rounds_hand_on_their_weights(architecture: str, mnist: Mnist) -> None:
+    """The first is a run of its own; the second starts where it was tested, on other pairs."""
+    chain = _train(_run(architecture, recipe=_chain()), mnist)
+    alone = _train(_run(architecture, recipe=_chain(rounds=1)), mnist)
+    assert chain.epochs[:2] == alone.epochs
+    assert chain.rounds[0].test == alone.test
+    assert len(chain.epochs) == 4
+    assert chain.rounds[1].best_epoch in {3, 4}
+    first, second = (part.predictions for part in chain.rounds)
+    assert first is not None
+    assert second is not None
+    assert not np.array_equal(first.sources, second.sources)
+    assert len(chain.predictions.labels) == 2 * len(first.labels)
+    assert chain.test.accuracy == np.mean([p.test.accuracy for p in chain.rounds if p.test])
+
+
+def test_further_rounds_are_easier(mnist: Mnist) -> None:
+    """A third round has been trained on three times the pairs."""
+    recipe = Recipe(rounds=3, epochs=5, train_pairs=500, test_pairs=1000)
+    chain = _train(_run("siamese-shared-aux", recipe=recipe), mnist)
+    first, *_, last = (part.test.accuracy for part in chain.rounds if part.test is not None)
+    assert last > first + 0.02
+
+
+@pytest.mark.parametrize(
+    "engine_of", [PlainEngine, lambda run, device: StackedEngine([run], device)]
+)
+def test_a_new_round_has_a_new_optimiser(
+    engine_of: Callable[[Run, torch.device], PlainEngine | StackedEngine], mnist: Mnist
+) -> None:
+    """Adam's first step is as long as the learning rate whatever the gradient, and so again."""
+    run = _run("baseline-plain", recipe=Recipe(train_pairs=40))
+    engine = engine_of(run, CPU)
+    trainer = Trainer([run], engine, CPU)
+    batch = trainer.stack([draw_pair_sets(mnist, 0, run.recipe).train])
+    steps = []
+    for new in (False, False, True):
+        if new:
+            engine.start_round()
+        before = engine.state(0)["branch.linear3.bias"].clone()
+        trainer.train_epoch(batch, 0)
+        steps.append((engine.state(0)["branch.linear3.bias"] - before).abs())
+    rate = torch.full((2,), run.recipe.learning_rate)
+    torch.testing.assert_close(steps[0], rate, rtol=1e-3, atol=0)
+    assert not torch.allclose(steps[1], rate, rtol=1e-3, atol=0)
+    torch.testing.assert_close(steps[2], rate, rtol=1e-3, atol=0)
+
+
+def test_without_shuffling_every_epoch_has_one_order(mnist: Mnist) -> None:
+    """The losses of a network that does not learn are those of the same batches each time."""
+
+    def losses(*, shuffle: bool) -> set[float]:
+        recipe = _chain(rounds=1, epochs=3, shuffle=shuffle, learning_rate=1e-30)
+        epochs = _train(_run("baseline-plain", recipe=recipe), mnist).epochs
+        return {epoch.train.loss for epoch in epochs}
+
+    assert len(losses(shuffle=False)) == 1
+    assert len(losses(shuffle=True)) > 1
+
+
+def test_training_can_be_followed_epoch_by_epoch(mnist: Mnist) -> None:
+    """Each yields the runs' validation accuracies; without test images, none is tested."""
+    runs = [_run("baseline", seed, SMALL.model_copy(update={"epochs": 2})) for seed in (0, 1)]
+    steps = training(runs, mnist.without_test(), CPU)
+    seen = [next(steps), next(steps)]
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    for number, result in enumerate(end.value.value):
+        accuracies = [epoch.validation.accuracy for epoch in result.epochs]
+        assert [float(own[number]) for own in seen] == pytest.approx(accuracies)
+        assert not result.tested

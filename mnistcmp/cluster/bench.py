@@ -16,7 +16,7 @@ from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data import Digits, Mnist
 from mnistcmp.results import ResultsStore
 from mnistcmp.study import Recipe, Study
-from mnistcmp.training import DeviceChoice, Epoch, Predictions, Score, TrainingResult
+from mnistcmp.training import DeviceChoice, Epoch, Predictions, Round, Score, TrainingResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,19 +164,18 @@ class _Clock:
 def _train_nothing(stack: Stack, _mnist: Mnist, _device: DeviceChoice) -> list[TrainingResult]:
     score = Score(loss=0.5, accuracy=0.5)
     pairs = np.zeros((1000, 2), np.int64)
+    predictions = Predictions(
+        sources=pairs,
+        digits=pairs,
+        labels=pairs[:, 0],
+        probabilities=np.zeros(1000, np.float32),
+        predicted=pairs[:, 0],
+        predicted_digits=pairs,
+    )
     result = TrainingResult(
         parameters=1,
         epochs=(Epoch(train=score, validation=score),) * 150,
-        best_epoch=1,
-        test=score,
-        predictions=Predictions(
-            sources=pairs,
-            digits=pairs,
-            labels=pairs[:, 0],
-            probabilities=np.zeros(1000, np.float32),
-            predicted=pairs[:, 0],
-            predicted_digits=pairs,
-        ),
+        rounds=(Round(best_epoch=1, test=score, predictions=predictions),),
         device="cpu",
         seconds=0.0,
     )

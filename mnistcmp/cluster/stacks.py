@@ -59,7 +59,7 @@ def cost(stack: Sequence[Run]) -> int:
     """
     run, entry = stack[0], architecture(stack[0].architecture)
     images = 1 if entry.weight_sharing is None and not entry.own else 2
-    return len(stack) * images * run.recipe.epochs * run.recipe.split_size
+    return len(stack) * images * run.recipe.rounds * run.recipe.epochs * run.recipe.split_size
 
 
 def _balanced(stacks: list[Stack], workers: int) -> list[Stack]:

@@ -1,6 +1,6 @@
 """MNIST's digits at 14 x 14, as every run draws its pairs from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,11 @@ class Mnist:
 
     train: Digits
     test: Digits
+
+    def without_test(self) -> "Mnist":
+        """The same without test digits: what a search may see."""
+        none = Digits(images=self.test.images[:0], labels=self.test.labels[:0])
+        return replace(self, test=none)
 
 
 def load_mnist(folder: Path) -> Mnist:

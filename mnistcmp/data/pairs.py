@@ -61,18 +61,18 @@ class PairSets:
     deviation: float
 
 
-def draw_pair_sets(mnist: Mnist, seed: int, recipe: Recipe) -> PairSets:
-    """The seed's pair sets: the same for every architecture.
+def draw_pair_sets(mnist: Mnist, seed: int, recipe: Recipe, *, number: int = 0) -> PairSets:
+    """The seed's pair sets in the round of that number, from 0: the same for every architecture.
 
     Images are drawn without replacement. All sets are standardised with the mean and standard
     deviation over all pixels of the training pairs before the split, as in the report.
     """
-    training = _draw(mnist.train, recipe.train_pairs, seed, Stream.TRAIN_PAIRS)
-    test = _draw(mnist.test, recipe.test_pairs, seed, Stream.TEST_PAIRS)
+    training = _draw(mnist.train, recipe.train_pairs, seed, Stream.TRAIN_PAIRS, number)
+    test = _draw(mnist.test, recipe.test_pairs, seed, Stream.TEST_PAIRS, number)
     deviation, mean = torch.std_mean(training.inputs)
     for pairs in (training, test):
         pairs.inputs.sub_(mean).div_(deviation)
-    shuffled = numpy_generator(seed, Stream.SPLIT).permutation(recipe.train_pairs)
+    shuffled = numpy_generator(seed, Stream.SPLIT, number).permutation(recipe.train_pairs)
     return PairSets(
         train=training.subset(shuffled[: recipe.split_size]),
         validation=training.subset(shuffled[recipe.split_size :]),
@@ -82,9 +82,9 @@ def draw_pair_sets(mnist: Mnist, seed: int, recipe: Recipe) -> PairSets:
     )
 
 
-def _draw(source: Digits, count: int, seed: int, stream: Stream) -> Pairs:
-    drawn = numpy_generator(seed, stream).permutation(len(source.labels))[: 2 * count]
-    sources = drawn.reshape(count, 2)
+def _draw(source: Digits, count: int, seed: int, stream: Stream, number: int) -> Pairs:
+    drawn = numpy_generator(seed, stream, number).permutation(len(source.labels))[: 2 * count]
+    sources = drawn.reshape(-1, 2)
     digits = torch.from_numpy(source.labels[sources])
     return Pairs(
         inputs=torch.from_numpy(source.images[sources]),

@@ -7,6 +7,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.report.answer import answer
 from mnistcmp.report.compare import average, compare, factorial
 from mnistcmp.report.contents import Report, Row
+from mnistcmp.report.rounds import rounds_of
 from mnistcmp.results import ResultsStore
 from mnistcmp.statistics import summarise
 from mnistcmp.study import Combined, Condition
@@ -47,6 +48,7 @@ def build_report(store: ResultsStore) -> Report:
         comparisons=comparisons,
         averages=averages,
         factorial=effects,
+        rounds=rounds_of(store, combined),
         answer=answer(comparisons, averages, effects),
         missing=missing,
         failures=dict(

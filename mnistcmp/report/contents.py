@@ -57,6 +57,31 @@ class Factorial:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rounds:
+    """Test accuracies, in %, of a condition whose runs are chains of rounds."""
+
+    condition: str
+    chains: int
+    means: tuple[float, ...]
+    """Of each round, over the chains."""
+    accuracy: Summary
+    """Of the chains' own means over their rounds."""
+    deviation: float
+    """Sample standard deviation over a chain's rounds, mean over the chains: what the report prints
+    behind its means."""
+    published: Published | None
+
+    @property
+    def within_published(self) -> bool:
+        """Whether the mean is within a published standard deviation of the published mean."""
+        published = self.published
+        return (
+            published is not None
+            and abs(self.accuracy.mean - published.mean) <= published.deviation
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """All that the report shows of a folder."""
 
@@ -73,6 +98,8 @@ class Report:
     where the study has one architecture or one recipe, or compares with a single condition."""
     factorial: Factorial | None
     """Of a study of one recipe with all four siamese networks; None in others."""
+    rounds: tuple[Rounds, ...]
+    """Of the conditions whose runs are of several rounds."""
     answer: str
     """What the numbers say to the study's question, in words."""
     missing: tuple[Run, ...]

@@ -2,6 +2,7 @@
 
 from mnistcmp.network import SoftmaxPlacement
 from mnistcmp.report.contents import Report
+from mnistcmp.report.rounds import in_words
 from mnistcmp.study import Recipe
 
 _SOFTMAX: dict[SoftmaxPlacement, str] = {
@@ -24,7 +25,8 @@ def explanation(report: Report) -> str:
     """Paragraphs of plain text (and Markdown)."""
     if report.recipe is not None:
         return f"{_how_to_read(report)}\n\n{_why_not_as_published(report.recipe)}"
-    return f"{_how_to_read(report)}\n\n{_recipes(report)}"
+    paragraphs = (_how_to_read(report), _recipes(report), in_words(report.rounds))
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
 def _how_to_read(report: Report) -> str:

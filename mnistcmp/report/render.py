@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from mnistcmp.report.contents import Comparison, Report, Row
+from mnistcmp.report.contents import Comparison, Report, Rounds, Row
 from mnistcmp.report.explanation import explanation
 from mnistcmp.statistics import Difference, Summary
 from mnistcmp.study import Recipe, describe_seeds
@@ -20,6 +20,8 @@ from mnistcmp.study import Recipe, describe_seeds
 TEXT_COLUMNS = {"model", "weight sharing", "auxiliary loss", "condition", "effect", "average"}
 DISPENSABLE = {"weight sharing", "auxiliary loss", "parameters", "95% CI"}
 """Columns that a narrow terminal goes without: the model's name, or a difference, says as much."""
+ROUND = "round "
+"""Begins the columns of rounds, which it goes without too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,8 @@ def print_report(report: Report, console: Console) -> None:
         table = _table(section, box.SIMPLE_HEAD)
         unbounded = console.options.update(max_width=1000)
         if Measurement.get(console, unbounded, table).maximum > console.width:
-            table = _table(section, box.SIMPLE_HEAD, without=DISPENSABLE)
+            dispensable = DISPENSABLE | {h for h in section.rows[0] if h.startswith(ROUND)}
+            table = _table(section, box.SIMPLE_HEAD, without=dispensable)
         console.print(table)
     for line in notes(report):
         console.print(line, style="yellow", highlight=False, markup=False)
@@ -74,6 +77,9 @@ def to_json(report: Report) -> str:
             "comparisons": [asdict(comparison) for comparison in report.comparisons],
             "averages": [asdict(comparison) for comparison in report.averages],
             "factorial": None if report.factorial is None else asdict(report.factorial),
+            "rounds": [
+                asdict(part) | {"within_published": part.within_published} for part in report.rounds
+            ],
             "missing": [
                 {
                     "condition": name,
@@ -127,6 +133,9 @@ def _sections(report: Report) -> list[_Section]:
             rows = [{"average": c.condition} | _comparison_cells(c) for c in report.averages]
             title = "Averages over the architectures, each compared with itself"
             sections.append(_Section(title=title, rows=rows))
+        if report.rounds:
+            title = "Rounds, mean over the chains, beside the published means of ten rounds"
+            sections.append(_Section(title=title, rows=[_round_cells(p) for p in report.rounds]))
         return sections
     title = f"Table I: study {report.study}, recipe {report.recipe.label}"
     sections = [_Section(title=title, rows=[_published_cells(row) for row in report.rows])]
@@ -158,6 +167,18 @@ def _conditions(report: Report) -> _Section:
             cells = _comparison_cells(compared[row.condition], with_seeds=False)
         rows.append({"condition": row.condition} | _accuracy_cells(row.accuracy) | cells)
     return _Section(title=f"Study {report.study}", rows=rows)
+
+
+def _round_cells(rounds: Rounds) -> dict[str, str]:
+    published = rounds.published
+    return {
+        "condition": rounds.condition,
+        "chains": str(rounds.chains),
+        **{f"{ROUND}{n}": f"{mean:.2f}" for n, mean in enumerate(rounds.means, start=1)},
+        "over rounds, %": f"{rounds.accuracy.mean:.2f} ± {rounds.deviation:.2f}",
+        "published, %": f"{published.mean:.2f} ± {published.deviation:.2f}" if published else "-",
+        "within one ±": "-" if not published else "yes" if rounds.within_published else "no",
+    }
 
 
 def _table(section: _Section, style: box.Box, *, without: set[str] | None = None) -> Table:

@@ -114,7 +114,7 @@ def _read_sources(
 def _row_groups(files: TableFiles, part: str) -> Iterator[pa.Table]:
     with files.opened(part) as parquet:
         for number in range(parquet.num_row_groups):
-            yield plain(parquet.read_row_group(number))
+            yield plain(files.name, parquet.read_row_group(number))
 
 
 def _write_part(

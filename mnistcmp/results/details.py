@@ -68,7 +68,8 @@ def _of_part(
     with files.opened(part) as parquet:
         groups = [n for n in range(parquet.num_row_groups) if _may_have(parquet, n, wanted)]
         tables = [
-            plain(parquet.read_row_group(number, columns=[*columns, "run_id"])) for number in groups
+            plain(files.name, parquet.read_row_group(number, columns=[*columns, "run_id"]))
+            for number in groups
         ]
     if not tables:
         return

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
-from mnistcmp.results.schema import SCHEMA_VERSION, TABLES
+from mnistcmp.results.schema import READABLE, SCHEMA_VERSION, TABLES
 
 SUFFIX = ".parquet"
 ROWS_PER_GROUP = 2**17
@@ -98,20 +98,25 @@ def opened(
         ) from error
 
 
-def plain(rows: pa.Table) -> pa.Table:
-    """The rows without their file's metadata, which those of several files would not share."""
-    return rows.replace_schema_metadata(None)
+def plain(name: str, rows: pa.Table) -> pa.Table:
+    """The rows of a table's file without what those of several files would not share.
+
+    That is the file's metadata and, in files of an older schema, which columns may be null.
+    """
+    fields = [f.with_nullable(TABLES[name].field(f.name).nullable) for f in rows.schema]
+    return pa.Table.from_arrays(rows.columns, schema=pa.schema(fields))
 
 
 def _check(name: str, file: pq.ParquetFile, path: str) -> None:
     said = file.metadata.metadata or {}
     version = said.get(f"{_PREFIX}schema_version".encode(), b"").decode(errors="replace")
-    if version != str(SCHEMA_VERSION):
+    if version not in {str(readable) for readable in READABLE}:
         writer = said.get(f"{_PREFIX}version".encode(), b"").decode(errors="replace")
         raise UserError(
             f"{path} is of results schema {version or 'unknown'}"
-            f"{f', written by mnistcmp {writer}' if writer else ''}; this mnistcmp reads and "
-            f"writes schema {SCHEMA_VERSION}. Choose another folder, or the mnistcmp that wrote it."
+            f"{f', written by mnistcmp {writer}' if writer else ''}; this mnistcmp reads schemas "
+            f"{' and '.join(map(str, sorted(READABLE)))}. Choose another folder, or the mnistcmp "
+            "that wrote it."
         )
     stored = {f.name: _plain(f.type) for f in file.schema_arrow}
     if stored != {f.name: f.type for f in TABLES[name]}:

@@ -51,7 +51,7 @@ def _identity(study: str, run: Run) -> dict[str, Any]:
 def runs_table(study: str, finished: Finished) -> pa.Table:
     """The run's row of `runs`."""
     result, environment = finished.result, finished.environment
-    best = result.epochs[result.best_epoch - 1]
+    best, test = result.best, result.test if result.tested else None
     columns = _identity(study, finished.run) | {
         "recipe": finished.run.recipe.model_dump_json(),
         "parameters": result.parameters,
@@ -60,9 +60,9 @@ def runs_table(study: str, finished: Finished) -> pa.Table:
         "train_accuracy": best.train.accuracy,
         "validation_loss": best.validation.loss,
         "validation_accuracy": best.validation.accuracy,
-        "test_loss": result.test.loss,
-        "test_accuracy": result.test.accuracy,
-        "digit_accuracy": result.predictions.digit_accuracy,
+        "test_loss": test and test.loss,
+        "test_accuracy": test and test.accuracy,
+        "digit_accuracy": result.predictions.digit_accuracy if test else None,
         "started_at": finished.started_at,
         "finished_at": finished.finished_at,
         "seconds": result.seconds,
@@ -75,6 +75,24 @@ def runs_table(study: str, finished: Finished) -> pa.Table:
         "git_revision": environment.git_revision,
     }
     return to_table("runs", columns)
+
+
+def rounds_table(study: str, finished: Finished) -> pa.Table:
+    """The run's rows of `rounds`."""
+    rounds, epochs = finished.result.rounds, finished.result.epochs
+    best = [epochs[part.best_epoch - 1] for part in rounds]
+    columns = _identity(study, finished.run) | {
+        "round": np.arange(1, len(rounds) + 1),
+        "best_epoch": [part.best_epoch for part in rounds],
+        "train_loss": [epoch.train.loss for epoch in best],
+        "train_accuracy": [epoch.train.accuracy for epoch in best],
+        "validation_loss": [epoch.validation.loss for epoch in best],
+        "validation_accuracy": [epoch.validation.accuracy for epoch in best],
+        "test_loss": [part.test and part.test.loss for part in rounds],
+        "test_accuracy": [part.test and part.test.accuracy for part in rounds],
+        "digit_accuracy": [p.predictions and p.predictions.digit_accuracy for p in rounds],
+    }
+    return to_table("rounds", columns, rows=len(rounds))
 
 
 def epochs_table(study: str, finished: Finished) -> pa.Table:

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had no table `rounds`, and its test columns were never null."""
+READABLE = {1, 2}
+"""Versions whose rows are rows of today's tables."""
 
 
 def _column(
@@ -51,6 +54,61 @@ _IDENTITY = (
 
 _RECIPE = _column("recipe", _TEXT, "-", "the recipe's fields as JSON", _PLAN)
 
+_SCORES = (
+    _column(
+        "train_loss",
+        pa.float64(),
+        _NATS,
+        "training loss in the best epoch, dropout on",
+        _TRAINER,
+    ),
+    _column(
+        "train_accuracy",
+        pa.float64(),
+        _SHARE,
+        "training accuracy in it, dropout on",
+        _TRAINER,
+    ),
+    _column(
+        "validation_loss",
+        pa.float64(),
+        _NATS,
+        "validation loss after the best epoch",
+        _TRAINER,
+    ),
+    _column(
+        "validation_accuracy",
+        pa.float64(),
+        _SHARE,
+        "validation accuracy after it",
+        _TRAINER,
+    ),
+    _column(
+        "test_loss",
+        pa.float64(),
+        _NATS,
+        "test loss with the best epoch's weights; null in a search",
+        _TRAINER,
+        null=True,
+    ),
+    _column(
+        "test_accuracy",
+        pa.float64(),
+        _SHARE,
+        "test accuracy with them; null in a search",
+        _TRAINER,
+        null=True,
+    ),
+    _column(
+        "digit_accuracy",
+        pa.float64(),
+        _SHARE,
+        "share of the test digits named correctly; null where no branch is trained to name them",
+        _TRAINER,
+        null=True,
+    ),
+)
+
 TABLES = {
     "runs": pa.schema(
         [
@@ -65,51 +123,7 @@ TABLES = {
                 "validation accuracy",
                 _TRAINER,
             ),
-            _column(
-                "train_loss",
-                pa.float64(),
-                _NATS,
-                "training loss in the best epoch, dropout on",
-                _TRAINER,
-            ),
-            _column(
-                "train_accuracy",
-                pa.float64(),
-                _SHARE,
-                "training accuracy in it, dropout on",
-                _TRAINER,
-            ),
-            _column(
-                "validation_loss",
-                pa.float64(),
-                _NATS,
-                "validation loss after the best epoch",
-                _TRAINER,
-            ),
-            _column(
-                "validation_accuracy",
-                pa.float64(),
-                _SHARE,
-                "validation accuracy after it",
-                _TRAINER,
-            ),
-            _column(
-                "test_loss",
-                pa.float64(),
-                _NATS,
-                "test loss with the best epoch's weights",
-                _TRAINER,
-            ),
-            _column("test_accuracy", pa.float64(), _SHARE, "test accuracy with them", _TRAINER),
-            _column(
-                "digit_accuracy",
-                pa.float64(),
-                _SHARE,
-                "share of the test digits named correctly; "
-                "null where no branch is trained to name them",
-                _TRAINER,
-                null=True,
-            ),
+            *_SCORES,
             _column("started_at", _TIME, "UTC", "when the training began", _WORKER),
             _column("finished_at", _TIME, "UTC", "when the test was done", _WORKER),
             _column("seconds", pa.float64(), "s", "wall time of training and testing", _TRAINER),
@@ -130,10 +144,26 @@ TABLES = {
             ),
         ]
     ),
+    "rounds": pa.schema(
+        [
+            *_IDENTITY,
+            _column("round", pa.int32(), "rounds", "counted from 1", _PLAN),
+            _column(
+                "best_epoch",
+                pa.int32(),
+                "epochs",
+                "as in `runs`, counted on through the rounds",
+                _TRAINER,
+            ),
+            *_SCORES,
+        ]
+    ),
     "epochs": pa.schema(
         [
             *_IDENTITY,
-            _column("epoch", pa.int32(), "epochs", "counted from 1", _TRAINER),
+            _column(
+                "epoch", pa.int32(), "epochs", "counted from 1, on through the rounds", _TRAINER
+            ),
             _column(
                 "train_loss",
                 pa.float64(),
@@ -161,7 +191,8 @@ TABLES = {
                 "pair",
                 pa.int32(),
                 "-",
-                "position of the test pair in the seed's test set, from 0",
+                "position of the test pair in the seed's test set, from 0; with several rounds on "
+                "through their sets",
                 _DRAW,
             ),
             _column(
@@ -210,7 +241,8 @@ TABLES = {
         ]
     ),
 }
-"""`runs` has a row per finished run; `epochs` and `predictions` have their details; `failures` has
+"""`runs` has a row per finished run, with means where it had several rounds, and then `rounds` has
+a row for each of them; `epochs` and `predictions` have their details; `failures` has
 a row per failed attempt at a run."""
 
 

@@ -1,7 +1,7 @@
 """Where a study's Parquet files are written and read: a folder, or a prefix of an object store.
 
     launches/<hash>.toml        each study that was launched into the folder
-    predictions/, epochs/, runs/, failures/     the tables, as `tables` describes their files
+    predictions/, rounds/, epochs/, runs/, failures/    the tables; `tables` describes their files
     weights/<run id>.safetensors                where they were asked for
 
 A run's row in `runs` is written last, and only runs that have one count as finished, so whatever
@@ -26,6 +26,7 @@ from mnistcmp.results.rows import (
     epochs_table,
     failures_table,
     predictions_table,
+    rounds_table,
     runs_table,
 )
 from mnistcmp.results.schema import TABLES
@@ -98,7 +99,10 @@ class ResultsStore:
             file = f"{finished.run.run_id}{weights.SUFFIX}"
             self.location.write(weights.FOLDER, file, content)
         file = f"{finished.run.run_id}{SUFFIX}"
-        self._write("predictions", file, predictions_table(study, finished))
+        if finished.result.tested:
+            self._write("predictions", file, predictions_table(study, finished))
+        if len(finished.result.rounds) > 1:
+            self._write("rounds", file, rounds_table(study, finished))
         self._write("epochs", file, epochs_table(study, finished))
         self._write("runs", file, runs_table(study, finished))
 

@@ -125,7 +125,9 @@ class TableFiles:
         self, file: str, columns: Sequence[str] | None, coded: Sequence[str]
     ) -> pa.Table:
         with self.opened(file, coded) as parquet:
-            return plain(parquet.read(columns=None if columns is None else list(columns)))
+            return plain(
+                self.name, parquet.read(columns=None if columns is None else list(columns))
+            )
 
     @contextmanager
     def opened(self, file: str, coded: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:

@@ -28,6 +28,7 @@ def estimated_seconds(study: Study) -> float:
     """
     of_a_seed = sum(
         MICROSECONDS_PER_EPOCH_AND_PAIR.get(condition.architecture, OF_OTHERS)
+        * condition.recipe.rounds
         * condition.recipe.epochs
         * condition.recipe.train_pairs
         for condition in study.conditions

@@ -77,6 +77,18 @@ AUXILIARY_WEIGHT = Study(
     reference="weight 1",
 )
 
+CARRY_OVER = Study(
+    name="carry-over",
+    question="What did the report's code gain by taking one model through ten rounds of pairs?",
+    seeds=tuple(range(5)),
+    recipes={
+        "independent": Recipe(softmax="everywhere"),
+        "not shuffled": Recipe(softmax="everywhere", shuffle=False),
+        "carried over": Recipe(softmax="everywhere", shuffle=False, rounds=10),
+    },
+)
+"""The recipe `reference-code`, and what else its code does. A chain of rounds is one run."""
+
 TRAINING_SIZE = Study(
     name="training-size",
     question="How much do more, or fewer, training pairs than 1,000 change?",
@@ -99,6 +111,7 @@ STUDIES = {
         DROPOUT_RATES,
         SOFTMAX,
         AUXILIARY_WEIGHT,
+        CARRY_OVER,
         TRAINING_SIZE,
         SEEDS_100,
     )

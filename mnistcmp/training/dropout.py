@@ -1,5 +1,7 @@
 """Dropout whose masks come from the run's seed, whichever runs are trained beside it."""
 
+from math import prod
+
 import torch
 from torch import Tensor, nn
 
@@ -34,10 +36,9 @@ class SeededDropout(nn.Dropout):
             return x
         use, self._use = self._use, self._use + 1
         shape = x[0].numel(), self.uses, self.batch_size
-        values = shape[0] * shape[1] * shape[2]
-        counters = mask_counters(torch.tensor([self.site], device=x.device), values)
-        masks = dropout_masks(self.key, counters, self._step, threshold(self.p), 1 / (1 - self.p))
-        mask = masks.flatten()[:values].view(shape)[:, use, : len(x)]
+        counters = mask_counters(torch.tensor([self.site], device=x.device), self._step)
+        masks = dropout_masks(self.key, counters, words(prod(shape)), self.p)
+        mask = masks.flatten()[: prod(shape)].view(shape)[:, use, : len(x)]
         return x * mask.T.reshape(x.shape)
 
 
@@ -56,31 +57,33 @@ def seed_dropout(
     return layers
 
 
-def mask_counters(sites: Tensor, values: int) -> Tensor:
-    """Counters of the words that decide for so many values of each of R layers: (R, words)."""
-    return (sites[:, None] << 32) + torch.arange(-(-values // LANES), device=sites.device)
+def words(values: int) -> int:
+    """Random words that decide for so many values."""
+    return -(-values // LANES)
+
+
+def mask_counters(sites: Tensor, step: int | Tensor) -> Tensor:
+    """Counter of the first word of each of R layers in a step: (R,), int64."""
+    return (sites << 32) + (step << 40)
 
 
 def threshold(rate: float) -> int:
-    """Sixteen random bits, as a signed number, drop a unit when they are below."""
+    """Sixteen random bits, as a signed number, drop a value when they are below."""
     return round(rate * 2**16) - 2**15
 
 
-def dropout_masks(
-    keys: Tensor,
-    counters: Tensor,
-    step: int | Tensor,
-    thresholds: int | Tensor,
-    scales: float | Tensor,
-) -> Tensor:
-    """What values are multiplied with: 0, or `scales` where kept; four for each word, float32.
+def dropout_masks(keys: Tensor, counters: Tensor, count: int, rate: float) -> Tensor:
+    """What the values of R layers are multiplied with: 0, or 1 / (1 - rate) where kept.
 
     Args:
-        keys: int64: keys of the stream DROPOUT.
-        counters: int64, of a shape that broadcasts with the keys.
-        step: Training step of the run, from 0.
-        thresholds: int16 as from `threshold`, in the shape of the result.
-        scales: float32, likewise: 1 / (1 - rate).
+        keys: (R,), int64: keys of the stream DROPOUT.
+        counters: (R,), int64: of each layer's first word.
+        count: Words of each layer.
+        rate: Share of the values that are dropped.
+
+    Returns:
+        (R, LANES x count).
     """
-    lanes = random_words(keys, counters + (step << 40)).view(torch.int16)
-    return torch.where(lanes >= thresholds, scales, 0.0)
+    every = counters[:, None] + torch.arange(count, device=counters.device)
+    lanes = random_words(keys[:, None], every).view(torch.int16)
+    return torch.where(lanes >= threshold(rate), 1 / (1 - rate), 0.0)

@@ -14,12 +14,19 @@ class History:
 
     def __init__(self, runs: int, epochs: int, device: torch.device) -> None:
         self.epoch = torch.zeros((), dtype=torch.int64, device=device)
-        """Of the next scores, counted from 0."""
+        """Of the next scores, counted from 0, on through the rounds."""
         self.best_epochs = torch.zeros(runs, dtype=torch.int64, device=device)
-        """Counted from 1: of the most correct validation answers, the latest where several tie."""
+        """Counted from 1: of the most correct validation answers, the latest where several tie; in
+        this round."""
+        self.validated = torch.zeros(runs, dtype=torch.int64, device=device)
+        """Correct validation answers of the latest epoch, (S,)."""
         self._most_correct = torch.full((runs,), -1, device=device)
         self._losses = torch.zeros(2, runs, epochs, device=device)
         self._correct = torch.zeros(2, runs, epochs, dtype=torch.int64, device=device)
+
+    def start_round(self) -> None:
+        """Forgets the best epoch so far."""
+        self._most_correct.fill_(-1)
 
     def note(self, trained: Scores, validated: Scores) -> Tensor:
         """Takes an epoch's scores; whether it is the best so far of each run, (S,)."""
@@ -29,6 +36,7 @@ class History:
             self._correct[part].index_copy_(1, column, scores.correct[:, None])
         better = validated.correct >= self._most_correct
         self.epoch.add_(1)
+        self.validated.copy_(validated.correct)
         torch.maximum(self._most_correct, validated.correct, out=self._most_correct)
         torch.where(better, self.epoch, self.best_epochs, out=self.best_epochs)
         return better

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from mnistcmp.architectures import architecture
 from mnistcmp.models import Outputs, parameter_count
 from mnistcmp.study import Run
+from mnistcmp.training.augmentation import AffineAugmentation
 from mnistcmp.training.networks import build_network
+from mnistcmp.training.optimiser import RecipeOptimiser
 
 
 class PlainEngine:
@@ -35,39 +37,58 @@ class PlainEngine:
         network, self._dropouts = build_network(run)
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = _laid_out(network, self._layout).to(device)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=run.recipe.learning_rate, fused=True
+        self._recipe = recipe = run.recipe
+        self._augment = (
+            AffineAugmentation(run.seed, device) if recipe.augmentation == "affine" else None
         )
+        self._blank = torch.zeros((), device=device)
+        self._step: int | Tensor = 0
+        self._autocast = torch.autocast(
+            device.type, torch.bfloat16, enabled=recipe.precision == "bf16"
+        )
+        self.start_round()
         self.parameters = parameter_count(network)
         self.capturable = False
         self._best: dict[str, Tensor] = {}
 
     def prepare(self, inputs: Tensor) -> Tensor:
         """(1, N, 2, 14, 14) as the network reads it."""
+        # Every image has a background pixel, and none is darker.
+        self._blank = inputs.amin()
         return inputs[0].contiguous(memory_format=self._layout)
 
     def answer(self, prepared: Tensor, pairs: Tensor) -> Outputs:
         """As `Engine.answer`."""
-        outputs: Outputs = self.network(prepared[pairs[0]])
+        inputs = prepared[pairs[0]]
+        if self._augment is not None and self.network.training:
+            inputs = self._augment(inputs, self._step, self._blank)
+            inputs = inputs.contiguous(memory_format=self._layout)
+        with self._autocast:
+            outputs: Outputs = self.network(inputs)
         digits = None
         if outputs.digits is not None:
-            digits = outputs.digits[0].T[None], outputs.digits[1].T[None]
-        return Outputs(outputs.comparison.T[None], digits=digits)
+            digits = _classes_first(outputs.digits[0]), _classes_first(outputs.digits[1])
+        return Outputs(_classes_first(outputs.comparison), digits=digits)
 
     def start_step(self, step: int | Tensor) -> None:
         """As `Engine.start_step`."""
+        self._step = step
         for layer in self._dropouts:
             layer.start_step(step)
 
     def update(self, losses: Tensor) -> None:
-        """One step of Adam."""
-        self.optimiser.zero_grad()
+        """One step of the optimiser."""
+        self._optimiser.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
+        self._optimiser.step()
 
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
         """As `Engine.train`."""
         self.network.train(mode)
+
+    def start_round(self) -> None:
+        """As `Engine.start_round`."""
+        self._optimiser = RecipeOptimiser(self.network.parameters(), self._recipe)
 
     def keep(self, better: Tensor) -> None:
         """As `Engine.keep`."""
@@ -82,6 +103,11 @@ class PlainEngine:
         """As `Engine.state`."""
         state: dict[str, Tensor] = self.network.state_dict() if run == 0 else {}
         return state
+
+
+def _classes_first(answers: Tensor) -> Tensor:
+    """(N, classes) to (1, classes, N), in the precision that losses are computed in."""
+    return answers.to(torch.get_default_dtype()).T[None]
 
 
 def _laid_out(network: nn.Module, layout: torch.memory_format) -> nn.Module:

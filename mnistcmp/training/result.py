@@ -1,6 +1,8 @@
 """What a training gives back: plain numbers and NumPy arrays, which travel between machines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,19 +66,80 @@ class Weights:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """A training on one draw of pairs."""
+
+    best_epoch: int
+    """Counted from 1, on through the rounds: of the round's best validation accuracy, the latest
+    where several tie."""
+    test: Score | None
+    """With the weights of the best epoch; None in a search, which sees no test pair."""
+    predictions: Predictions | None
+    """Likewise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
     """All that is known of a run when it ends."""
 
     parameters: int
     epochs: tuple[Epoch, ...]
-    best_epoch: int
-    """Counted from 1: of the best validation accuracy, the latest where several tie."""
-    test: Score
-    """With the weights of the best epoch."""
-    predictions: Predictions
+    """Of all rounds, one after the other."""
+    rounds: tuple[Round, ...]
+    """One, unless the recipe asks for more."""
     device: str
     """`cpu`, or the GPU's name."""
     seconds: float
     """Wall time of the training and testing, drawing the pairs included; its share of a stack's."""
     weights: Weights | None = None
-    """Of the best epoch, where they were asked for."""
+    """Of the last round's best epoch, where they were asked for."""
+
+    @property
+    def best_epoch(self) -> int:
+        """The last round's."""
+        return self.rounds[-1].best_epoch
+
+    @property
+    def best(self) -> Epoch:
+        """Scores of the best epoch; of several rounds the means."""
+        epochs = [self.epochs[part.best_epoch - 1] for part in self.rounds]
+        return Epoch(
+            train=mean_score([epoch.train for epoch in epochs]),
+            validation=mean_score([epoch.validation for epoch in epochs]),
+        )
+
+    @property
+    def tested(self) -> bool:
+        """Whether there are test scores and predictions: a search has none."""
+        return self.rounds[0].test is not None
+
+    @property
+    def test(self) -> Score:
+        """Scores on the test pairs, where tested; of several rounds the means."""
+        return mean_score([part.test for part in self.rounds if part.test is not None])
+
+    @property
+    def predictions(self) -> Predictions:
+        """For the test pairs of all rounds, one after the other, where tested."""
+        return join_predictions([p.predictions for p in self.rounds if p.predictions is not None])
+
+
+def mean_score(scores: Sequence[Score]) -> Score:
+    """The mean of losses and of accuracies."""
+    return Score(
+        loss=fmean(score.loss for score in scores),
+        accuracy=fmean(score.accuracy for score in scores),
+    )
+
+
+def join_predictions(parts: Sequence[Predictions]) -> Predictions:
+    """Those of one or more sets of pairs, one after the other."""
+    named = [part.predicted_digits for part in parts if part.predicted_digits is not None]
+    return Predictions(
+        sources=np.concatenate([part.sources for part in parts]),
+        digits=np.concatenate([part.digits for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        predicted=np.concatenate([part.predicted for part in parts]),
+        predicted_digits=np.concatenate(named) if named else None,
+    )

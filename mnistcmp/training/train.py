@@ -1,20 +1,24 @@
 """From runs to their results: a pure function, whichever way the runs are trained."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from mnistcmp.data import Mnist, PairSets, draw_pair_sets
-from mnistcmp.seeding import Stream, seeded_torch
+from mnistcmp.data import Mnist, Pairs, PairSets, draw_pair_sets
+from mnistcmp.seeding import Stream, seeded_steps
 from mnistcmp.study import Run
 from mnistcmp.training.history import History
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.repeat import repeat
-from mnistcmp.training.result import Score, TrainingResult, Weights
+from mnistcmp.training.result import Round, Score, TrainingResult, Weights
 from mnistcmp.training.stacked import NotStackableError, StackedEngine
-from mnistcmp.training.trainer import Engine, Trainer
+from mnistcmp.training.trainer import Engine, PairStack, Trainer
+
+Training = Generator[Tensor, None, list[TrainingResult]]
+"""Yields each run's validation accuracy (S,) after each epoch, and returns the results."""
 
 
 def train(
@@ -28,63 +32,134 @@ def train(
     Raises:
         ValueError: The runs are of several architectures or recipes.
     """
+    return _to_its_end(training(runs, mnist, device, keep_weights=keep_weights))
+
+
+def training(
+    runs: Sequence[Run],
+    mnist: Mnist,
+    device: torch.device,
+    *,
+    keep_weights: bool = False,
+) -> Training:
+    """`train`, epoch by epoch; it may be left before its end.
+
+    Of an MNIST without test images, results have neither test scores nor predictions.
+    """
     if len({(run.architecture, run.recipe) for run in runs}) != 1:
         raise ValueError("a stack is of one architecture and one recipe")
+    finish = partial(_train, mnist=mnist, device=device, keep_weights=keep_weights)
     try:
         engine = StackedEngine(runs, device)
     except NotStackableError:
-        return [train_plainly(run, mnist, device, keep_weights=keep_weights) for run in runs]
-    return _train(runs, engine, mnist, device, keep_weights=keep_weights)
+        return _side_by_side([_plainly(run, device, finish) for run in runs])
+    return finish(runs, engine)
 
 
 def train_plainly(
     run: Run, mnist: Mnist, device: torch.device, *, keep_weights: bool = False
 ) -> TrainingResult:
     """Trains one run with PyTorch's own layers: the definition of what a result is."""
+    finish = partial(_train, mnist=mnist, device=device, keep_weights=keep_weights)
+    return _to_its_end(_plainly(run, device, finish))[0]
+
+
+def _plainly(run: Run, device: torch.device, finish: "partial[Training]") -> Training:
+    def steps() -> Training:
+        return (yield from finish([run], PlainEngine(run, device)))
+
     # Layers that are not the package's may draw from torch's default generator.
-    with seeded_torch(run.seed, Stream.DROPOUT, device):
-        engine = PlainEngine(run, device)
-        return _train([run], engine, mnist, device, keep_weights=keep_weights)[0]
+    return (yield from seeded_steps(run.seed, Stream.DROPOUT, device, steps()))
+
+
+def _side_by_side(trainings: Sequence[Training]) -> Training:
+    """Trainings of one run each, an epoch of all at a time."""
+    results: list[TrainingResult] = []
+    while not results:
+        accuracies = []
+        for one in trainings:
+            try:
+                accuracies.append(next(one))
+            except StopIteration as end:
+                results += end.value
+        if accuracies:
+            yield torch.cat(accuracies)
+    return results
+
+
+def _to_its_end(steps: Training) -> list[TrainingResult]:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            results: list[TrainingResult] = end.value
+            return results
 
 
 def _train(
-    runs: Sequence[Run], engine: Engine, mnist: Mnist, device: torch.device, *, keep_weights: bool
-) -> list[TrainingResult]:
+    runs: Sequence[Run],
+    engine: Engine,
+    *,
+    mnist: Mnist,
+    device: torch.device,
+    keep_weights: bool,
+) -> Training:
     started = time.perf_counter()
-    sets = [draw_pair_sets(mnist, run.seed, run.recipe) for run in runs]
+    recipe = runs[0].recipe
     trainer = Trainer(runs, engine, device)
-    training = trainer.stack([own.train for own in sets])
-    validation = trainer.stack([own.validation for own in sets])
-    history = History(len(runs), runs[0].recipe.epochs, device)
-
-    def train_epoch() -> None:
-        trained = trainer.train_epoch(training, history.epoch)
-        engine.keep(history.note(trained, trainer.score(validation)))
-
-    repeat(train_epoch, runs[0].recipe.epochs, as_graph=engine.capturable)
-    engine.restore()
-    test_sets = [own.test for own in sets]
-    test = trainer.stack(test_sets)
-    tested = trainer.score(test)
-    predictions = trainer.predict(test, test_sets)
-    epochs = history.epochs(len(training), len(validation))
-    best_epochs = history.best_epochs.tolist()
+    history = History(len(runs), recipe.rounds * recipe.epochs, device)
+    rounds: list[list[Round]] = []
+    for number in range(recipe.rounds):
+        sets = [draw_pair_sets(mnist, run.seed, recipe, number=number) for run in runs]
+        training_pairs = trainer.stack([own.train for own in sets])
+        validation_pairs = trainer.stack([own.validation for own in sets])
+        history.start_round()
+        engine.start_round()
+        train_epoch = partial(_train_epoch, trainer, history, training_pairs, validation_pairs)
+        for _ in repeat(train_epoch, recipe.epochs, as_graph=engine.capturable):
+            yield history.validated / len(validation_pairs)
+        engine.restore()
+        rounds.append(_end_round(trainer, [own.test for own in sets], history))
+    epochs = history.epochs(recipe.split_size, recipe.validation_pairs)
     device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     seconds = (time.perf_counter() - started) / len(runs)
     return [
         TrainingResult(
             parameters=engine.parameters,
             epochs=epochs[run],
-            best_epoch=best_epochs[run],
-            test=Score(
-                loss=float(tested.losses[run]), accuracy=int(tested.correct[run]) / len(test)
-            ),
-            predictions=predictions[run],
+            rounds=tuple(of_all[run] for of_all in rounds),
             device=device_name,
             seconds=seconds,
             weights=_weights(engine.state(run), sets[run]) if keep_weights else None,
         )
         for run in range(len(runs))
+    ]
+
+
+def _train_epoch(
+    trainer: Trainer, history: History, training_pairs: PairStack, validation_pairs: PairStack
+) -> None:
+    trained = trainer.train_epoch(training_pairs, history.epoch)
+    trainer.engine.keep(history.note(trained, trainer.score(validation_pairs)))
+
+
+def _end_round(trainer: Trainer, test_sets: Sequence[Pairs], history: History) -> list[Round]:
+    """Each run's round, tested where there are test pairs."""
+    best_epochs = history.best_epochs.tolist()
+    if not len(test_sets[0]):
+        return [Round(best_epoch=best, test=None, predictions=None) for best in best_epochs]
+    test = trainer.stack(test_sets)
+    tested = trainer.score(test)
+    predictions = trainer.predict(test, test_sets)
+    return [
+        Round(
+            best_epoch=best,
+            test=Score(
+                loss=float(tested.losses[run]), accuracy=int(tested.correct[run]) / len(test)
+            ),
+            predictions=predictions[run],
+        )
+        for run, best in enumerate(best_epochs)
     ]
 
 

@@ -46,6 +46,9 @@ class Engine(Protocol):
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
         """Whether dropout drops and batch norm goes by the batch."""
 
+    def start_round(self) -> None:
+        """Forgets what the optimiser has gathered; the weights stay."""
+
     def keep(self, better: Tensor) -> None:
         """Remembers the weights of the runs where (S,) is true."""
 
@@ -104,7 +107,10 @@ class Trainer:
     def train_epoch(self, pairs: PairStack, epoch: int | Tensor) -> Scores:
         """One pass over the pairs in a new order; epochs count from 0."""
         self.engine.train(mode=True)
-        order = shuffles(self._orders, epoch, len(pairs))
+        if self._recipe.shuffle:
+            order = shuffles(self._orders, epoch, len(pairs))
+        else:
+            order = torch.arange(len(pairs), device=self._device).repeat(len(self._orders), 1)
         batches = torch.split(order, self._recipe.batch_size, dim=1)
         loss_sums = torch.zeros(len(order), device=self._device)
         correct = torch.zeros(len(order), dtype=torch.int64, device=self._device)
@@ -113,24 +119,26 @@ class Trainer:
             outputs = self.engine.answer(pairs.prepared, batch)
             labels = pairs.labels.gather(1, batch)
             digits = pairs.digits.gather(1, batch[..., None].expand(-1, -1, 2))
-            losses = self.losses(outputs, labels, digits)
+            losses = self.losses(outputs, labels, digits, self._recipe.label_smoothing)
             self.engine.update(losses)
             loss_sums += losses.detach() * batch.shape[1]
             correct += (outputs.comparison.argmax(dim=1) == labels).sum(1)
         return Scores(losses=loss_sums / len(pairs), correct=correct)
 
-    def losses(self, outputs: Outputs, labels: Tensor, digits: Tensor) -> Tensor:
+    def losses(
+        self, outputs: Outputs, labels: Tensor, digits: Tensor, smoothing: float = 0.0
+    ) -> Tensor:
         """Each run's mean over its batch, (S,).
 
         It is the comparison's cross-entropy and, where there is an auxiliary loss, those of the two
-        digits, summed and weighted.
+        digits, weighted and summed; of labels smoothed where training wants it.
         """
-        losses = _cross_entropy(outputs.comparison, labels)
+        weight = self._recipe.comparison_weight
+        losses = weight * _cross_entropy(outputs.comparison, labels, smoothing)
         if self._auxiliary and outputs.digits is not None:
             first, second = outputs.digits
-            auxiliary = _cross_entropy(first, digits[..., 0]) + _cross_entropy(
-                second, digits[..., 1]
-            )
+            auxiliary = _cross_entropy(first, digits[..., 0], smoothing)
+            auxiliary = auxiliary + _cross_entropy(second, digits[..., 1], smoothing)
             losses = losses + self._recipe.auxiliary_weight * auxiliary
         return losses
 
@@ -179,6 +187,7 @@ class Trainer:
             yield self.engine.answer(pairs.prepared, every[:, where]), where
 
 
-def _cross_entropy(answers: Tensor, targets: Tensor) -> Tensor:
+def _cross_entropy(answers: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     """(S, classes, B) and (S, B) to a mean for each run, (S,)."""
-    return functional.cross_entropy(answers, targets, reduction="none").mean(1)
+    losses = functional.cross_entropy(answers, targets, reduction="none", label_smoothing=smoothing)
+    return losses.mean(1)

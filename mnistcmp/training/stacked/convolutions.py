@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from mnistcmp.training.stacked.functions import pool_tiles, pool_windows
-from mnistcmp.training.stacked.layers import StackedLayer, per_channel, stack
+from mnistcmp.training.stacked.layers import BY_POSITION, StackedMap, stack
 
 
-class ComposedConvs(StackedLayer):
+class ComposedConvs(StackedMap):
     """Conv2d(c, k, 2), Conv2d(k, C, 2) and MaxPool2d(2), on the windows of 14 x 14 images.
 
     With nothing between them, the two convolutions are one linear map of a 4 x 4 window to its four
@@ -34,11 +34,11 @@ class ComposedConvs(StackedLayer):
         self.bias2 = stack(_biases(second))
         self.register_buffer("_placing", _placing(), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def map(self, x: Tensor) -> Tensor:
         """Windows (R, U, P, B, pixels) to (R, C, U, P, B)."""
         rows, *images, pixels = x.shape
         largest = pool_windows(self._kernels(), x.view(rows, -1, pixels))
-        return largest.view(rows, self._outputs, *images) + per_channel(self._bias())
+        return largest.view(rows, self._outputs, *images)
 
     def _kernels(self) -> Tensor:
         """The composed map: (R, 4 x C, pixels)."""
@@ -50,7 +50,8 @@ class ComposedConvs(StackedLayer):
         placed = placed.view(rows, self._outputs, self._inputs, 4, 16).permute(0, 3, 1, 2, 4)
         return placed.reshape(rows, 4 * self._outputs, -1)
 
-    def _bias(self) -> Tensor:
+    def channel_bias(self) -> Tensor:
+        """As `StackedMap.channel_bias`."""
         taps = self.weight2.view(len(self.weight2), self._outputs, 4, self._between).sum(2)
         return torch.baddbmm(self.bias2[..., None], taps, self.bias1[..., None]).squeeze(-1)
 
@@ -66,7 +67,7 @@ class ComposedConvs(StackedLayer):
         }
 
 
-class WinogradConv(StackedLayer):
+class WinogradConv(StackedMap):
     """Conv2d(c, C, 3) on 6 x 6 positions, and MaxPool2d(2).
 
     One tile of Winograd's F(4 x 4, 3 x 3): A. Lavin, S. Gray, "Fast algorithms for convolutional
@@ -92,13 +93,17 @@ class WinogradConv(StackedLayer):
         self.register_buffer("_of_kernel", of_kernel, persistent=False)
         self.register_buffer("_to_output", to_output, persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def map(self, x: Tensor) -> Tensor:
         """(R, c, U, 36, B) to (R, C, U, 4, B)."""
-        rows, _, uses, _, batch = x.shape
+        rows, channels, uses, positions, batch = x.shape
         transforms = self._of_input, self._of_kernel, self._to_output
-        largest = pool_tiles(x, self.weight, transforms)
-        largest = largest.view(rows, 4, self._outputs, uses, batch).permute(0, 2, 3, 1, 4)
-        return largest + per_channel(self.bias)
+        by_position = x.permute(BY_POSITION).reshape(rows, positions, -1)
+        largest = pool_tiles(by_position, self.weight, channels, transforms)
+        return largest.view(rows, 4, self._outputs, uses, batch).permute(0, 2, 3, 1, 4)
+
+    def channel_bias(self) -> Tensor:
+        """As `StackedMap.channel_bias`."""
+        return self.bias
 
     def plain(self, row: int) -> dict[str, Tensor]:
         """As `StackedLayer.plain`."""

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from mnistcmp.models import Outputs, parameter_count
 from mnistcmp.study import Run
 from mnistcmp.training.networks import build_network
-from mnistcmp.training.stacked.network import StackedNetwork
+from mnistcmp.training.optimiser import RecipeOptimiser
+from mnistcmp.training.stacked.network import NotStackableError, StackedNetwork
 from mnistcmp.training.stacked.patches import PatchTable
 
 PADDING = 64
@@ -23,6 +24,11 @@ class StackedEngine:
         Raises:
             NotStackableError: There is no stacked layer for one of their layers.
         """
+        self._recipe = recipe = runs[0].recipe
+        if recipe.augmentation != "none" or recipe.precision != "float32":
+            raise NotStackableError(
+                "windows are cut from images that stay, and sums made in float32"
+            )
         networks = [build_network(run)[0] for run in runs]
         self.parameters = parameter_count(networks[0])
         self.network = StackedNetwork(networks).to(device)
@@ -30,10 +36,10 @@ class StackedEngine:
         self._flat = _flatten(self._parameters)
         own = sum(parameter.numel() for parameter in self._parameters)
         self._padding = torch.zeros(len(self._flat) - own, device=device)
-        self.capturable = device.type == "cuda"
-        self._optimiser = torch.optim.Adam(
-            [self._flat], lr=runs[0].recipe.learning_rate, fused=True, capturable=self.capturable
-        )
+        self._flat.grad = self._gradient = torch.zeros_like(self._flat)
+        # A recorded graph would go on with the learning rate that it was recorded with.
+        self.capturable = device.type == "cuda" and recipe.schedule == "constant"
+        self.start_round()
         state = self.network.state_dict()
         self._best = {name: value.clone() for name, value in state.items()}
 
@@ -50,14 +56,18 @@ class StackedEngine:
         self.network.start_step(step)
 
     def update(self, losses: Tensor) -> None:
-        """One step of Adam for all runs; a sum's gradient is each run's own."""
+        """One step of the optimiser for all runs; a sum's gradient is each run's own."""
         gradients = torch.autograd.grad(losses.sum(), self._parameters)
-        self._flat.grad = torch.cat([*(g.flatten() for g in gradients), self._padding])
+        torch.cat([*(g.flatten() for g in gradients), self._padding], out=self._gradient)
         self._optimiser.step()
 
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
         """As `Engine.train`."""
         self.network.train(mode)
+
+    def start_round(self) -> None:
+        """As `Engine.start_round`."""
+        self._optimiser = RecipeOptimiser([self._flat], self._recipe, capturable=self.capturable)
 
     def keep(self, better: Tensor) -> None:
         """As `Engine.keep`."""

@@ -9,12 +9,27 @@ want, and gives them back.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mnistcmp.training.dropout import SeededDropout
+from mnistcmp.training.dropout import (
+    LANES,
+    SeededDropout,
+    dropout_masks,
+    mask_counters,
+    threshold,
+    words,
+)
+from mnistcmp.training.stacked.loops import usable
+from mnistcmp.training.stacked.loops.masks import draw
+
+BY_POSITION = 0, 3, 1, 2, 4
+"""(R, C, U, P, B) as memory in which a row's positions are outermost: the next convolution's."""
+BY_CHANNEL = 0, 1, 3, 2, 4
+"""As memory in which a channel's positions stand before its uses: the next linear layer's."""
 
 Arrange = Callable[[Tensor], Tensor]
 
@@ -31,6 +46,22 @@ class StackedLayer(nn.Module, ABC):
         return {}
 
 
+class StackedMap(StackedLayer):
+    """A linear map of every row, with a bias for each channel."""
+
+    @abstractmethod
+    def map(self, x: Tensor) -> Tensor:
+        """The map without its bias."""
+
+    @abstractmethod
+    def channel_bias(self) -> Tensor:
+        """(R, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activations in, activations out."""
+        return self.map(x) + per_channel(self.channel_bias())
+
+
 def stack(plain: Sequence[Tensor], arrange: Arrange = torch.clone) -> nn.Parameter:
     """A parameter of the rows' own, each arranged as the stacked layer wants it."""
     return nn.Parameter(torch.stack([arrange(parameter) for parameter in plain]))
@@ -41,7 +72,7 @@ def per_channel(values: Tensor) -> Tensor:
     return values[:, :, None, None, None]
 
 
-class StackedLinear(StackedLayer):
+class StackedLinear(StackedMap):
     """Linear, of all channels and positions."""
 
     def __init__(self, name: str, layers: Sequence[nn.Linear]) -> None:
@@ -50,11 +81,15 @@ class StackedLinear(StackedLayer):
         self.weight = stack([layer.weight for layer in layers])
         self.bias = stack([layer.bias for layer in layers])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def map(self, x: Tensor) -> Tensor:
         """(R, C, U, P, B) to (R, F, U, 1, B)."""
         rows, _, uses, _, batch = x.shape
         flat = x.transpose(2, 3).reshape(rows, -1, uses * batch)
-        return torch.baddbmm(self.bias[..., None], self.weight, flat).view(rows, -1, uses, 1, batch)
+        return torch.bmm(self.weight, flat).view(rows, -1, uses, 1, batch)
+
+    def channel_bias(self) -> Tensor:
+        """As `StackedMap.channel_bias`."""
+        return self.bias
 
     def plain(self, row: int) -> dict[str, Tensor]:
         """As `StackedLayer.plain`."""
@@ -77,7 +112,7 @@ class StackedBatchNorm(StackedLayer):
     ) -> None:
         super().__init__()
         self._name = name
-        self._epsilon = layers[0].eps
+        self.epsilon = layers[0].eps
         self.weight = stack([layer.weight for layer in layers])
         self.bias = stack([layer.bias for layer in layers])
         for key in ("running_mean", "running_var"):
@@ -91,16 +126,22 @@ class StackedBatchNorm(StackedLayer):
     def forward(self, x: Tensor) -> Tensor:
         """(R, C, U, P, B) to the same shape."""
         if not self.training:
-            slope = self.weight * (self.running_var + self._epsilon).rsqrt()
+            slope = self.weight * (self.running_var + self.epsilon).rsqrt()
             offset = self.bias - self.running_mean * slope
             return torch.addcmul(per_channel(offset), x, per_channel(slope))
-        normalised, mean, scale = torch.native_layer_norm(x, x.shape[3:], None, None, self._epsilon)
-        self._follow(mean.detach(), scale.detach(), x[0, 0, 0].numel())
+        normalised, mean, scale = torch.native_layer_norm(x, x.shape[3:], None, None, self.epsilon)
+        self.follow(mean[..., 0, 0], scale[..., 0, 0], x[0, 0, 0].numel())
         return torch.addcmul(per_channel(self.bias), normalised, per_channel(self.weight))
 
-    def _follow(self, mean: Tensor, scale: Tensor, count: int) -> None:
-        """The running statistics; the variance with divisor count - 1, as in PyTorch's."""
-        mean, variance = mean[..., 0, 0], scale[..., 0, 0].pow(-2).sub_(self._epsilon)
+    def follow(self, mean: Tensor, scale: Tensor, count: int) -> None:
+        """The running statistics; the variance with divisor count - 1, as in PyTorch's.
+
+        Args:
+            mean: Of each use's batch, (R, C, U).
+            scale: 1 / sqrt(variance + epsilon) of the same.
+            count: Values that each of them is of.
+        """
+        mean, variance = mean.detach(), scale.detach().pow(-2).sub_(self.epsilon)
         self.running_mean.mul_(self._kept).add_(mean @ self._shares)
         self.running_var.mul_(self._kept).add_(
             variance @ self._shares, alpha=count / max(count - 1, 1)
@@ -117,14 +158,32 @@ class StackedBatchNorm(StackedLayer):
 
 
 class StackedDropout(StackedLayer):
-    """Dropout with the masks of the rows' own layers, which `StackedMasks` draws."""
+    """Dropout with the masks of the rows' own layers: the same function of keys and counters."""
+
+    _keys: Tensor
+    _sites: Tensor
 
     def __init__(self, layers: Sequence[SeededDropout], units: int) -> None:
         super().__init__()
-        self.layers = layers
-        self.units = units
+        self._rate = layers[0].p
+        self._shape = len(layers), units, layers[0].uses, layers[0].batch_size
+        sites = torch.tensor([layer.site for layer in layers])
+        self.register_buffer("_keys", torch.cat([layer.key for layer in layers]), persistent=False)
+        self.register_buffer("_sites", sites, persistent=False)
         self.masks: Tensor | None = None
         """(R, units, uses, batch size), of the step."""
+
+    def start_step(self, step: int | Tensor) -> None:
+        """Draws the masks of a step, counted from 0."""
+        values = prod(self._shape[1:])
+        counters = mask_counters(self._sites, step)
+        if usable(self._keys):
+            masks = torch.empty(len(counters), words(values) * LANES)
+            keys, firsts = (t.numpy().view(np.uint64) for t in (self._keys, counters))
+            draw(keys, firsts, threshold(self._rate), 1 / (1 - self._rate), masks.numpy())
+        else:
+            masks = dropout_masks(self._keys, counters, words(values), self._rate)
+        self.masks = masks[:, :values].view(self._shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, C, U, P, B) to the same shape."""
@@ -135,18 +194,17 @@ class StackedDropout(StackedLayer):
         return x * masks.transpose(2, 3)
 
 
-class StackedActivation(StackedLayer):
-    """A function of each value."""
-
-    FUNCTIONS: ClassVar[dict[type[nn.Module], Callable[[Tensor], Tensor]]] = {
-        nn.ReLU: torch.relu,
-        nn.Tanh: torch.tanh,
-    }
-
-    def __init__(self, kind: type[nn.Module]) -> None:
-        super().__init__()
-        self._function = self.FUNCTIONS[kind]
+class StackedRelu(StackedLayer):
+    """ReLU of each value."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same."""
-        return self._function(x)
+        return torch.relu(x)
+
+
+class StackedTanh(StackedLayer):
+    """Tanh of each value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return torch.tanh(x)

@@ -7,15 +7,19 @@ from torch import Tensor, nn
 
 from mnistcmp.models import Baseline, Outputs, Siamese
 from mnistcmp.training.dropout import SeededDropout
+from mnistcmp.training.stacked.block import StackedBlock
 from mnistcmp.training.stacked.convolutions import ComposedConvs, WinogradConv
 from mnistcmp.training.stacked.layers import (
-    StackedActivation,
+    BY_CHANNEL,
+    BY_POSITION,
     StackedBatchNorm,
     StackedDropout,
     StackedLayer,
     StackedLinear,
+    StackedMap,
+    StackedRelu,
+    StackedTanh,
 )
-from mnistcmp.training.stacked.masks import StackedMasks
 
 
 class NotStackableError(Exception):
@@ -48,8 +52,8 @@ class StackedNetwork(nn.Module):
         self.head = StackedSequential(
             [n.get_submodule("head") for n in networks] if type(first) is Siamese else [], uses=1
         )
-        dropouts = [layer for layer in self.modules() if isinstance(layer, StackedDropout)]
-        self._masks = StackedMasks(dropouts) if dropouts else None
+        # Not registered a second time: a tuple is no module.
+        self._dropouts = tuple(m for m in self.modules() if isinstance(m, StackedDropout))
 
     @property
     def rows_per_run(self) -> int:
@@ -87,15 +91,15 @@ class StackedNetwork(nn.Module):
 
     def start_step(self, step: int | Tensor) -> None:
         """From here on, the dropout masks of another step."""
-        if self._masks is not None:
-            self._masks.draw(step)
+        for dropout in self._dropouts:
+            dropout.start_step(step)
 
 
 class StackedSequential(nn.Sequential):
     """The layers of R rows' nn.Sequentials."""
 
     def __init__(self, rows: Sequence[nn.Module], uses: int) -> None:
-        super().__init__(*_stacked_layers(rows, uses))
+        super().__init__(*_joined(list(_stacked_layers(rows, uses))))
 
     def plain(self, row: int) -> dict[str, Tensor]:
         """One row's parameters and running statistics, by its plain layers' names."""
@@ -138,6 +142,31 @@ def _stacked_layers(rows: Sequence[nn.Module], uses: int) -> Iterator[StackedLay
         at += taken
 
 
+def _joined(layers: Sequence[StackedLayer]) -> Iterator[StackedLayer]:
+    """The layers, those put together that can be done in one pass over memory."""
+    at = 0
+    while at < len(layers):
+        dropout: StackedDropout | None = None
+        match layers[at:]:
+            case [
+                StackedMap() as first,
+                StackedDropout() as found,
+                StackedRelu(),
+                StackedBatchNorm() as norm,
+                *left,
+            ]:
+                dropout, taken = found, 4
+            case [StackedMap() as first, StackedRelu(), StackedBatchNorm() as norm, *left]:
+                taken = 3
+            case _:
+                yield layers[at]
+                at += 1
+                continue
+        order = BY_POSITION if left and isinstance(left[0], WinogradConv) else BY_CHANNEL
+        yield StackedBlock(first, dropout, norm, order)
+        at += taken
+
+
 def _stacked_layer(
     name: str,
     layer: nn.Module,
@@ -151,6 +180,8 @@ def _stacked_layer(
             return StackedBatchNorm(name, column, uses)
         case SeededDropout():
             return StackedDropout(column, values)
-        case nn.ReLU() | nn.Tanh():
-            return StackedActivation(type(layer))
+        case nn.ReLU():
+            return StackedRelu()
+        case nn.Tanh():
+            return StackedTanh()
     raise NotStackableError(f"no stacked layer stands for {name}: {layer}")

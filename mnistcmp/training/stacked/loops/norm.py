@@ -1,0 +1,175 @@
+"""Bias, dropout, ReLU and batch norm of a segment while it is in the processor's first cache.
+
+Activations are (R, C, U, P, B) as in `layers`, the batch innermost, as flat memory; `steps` says
+how far apart in it their rows, channels, uses and positions are.
+"""
+
+import numpy as np
+
+from mnistcmp.training.stacked.loops.compiled import Array, Number, compiled
+
+Steps = tuple[int, int, int, int]
+
+
+@compiled
+def _activate(
+    values: Array,
+    shape: tuple[int, int],
+    x: Array,
+    start: int,
+    step: int,
+    bias: Number,
+    masks: Array,
+    at: int,
+    mask_step: int,
+) -> None:
+    """A segment's values after bias, mask and ReLU, (P x B,)."""
+    positions, batch = shape
+    zero = x.dtype.type(0)
+    if masks is None and step == batch:
+        positions, batch = 1, positions * batch
+    for position in range(positions):
+        own = x[start + position * step :][:batch]
+        out = values[position * batch :][:batch]
+        if masks is None:
+            for i in range(batch):
+                value = own[i] + bias
+                out[i] = value if value > zero else zero
+        else:
+            mask = masks[at + position * mask_step :][:batch]
+            for i in range(batch):
+                value = (own[i] + bias) * mask[i]
+                out[i] = value if value > zero else zero
+
+
+@compiled
+def _at(steps: Steps, row: int, channel: int, use: int) -> int:
+    return row * steps[0] + channel * steps[1] + use * steps[2]
+
+
+@compiled
+def norm_forward(
+    x: Array,
+    steps: Steps,
+    masks: Array,
+    mask_steps: Steps,
+    bias: Array,
+    weight: Array,
+    offset: Array,
+    epsilon: float,
+    y: Array,
+    y_steps: Steps,
+    mean: Array,
+    scale: Array,
+    shape: tuple[int, int],
+) -> None:
+    """Bias, dropout, ReLU and batch norm by the batch's own statistics.
+
+    Args:
+        x: Activations.
+        steps: Of x.
+        masks: Of dropout; None without.
+        mask_steps: Of the masks.
+        bias: (R, C), added to x.
+        weight: (R, C): batch norm's.
+        offset: (R, C): batch norm's bias.
+        epsilon: Batch norm's.
+        y: Where the result goes.
+        y_steps: Of y.
+        mean: Where the means go, (R, C, U).
+        scale: Where 1 / sqrt(variance + epsilon) goes, (R, C, U).
+        shape: P and B.
+    """
+    positions, batch = shape
+    count = positions * batch
+    values = np.empty(count, x.dtype)
+    number = x.dtype.type
+    share = number(1 / count)
+    for row, channel, use in np.ndindex(mean.shape):
+        own = _at(steps, row, channel, use)
+        at = _at(mask_steps, row, channel, use)
+        _activate(values, shape, x, own, steps[3], bias[row, channel], masks, at, mask_steps[3])
+        total, squares = number(0), number(0)
+        for i in range(count):
+            total += values[i]
+        center = total * share
+        for i in range(count):
+            squares += (values[i] - center) * (values[i] - center)
+        inverse = number(1 / np.sqrt(squares * share + number(epsilon)))
+        mean[row, channel, use] = center
+        scale[row, channel, use] = inverse
+        slope = weight[row, channel] * inverse
+        base = offset[row, channel]
+        start = _at(y_steps, row, channel, use)
+        for position in range(positions):
+            out = y[start + position * y_steps[3] :][:batch]
+            part = values[position * batch :][:batch]
+            for i in range(batch):
+                out[i] = (part[i] - center) * slope + base
+
+
+@compiled
+def norm_backward(
+    gradient: Array,
+    gradient_steps: Steps,
+    x: Array,
+    steps: Steps,
+    masks: Array,
+    mask_steps: Steps,
+    bias: Array,
+    weight: Array,
+    mean: Array,
+    scale: Array,
+    of_x: Array,
+    of_bias: Array,
+    of_weight: Array,
+    of_offset: Array,
+    shape: tuple[int, int],
+) -> None:
+    """The gradients of `norm_forward`, from that of y; `of_x` is laid out as x is."""
+    positions, batch = shape
+    count = positions * batch
+    values, of_values = np.empty(count, x.dtype), np.empty(count, x.dtype)
+    number = x.dtype.type
+    zero, share = number(0), number(1 / count)
+    of_bias[:] = 0
+    of_weight[:] = 0
+    of_offset[:] = 0
+    for row, channel, use in np.ndindex(mean.shape):
+        own = _at(steps, row, channel, use)
+        at = _at(mask_steps, row, channel, use)
+        _activate(values, shape, x, own, steps[3], bias[row, channel], masks, at, mask_steps[3])
+        center, inverse = mean[row, channel, use], scale[row, channel, use]
+        start = _at(gradient_steps, row, channel, use)
+        for position in range(positions):
+            given = gradient[start + position * gradient_steps[3] :][:batch]
+            part = of_values[position * batch :][:batch]
+            for i in range(batch):
+                part[i] = given[i]
+        total, product, passed = zero, zero, zero
+        for i in range(count):
+            total += of_values[i]
+            product += of_values[i] * (values[i] - center)
+        product *= inverse
+        # Each value also moves the mean and the scale.
+        level, lean = total * share, product * share * inverse
+        slope = weight[row, channel] * inverse
+        for i in range(count):
+            moved = (of_values[i] - level - (values[i] - center) * lean) * slope
+            of_values[i] = moved if values[i] > zero else zero
+        if masks is not None:
+            for position in range(positions):
+                mask = masks[at + position * mask_steps[3] :][:batch]
+                part = of_values[position * batch :][:batch]
+                for i in range(batch):
+                    part[i] *= mask[i]
+        for i in range(count):
+            passed += of_values[i]
+        for position in range(positions):
+            out = of_x[own + position * steps[3] :][:batch]
+            part = of_values[position * batch :][:batch]
+            for i in range(batch):
+                out[i] = part[i]
+        of_bias[row, channel] += passed
+        of_weight[row, channel] += product
+        of_offset[row, channel] += total

@@ -1,0 +1,33 @@
+"""The input of a stack, cut from its images."""
+
+from mnistcmp.training.stacked.loops.compiled import Array, compiled
+
+SIDE, STRIDE, PIXELS = 4, 2, 14
+ACROSS = 6
+"""Windows in a row of an image."""
+
+
+@compiled
+def cut(images: Array, pairs: Array, result: Array) -> None:
+    """The windows of a batch's images, of 4 x 4 pixels, two apart.
+
+    Args:
+        images: (S, N, 2, 14, 14).
+        pairs: (S, B): which of the N.
+        result: (S, 2, 36, B, 16), or (S, 36, B, 32), in which a window has both images' pixels.
+    """
+    for run in range(len(pairs)):
+        for i in range(pairs.shape[1]):
+            for image in range(2):
+                pixels = images[run, pairs[run, i], image]
+                for position in range(ACROSS * ACROSS):
+                    top = position // ACROSS * STRIDE
+                    left = position % ACROSS * STRIDE
+                    if result.ndim == 5:  # noqa: PLR2004 - see above
+                        out = result[run, image, position, i]
+                    else:
+                        out = result[run, position, i, image * SIDE * SIDE :]
+                    for row in range(SIDE):
+                        line = pixels[top + row]
+                        for column in range(SIDE):
+                            out[row * SIDE + column] = line[left + column]

@@ -1,0 +1,106 @@
+"""The convolutions with their max-pooling on a processor, a row at a time."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from mnistcmp.training.stacked.loops import pooling, winograd
+
+TILE = 36
+
+
+class PoolWindowsByRow(Function):
+    """`functions.pool_windows`."""
+
+    @staticmethod
+    def forward(ctx: Any, kernels: Tensor, windows: Tensor) -> Tensor:  # noqa: ANN401 - torch's
+        """(R, 4 x C, K) and (R, M, K) to (R, C x M)."""
+        rows, answers_per_window, _ = kernels.shape
+        result = windows.new_empty(rows, answers_per_window // 4 * windows.shape[1])
+        which = torch.empty_like(result, dtype=torch.int32)
+        # One row's answers are all that is ever in memory.
+        answers = windows.new_empty(answers_per_window, windows.shape[1])
+        four = answers.view(4, -1).numpy()
+        parts = zip(kernels, windows, result.numpy(), which.numpy(), strict=True)
+        for kernel, window, largest, number in parts:
+            torch.mm(kernel, window.T, out=answers)
+            pooling.largest_of_four(four, largest, number)
+        ctx.save_for_backward(windows, which)
+        ctx.shape = kernels.shape
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        """The gradient of the kernels."""
+        windows, which = ctx.saved_tensors
+        of_kernels = windows.new_empty(ctx.shape)
+        of_answers = windows.new_empty(ctx.shape[1], windows.shape[1])
+        four = of_answers.view(4, -1).numpy()
+        parts = zip(of_kernels, windows, gradient.numpy(), which.numpy(), strict=True)
+        for of_kernel, window, given, number in parts:
+            pooling.to_largest(given, number, four)
+            torch.mm(of_answers, window, out=of_kernel)
+        return of_kernels, None
+
+
+class PoolTilesByRow(Function):
+    """`functions.pool_tiles`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, inputs: int) -> Tensor:  # noqa: ANN401
+        """(R, 36, c x images) and (R, 9, C x c), c being `inputs`, to (R, 4 x C x images)."""
+        outputs, images = weight.shape[2] // inputs, x.shape[2] // inputs
+        x = x.contiguous()
+        tiles = torch.empty_like(x)
+        kernels = x.new_empty(len(x), TILE, outputs * inputs)
+        winograd.transform_inputs(x.numpy(), tiles.numpy())
+        winograd.transform_kernels(weight.numpy(), kernels.numpy())
+        result = x.new_empty(len(x), 4, outputs * images)
+        which = torch.empty_like(result, dtype=torch.int32)
+        products = x.new_empty(TILE, outputs, images)
+        flat = products.view(TILE, -1).numpy()
+        by_row = _matrices(kernels, outputs, inputs), _matrices(tiles, inputs, images)
+        parts = zip(*by_row, result.numpy(), which.numpy(), strict=True)
+        for kernel, tile, largest, number in parts:
+            torch.bmm(kernel, tile, out=products)
+            winograd.pool_products(flat, largest, number)
+        ctx.save_for_backward(tiles, kernels, which)
+        ctx.sizes = outputs, inputs, images
+        return result.view(len(x), -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401
+        """The gradients of x and of the weight."""
+        tiles, kernels, which = ctx.saved_tensors
+        outputs, inputs, images = ctx.sizes
+        of_tiles, of_kernels = torch.empty_like(tiles), torch.empty_like(kernels)
+        of_products = tiles.new_empty(TILE, outputs, images)
+        flat = of_products.view(TILE, -1).numpy()
+        parts = zip(
+            _matrices(kernels, outputs, inputs),
+            _matrices(of_kernels, outputs, inputs),
+            _matrices(tiles, inputs, images),
+            _matrices(of_tiles, inputs, images),
+            gradient.view(len(tiles), 4, -1).numpy(),
+            which.numpy(),
+            strict=True,
+        )
+        for kernel, of_kernel, tile, of_tile, given, number in parts:
+            winograd.gradient_of_products(given, number, flat)
+            torch.bmm(of_products, tile.mT, out=of_kernel)
+            torch.bmm(kernel.mT, of_products, out=of_tile)
+        of_x = torch.empty_like(tiles)
+        of_weight = tiles.new_empty(len(tiles), 9, outputs * inputs)
+        winograd.gradient_of_inputs(of_tiles.numpy(), of_x.numpy())
+        winograd.gradient_of_kernels(of_kernels.numpy(), of_weight.numpy())
+        return of_x, of_weight, None
+
+
+def _matrices(rows: Tensor, height: int, width: int) -> tuple[Tensor, ...]:
+    """(R, 36, height x width) as 36 matrices for each row."""
+    return rows.view(len(rows), TILE, height, width).unbind(0)
