@@ -102,8 +102,10 @@ def test_a_network_that_can_be_trained_passes(name: str, digits: bool) -> None: 
 
 @pytest.mark.usefixtures("nets")
 def test_a_run_is_the_same_alone_and_beside_others(mnist: Mnist) -> None:
-    """Bit for bit, dropout and all, whatever torch's generator was at."""
-    recipe = SMALL.model_copy(update={"epochs": 3})
+    """Bit for bit, dropout, rounds and all, whatever torch's generator was at."""
+    fields = {"epochs": 2, "rounds": 2, "augmentation": "affine", "precision": "bf16"}
+    recipe = Recipe.model_validate(SMALL.model_dump() | fields)
+    check_network("right:Digits", recipe)
     runs = [Run(architecture="right:Digits", seed=seed, recipe=recipe) for seed in range(3)]
     torch.manual_seed(1)
     beside = train(runs, mnist, CPU)
