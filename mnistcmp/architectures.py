@@ -1,7 +1,8 @@
 """The table of architectures: name, network, what was published of it.
 
 The table is read for plans and reports too, so networks, and with them torch, are imported only
-when one is built: that takes a second.
+when one is built: that takes a second. Networks that are not in it, `PACKAGE.MODULE:NAME`, are
+imported no sooner, since results are read where they cannot be.
 """
 
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mnistcmp.errors import unknown_name
+from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.network import NetworkOptions
+from mnistcmp.own import is_own, make_network, parse_name
+from mnistcmp.own.names import FORM
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,9 +37,19 @@ class Architecture:
     """Makes the network with fresh weights, from torch's default generator."""
     weight_sharing: bool | None = None
     """None where there is one branch only."""
-    auxiliary_loss: bool = False
-    """Whether each branch is also trained to name its digit."""
-    published: Published
+    auxiliary_loss: bool | None = False
+    """Whether each branch is also trained to name its digit; None where the network returns two
+    digits if it is, which shows when it is built, and in its results."""
+    published: Published | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether the network is not this package's."""
+        return is_own(self.name)
+
+    def goes_by(self, options: NetworkOptions) -> NetworkOptions:
+        """What the network makes of a recipe's options: an own one ends in logits under all."""
+        return replace(options, softmax="nowhere") if self.own else options
 
 
 def _baseline(options: NetworkOptions) -> "nn.Module":
@@ -115,11 +128,34 @@ TABLE1_ARCHITECTURES = (
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture of that name.
+    """The architecture of that name; an own network's is not imported yet.
 
     Raises:
         UserError: There is none.
     """
+    if is_own(name):
+        return _own(name)
     if name not in ARCHITECTURES:
-        raise unknown_name("architecture", name, ARCHITECTURES)
+        raise unknown_name("architecture", name, [*ARCHITECTURES, f"{FORM} for your own"])
     return ARCHITECTURES[name]
+
+
+def _own(name: str) -> Architecture:
+    alike = parse_name(name).attribute.lower().replace("_", "-")
+    if alike in ARCHITECTURES:
+        raise UserError(
+            f"'{name}' is named like the built-in {alike}, and tables would confuse the two. Give "
+            "it another name."
+        )
+    return Architecture(
+        name=name,
+        description="a network of your own",
+        build=partial(_build_own, name),
+        auxiliary_loss=None,
+    )
+
+
+def _build_own(name: str, _options: NetworkOptions) -> "nn.Module":
+    from mnistcmp.models.own import answering  # noqa: PLC0415 - see above
+
+    return answering(make_network(name))

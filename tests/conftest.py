@@ -1,5 +1,6 @@
 """What tests share: MNIST, a study small enough to train in a test, and its results."""
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from mnistcmp.cluster.address import ADDRESS_VARIABLES
 from mnistcmp.data import Mnist, ensure_mnist, load_mnist
 from mnistcmp.data.torchvision_import import import_torchvision_mnist
+from mnistcmp.own.source import digest_as_first_seen
 from mnistcmp.provenance import environment
 from mnistcmp.results import Finished, ResultsStore
 from mnistcmp.study import Recipe, Run, Study
@@ -39,6 +41,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist_folder: Path) 
     for name in ADDRESS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return working
+
+
+@pytest.fixture
+def own_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working folder, for modules of a user's own; what is imported there is forgotten."""
+    monkeypatch.syspath_prepend(folder)
+    before = set(sys.modules)
+    yield folder
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+    digest_as_first_seen.cache_clear()
 
 
 @pytest.fixture(scope="session")

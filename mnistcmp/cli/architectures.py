@@ -1,7 +1,7 @@
 """`mnistcmp architectures`: the networks, and their layers."""
 
 import json as json_module
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def architectures(
     name: Annotated[
-        str | None, typer.Argument(help="Show this one's layers. Default: all.")
+        str | None,
+        typer.Argument(
+            help="Show this one's layers; PACKAGE.MODULE:NAME is a network of your own. "
+            "Default: all."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, layers included.")] = False,
 ) -> None:
@@ -25,6 +29,7 @@ def architectures(
     from mnistcmp.architectures import ARCHITECTURES, architecture
 
     chosen = [architecture(name)] if name else list(ARCHITECTURES.values())
+    chosen = [_checked(entry) if entry.own else entry for entry in chosen]
     if json:
         typer.echo(json_module.dumps([_as_json(entry) for entry in chosen], indent=2))
         return
@@ -34,6 +39,15 @@ def architectures(
         console.print(_layers(chosen[0]))
     else:
         console.print("'mnistcmp architectures NAME' shows a network's layers.")
+
+
+def _checked(entry: "Architecture") -> "Architecture":
+    """An own network's, after a look at it as a launch takes one: whether it names digits shows."""
+    from mnistcmp.study import RECIPES
+    from mnistcmp.training.check import check_network
+
+    outputs = check_network(entry.name, RECIPES["default"])
+    return replace(entry, auxiliary_loss=outputs.digits is not None)
 
 
 def _as_json(entry: "Architecture") -> dict[str, Any]:
@@ -46,7 +60,7 @@ def _as_json(entry: "Architecture") -> dict[str, Any]:
         "weight_sharing": entry.weight_sharing,
         "auxiliary_loss": entry.auxiliary_loss,
         "parameters": parameter_count(network),
-        "published": asdict(entry.published),
+        "published": asdict(entry.published) if entry.published else None,
         "layers": [asdict(row) for row in layer_table(network)],
     }
 
@@ -65,10 +79,11 @@ def _overview(chosen: list["Architecture"]) -> Table:
         right = header.startswith(("parameters", "published"))
         table.add_column(header, justify="right" if right else "left", no_wrap=header == "name")
     for entry in chosen:
+        published = entry.published
         table.add_row(
             entry.name,
             f"{parameter_count(_default_network(entry)):,}",
-            f"{entry.published.mean:.2f} ± {entry.published.deviation:.2f}",
+            f"{published.mean:.2f} ± {published.deviation:.2f}" if published else "-",
             entry.description,
         )
     return table

@@ -28,8 +28,8 @@ def figures(
     """Draw the report's figures: 1 and 2, each network's structure; 3, its learning curves.
 
     Figures 1 and 2 are drawn from the networks' own code. Without results they are those of the
-    default recipe; with results, those of its conditions, and figure 3 too. The same results give
-    the same bytes.
+    default recipe; with results, those of its conditions, and figure 3 too. A network of your own
+    is drawn where torch.fx can follow its code. The same results give the same bytes.
     """
     from mnistcmp.figures import to_png, to_svg
 
@@ -53,17 +53,25 @@ def figures(
 def _drawings(results: str | None) -> "Iterator[Drawing]":
     from mnistcmp.architectures import ARCHITECTURES, architecture
     from mnistcmp.figures import draw_learning, draw_structure
+    from mnistcmp.models.graph import UntraceableError
     from mnistcmp.report import build_report
     from mnistcmp.results import ResultsStore
-    from mnistcmp.study import RECIPES
+    from mnistcmp.study import RECIPES, hold_to_launches
 
     if results is None:
         for entry in ARCHITECTURES.values():
             yield draw_structure(entry, RECIPES["default"].network)
         return
     store = ResultsStore(results)
-    conditions = build_report(store).conditions
+    conditions, launches = build_report(store).conditions, store.launches()
     for condition in conditions:
         entry, options = architecture(condition.architecture), condition.recipe.network
-        yield draw_structure(entry, options, name=condition.name)
+        try:
+            hold_to_launches(entry.name, launches)
+            yield draw_structure(entry, options, name=condition.name)
+        except (UserError, UntraceableError) as error:
+            if not entry.own:
+                raise
+            # The others' figures, and its learning curves, do not need it.
+            typer.echo(f"No structure of {condition.name} is drawn: {error}", err=True)
     yield from draw_learning(store, conditions)

@@ -33,6 +33,8 @@ Examples:
 
   mnistcmp launch -a siamese-shared --seeds 0-4,7 --epochs 20
 
+  mnistcmp launch -a mypackage.nets:MyNet        your own network, beside Table I's in its folder
+
   mnistcmp launch --study activation             a named study; 'mnistcmp studies' lists them
 
   mnistcmp launch my-study.toml --dry-run        what a study file would do
@@ -65,7 +67,8 @@ def launch(
         typer.Option(
             "--architecture",
             "-a",
-            help="Only this one; may be given several times. 'mnistcmp architectures' lists them.",
+            help="Only this one; may be given several times. 'mnistcmp architectures' lists them; "
+            "PACKAGE.MODULE:NAME is a network of your own.",
         ),
     ] = None,
     seeds: Annotated[
@@ -135,6 +138,7 @@ def launch(
     """
     from mnistcmp.cli.selection import output_of, select_studies
     from mnistcmp.cluster.address import find_cluster
+    from mnistcmp.cluster.own import settle
 
     studies = select_studies(
         study_file,
@@ -155,6 +159,7 @@ def launch(
         from mnistcmp.training import resolve_device
 
         resolve_device(device)
+    studies = [settle(chosen) for chosen in studies]
     places = [(chosen, output_of(chosen, output, several=len(studies) > 1)) for chosen in studies]
     if dry_run:
         from mnistcmp.cli.dry_run import print_plan, seen_from_here

@@ -76,6 +76,9 @@ def _select(
         if base.reference not in base.recipes:
             # It named a condition, which may be gone or have another name now.
             content.pop("reference", None)
+        # Sources that the base names are held to; those of architectures left out say nothing.
+        kept = {n: d for n, d in base.sources.items() if n in content["architectures"]}
+        content["sources"] = kept
     if seeds is not None:
         content["seeds"] = parse_seeds(seeds)
     return _change_recipes(base, content, epochs=epochs, recipe=recipe)

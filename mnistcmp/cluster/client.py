@@ -20,6 +20,7 @@ from mnistcmp.cluster import labels
 from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
 from mnistcmp.cluster.placement import Node, choose_pools
 from mnistcmp.cluster.request import JobRequest
+from mnistcmp.cluster.shipping import shipped
 from mnistcmp.errors import UserError
 from mnistcmp.study import Study
 
@@ -82,7 +83,8 @@ class ClusterClient:
         # These override the address that is given to Ray's client.
         for variable in ADDRESS_VARIABLES:
             os.environ.pop(variable, None)
-        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        for talker in ("ray", "ray.dashboard.modules.dashboard_sdk"):
+            logging.getLogger(talker).setLevel(logging.CRITICAL)
         self._jobs = JobSubmissionClient(cluster.address, headers=headers)
 
     def nodes(self) -> list[dict[str, Any]]:
@@ -127,7 +129,8 @@ class ClusterClient:
         """Submits a study, and returns the job's id.
 
         Raises:
-            UserError: A job that has not ended yet trains into the same output.
+            UserError: A job that has not ended yet trains into the same output, or the source of
+                an own network cannot be shipped.
         """
         for job in self.jobs():
             if job.output == output and not job.ended and not fresh:
@@ -139,13 +142,14 @@ class ClusterClient:
             study=study.to_toml_dict(), output=output, fresh=fresh, device=device, weights=weights
         ).model_dump_json()
         job_id = f"{study.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-        with _ray_errors():
+        variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
+        with shipped(study) as files, _ray_errors():
             return str(
                 self._jobs.submit_job(
                     entrypoint=f"{ENTRYPOINT} {shlex.quote(request)}",
                     submission_id=job_id,
                     metadata={OUTPUT_KEY: output},
-                    runtime_env={"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}},
+                    runtime_env={"env_vars": variables, **files},
                 )
             )
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from mnistcmp.cluster.events import (
     ConditionProgress,
@@ -21,6 +22,7 @@ from mnistcmp.cluster.fanout import (
     train_on,
     warm_up,
 )
+from mnistcmp.cluster.own import train_as_planned
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.session import Resources
 from mnistcmp.cluster.stacks import plan_stacks
@@ -62,6 +64,8 @@ def run_launch(
     if train is None:
         train = train_keeping_weights if request.weights == "best" else train_on
     study, store = request.study, ResultsStore(request.output)
+    if study.sources:
+        train = partial(train_as_planned, train, study.sources)
     store.check(study)
     planned = study.runs()
     missing = store.missing(planned)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mnistcmp.cluster.driver import LaunchRequest, run_launch
 from mnistcmp.cluster.events import Event, Progress, Refused, Reported, to_line
+from mnistcmp.cluster.own import settle
 from mnistcmp.cluster.request import read_request
 from mnistcmp.cluster.session import joined_ray
 from mnistcmp.data import data_dir, load_mnist
@@ -29,7 +30,7 @@ def run_job(arguments: list[str]) -> int:
     tell = _Teller()
     try:
         request = read_request(" ".join(arguments))
-        study = request.build_study()
+        study = settle(request.build_study())
         output = place_output(request.output or study.name)
         run_launch(
             LaunchRequest(

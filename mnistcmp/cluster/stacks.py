@@ -17,6 +17,9 @@ GPU_WIDTH = 250
 TOLERANCE = 0.05
 """By how much the last worker may end later than if all ended together."""
 
+OWN_WIDTH = 1
+"""Own networks are trained one after the other, and so each is stored as soon as it is done."""
+
 Stack = tuple[Run, ...]
 
 
@@ -35,7 +38,9 @@ def plan_stacks(runs: Iterable[Run], pools: Sequence[Pool]) -> list[Stack]:
     blocks = [
         (number, stack)
         for kind in by_kind.values()
-        for number, stack in enumerate(_slices(kind, width))
+        for number, stack in enumerate(
+            _slices(kind, OWN_WIDTH if architecture(kind[0].architecture).own else width)
+        )
     ]
     blocks.sort(key=lambda block: (block[0], -cost(block[1])))
     return _balanced([stack for _, stack in blocks], sum(pool.slots for pool in pools))
@@ -48,9 +53,12 @@ def _slices(runs: Iterable[Run], width: int) -> Iterator[Stack]:
 
 
 def cost(stack: Sequence[Run]) -> int:
-    """How long a stack takes, relative to others: images seen by branches in training."""
-    run = stack[0]
-    images = 1 if architecture(run.architecture).weight_sharing is None else 2
+    """How long a stack takes, relative to others: images seen by branches in training.
+
+    What an own network does with a pair is not known; it is taken to look at each image.
+    """
+    run, entry = stack[0], architecture(stack[0].architecture)
+    images = 1 if entry.weight_sharing is None and not entry.own else 2
     return len(stack) * images * run.recipe.rounds * run.recipe.epochs * run.recipe.split_size
 
 

@@ -23,7 +23,11 @@ GAP = 0.35
 """Between the two columns."""
 MARGIN = 0.3
 """Left and right of the columns; the auxiliary losses' arrows run in it."""
+MIDDLE = 0.5
+"""The column of what reads both images, between the images' own, 0 and 1."""
 _SMALL = 7.5
+_EM = 0.64
+"""A letter's width in the title, of its size."""
 
 
 def draw_structure(entry: Architecture, options: NetworkOptions, *, name: str = "") -> Drawing:
@@ -33,9 +37,10 @@ def draw_structure(entry: Architecture, options: NetworkOptions, *, name: str = 
     graph = trace(entry.build(options))
     total = sum(step.parameters for step in graph.steps)
     columns = _columns(graph.steps)
-    rows = _rows(graph.steps)
+    rows = _rows(graph.steps, columns)
     wide = 1 if set(columns.values()) == {0.5} else 2
-    height = (max(rows.values()) + 3) * ROW + 0.55
+    below = sum(columns[key] == MIDDLE for key in graph.digits or ())
+    height = (max(rows.values()) + 3 + below) * ROW + 0.55
     width = wide * COLUMN + (wide - 1) * GAP + 2 * MARGIN
     with house_style():
         figure = Figure(figsize=(width, height))
@@ -43,7 +48,8 @@ def draw_structure(entry: Architecture, options: NetworkOptions, *, name: str = 
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
         title = f"Figure {number}. {name}: {total:,} parameters"
-        axes.text(MARGIN, 0.2, title, fontsize=11, fontweight="bold", va="center")
+        size = min(11.0, (width - MARGIN) * 72 / (_EM * len(title)))
+        axes.text(MARGIN, 0.2, title, fontsize=size, fontweight="bold", va="center")
         axes.text(MARGIN, 0.42, _legend(graph), fontsize=_SMALL, va="center", color=LIGHT["muted"])
         room = width - 2 * MARGIN - COLUMN
         places = {
@@ -62,23 +68,30 @@ def draw_structure(entry: Architecture, options: NetworkOptions, *, name: str = 
 
 
 def _columns(steps: Sequence[Step]) -> dict[str, float]:
-    """0 for what reads the first image alone, 1 for the second alone, 0.5 for what reads both."""
+    """0 for what reads the first image alone, 1 for the second alone, else `MIDDLE`."""
     images: dict[str, frozenset[str]] = {}
     for step in steps:
         seen = frozenset[str]().union(*(images[key] for key in step.inputs))
         images[step.key] = seen | {step.operation} if step.name == "channel" else seen
     sides = {"the first image": 0.0, "the second image": 1.0}
     return {
-        key: sides.get(next(iter(seen)), 0.5) if len(seen) == 1 else 0.5
+        key: sides.get(next(iter(seen)), MIDDLE) if len(seen) == 1 else MIDDLE
         for key, seen in images.items()
     }
 
 
-def _rows(steps: Sequence[Step]) -> dict[str, int]:
-    """Each step below all that it reads."""
+def _rows(steps: Sequence[Step], columns: Mapping[str, float]) -> dict[str, int]:
+    """Each step below all that it reads, and none upon another."""
     rows: dict[str, int] = {}
+    taken: set[tuple[int, float]] = set()
     for step in steps:
-        rows[step.key] = 1 + max((rows[key] for key in step.inputs), default=-1)
+        column = columns[step.key]
+        covered = (0.0, MIDDLE, 1.0) if column == MIDDLE else (column, MIDDLE)
+        row = 1 + max((rows[key] for key in step.inputs), default=-1)
+        while any((row, other) in taken for other in covered):
+            row += 1
+        rows[step.key] = row
+        taken.add((row, column))
     return rows
 
 
@@ -140,21 +153,25 @@ def _arrow(
 def _draw_losses(
     axes: Axes, entry: Architecture, graph: Graph, places: Mapping[str, tuple[float, float]]
 ) -> None:
-    """The comparison's loss below the step that it takes, the auxiliary ones beside the head."""
-    middle, bottom = places[graph.comparison]
+    """The comparison's loss below all steps; the auxiliary ones beside the head.
+
+    Where no column is an image's own, they are below the comparison's.
+    """
+    middle, top = places[graph.comparison]
+    bottom = max(top for _, top in places.values())
     _draw_loss(
         axes, middle, bottom + ROW, COLUMN, "cross-entropy: is the first digit ≤ the second?"
     )
-    _arrow(axes, (middle + COLUMN / 2, bottom + BOX), (middle + COLUMN / 2, bottom + ROW))
-    if not entry.auxiliary_loss or graph.digits is None:
+    _arrow(axes, (middle + COLUMN / 2, top + BOX), (middle + COLUMN / 2, bottom + ROW))
+    if entry.auxiliary_loss is False or graph.digits is None:
         return
-    for key, of in zip(graph.digits, ("first", "second"), strict=True):
+    for number, (key, of) in enumerate(zip(graph.digits, ("first", "second"), strict=True)):
         left, top = places[key]
-        first = of == "first"
-        width = abs(middle - left) - GAP / 2
+        first, beside = of == "first", left != middle
+        width = abs(middle - left) - GAP / 2 if beside else COLUMN
         edge, side = (left, -1) if first else (left + COLUMN, 1)
         outside = edge + side * MARGIN / 2
-        target = top + BOX / 2 + 5 * ROW
+        target = BOX / 2 + (top + 5 * ROW if beside else bottom + (2 + number) * ROW)
         axes.plot(
             [edge, outside, outside],
             [top + BOX / 2, top + BOX / 2, target],
@@ -163,8 +180,9 @@ def _draw_losses(
         )
         _arrow(axes, (outside, target), (edge, target), colour="blue")
         box = edge if first else edge - width
-        words = f"auxiliary loss: cross-entropy\nwith the {of} digit"
-        _draw_loss(axes, box, target - BOX, width, words, height=2 * BOX)
+        lines = ("auxiliary loss: cross-entropy", f"with the {of} digit")
+        words, height = ("\n".join(lines), 2 * BOX) if beside else (" ".join(lines), BOX)
+        _draw_loss(axes, box, target - height / 2, width, words, height=height)
 
 
 def _draw_loss(
@@ -206,7 +224,7 @@ def _in_words(entry: Architecture, graph: Graph) -> str:
         if softmax
         else "There is no softmax before the losses."
     )
-    if entry.auxiliary_loss and graph.digits is not None:
+    if entry.auxiliary_loss is not False and graph.digits is not None:
         taken = " and ".join(names[key] for key in graph.digits)
         words.append(f"Auxiliary losses take the outputs of {taken}, one for each image.")
     return " ".join(words)

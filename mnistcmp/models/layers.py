@@ -29,9 +29,13 @@ def layer_table(network: nn.Module) -> list[LayerRow]:
     met: dict[str, tuple[nn.Module, tuple[int, ...], int]] = {}
 
     def note(name: str) -> None:
-        def hook(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        def hook(layer: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
             uses = met[name][2] if name in met else 0
-            met[name] = (layer, tuple(output.shape[1:]), uses + 1)
+            # Recurrent layers and attention give several tensors, of which the first is the answer.
+            while isinstance(output, tuple) and output:
+                output = output[0]
+            shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
+            met[name] = (layer, shape, uses + 1)
 
         hooks.append(network.get_submodule(name).register_forward_hook(hook))
 

@@ -9,6 +9,7 @@ from mnistcmp.architectures import architecture
 from mnistcmp.errors import UserError
 from mnistcmp.prediction.images import Digit
 from mnistcmp.results import ResultsStore, StoredWeights
+from mnistcmp.study import hold_to_launches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +40,8 @@ def choose_model(
     Ties go to the smaller validation loss. The test pairs have no say.
 
     Raises:
-        UserError: There are no results, or none with weights that is asked for.
+        UserError: There are no results, or none with weights that is asked for; or the best is of
+            an own network whose source is not there any more.
     """
     store.check_exists()
     columns = ["run_id", "architecture", "seed", "validation_accuracy", "validation_loss"]
@@ -65,6 +67,7 @@ def choose_model(
         )
     order = ["validation_accuracy", "validation_loss", "architecture", "seed"]
     best = chosen.sort_values(order, ascending=[False, True, True, True]).iloc[0]
+    hold_to_launches(best["architecture"], store.launches())
     return Model(
         weights=store.read_weights(best["run_id"]),
         validation_accuracy=float(best["validation_accuracy"]),
@@ -79,7 +82,8 @@ def answer(weights: StoredWeights, first: Digit, second: Digit) -> Answer:
     Raises:
         UserError: The weights are not those of its architecture, as this mnistcmp has it.
     """
-    entry, options = architecture(weights.run.architecture), weights.run.recipe.network
+    entry = architecture(weights.run.architecture)
+    options = entry.goes_by(weights.run.recipe.network)
     network = entry.build(options).eval()
     try:
         network.load_state_dict({n: torch.from_numpy(t) for n, t in weights.tensors.items()})
@@ -91,7 +95,7 @@ def answer(weights: StoredWeights, first: Digit, second: Digit) -> Answer:
     pair = torch.stack([torch.from_numpy(digit.pixels) for digit in (first, second)])[None]
     outputs = network(pair.sub(weights.mean).div(weights.deviation))
     digits = None
-    if entry.auxiliary_loss and outputs.digits is not None:
+    if entry.auxiliary_loss is not False and outputs.digits is not None:
         of_first, of_second = (
             _probabilities(scores, already=options.branches_end_in_softmax)
             for scores in outputs.digits

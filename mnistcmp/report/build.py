@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-COLUMNS = ("architecture", "seed", "recipe_hash", "parameters", "test_accuracy")
+COLUMNS = ("architecture", "seed", "recipe_hash", "parameters", "test_accuracy", "digit_accuracy")
 """What is read of `runs`: a folder may have a million."""
 
 
@@ -81,17 +81,21 @@ def _rows(
     runs: "pd.DataFrame", combined: Combined, accuracies: dict[Condition, "pd.Series[float]"]
 ) -> tuple[Row, ...]:
     one_recipe = len({condition.recipe for condition in combined.conditions}) == 1
-    parameters = runs.groupby(["architecture", "recipe_hash"], observed=True)["parameters"].first()
+    groups = runs.groupby(["architecture", "recipe_hash"], observed=True)
+    parameters = groups["parameters"].first()
+    digits_named = groups["digit_accuracy"].count()
     rows = []
     for condition, of_seed in accuracies.items():
         entry = architecture(condition.architecture)
+        cell = entry.name, condition.recipe.hash
+        auxiliary = entry.auxiliary_loss
         row = Row(
             condition=condition.name,
             architecture=entry.name,
             recipe=condition.recipe,
             weight_sharing=entry.weight_sharing,
-            auxiliary_loss=entry.auxiliary_loss,
-            parameters=int(parameters[entry.name, condition.recipe.hash]),
+            auxiliary_loss=bool(digits_named[cell]) if auxiliary is None else auxiliary,
+            parameters=int(parameters[cell]),
             accuracy=summarise(of_seed.to_numpy()),
             published=entry.published if one_recipe else None,
         )

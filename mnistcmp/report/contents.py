@@ -20,7 +20,8 @@ class Row:
     parameters: int
     accuracy: Summary
     published: Published | None
-    """Of the architecture; None in a study of several recipes, which has no published numbers."""
+    """Of the architecture; None of an own one, and in a study of several recipes, which have no
+    published numbers."""
 
     @property
     def difference(self) -> float | None:

@@ -14,6 +14,10 @@ from mnistcmp.study.recipe import Recipe as Recipe
 from mnistcmp.study.seeds import describe_seeds as describe_seeds
 from mnistcmp.study.seeds import format_seeds as format_seeds
 from mnistcmp.study.seeds import parse_seeds as parse_seeds
+from mnistcmp.study.sources import hold_to as hold_to
+from mnistcmp.study.sources import hold_to_launches as hold_to_launches
+from mnistcmp.study.sources import note_sources as note_sources
+from mnistcmp.study.sources import own_networks as own_networks
 from mnistcmp.study.studyfile import build_study as build_study
 from mnistcmp.study.studyfile import format_study as format_study
 from mnistcmp.study.studyfile import parse_study as parse_study

@@ -58,9 +58,13 @@ def combine(launches: Iterable[Study], *, place: str) -> Combined:
     """
     # The whole study before launches of parts of it, which then do not change its order.
     table = list(ARCHITECTURES)
-    ordered = sorted(
-        launches, key=lambda s: (-len(s.conditions), table.index(s.architectures[0]), s.seeds)
-    )
+
+    def order(study: Study) -> tuple[object, ...]:
+        first = study.architectures[0]
+        place = table.index(first) if first in table else len(table)
+        return -len(study.conditions), place, first, study.seeds
+
+    ordered = sorted(launches, key=order)
     names = dict.fromkeys(study.name for study in ordered)
     if len(names) > 1:
         raise UserError(
@@ -82,6 +86,7 @@ def combine(launches: Iterable[Study], *, place: str) -> Combined:
                 "Choose another folder with --output."
             )
         cells[condition.architecture, name] = None
+    _refuse_changed_sources(ordered, place)
     refuse_equal_recipes({name: r for name, r in recipes.items() if name is not None})
     conditions = name_conditions(
         (architecture, name, recipes[name])
@@ -95,3 +100,14 @@ def combine(launches: Iterable[Study], *, place: str) -> Combined:
         reference=next((study.reference for study in ordered if study.reference), None),
         conditions=conditions,
     )
+
+
+def _refuse_changed_sources(launches: Iterable[Study], place: str) -> None:
+    """A changed network has the runs' identities of the one that it was."""
+    sources: dict[str, str] = {}
+    for name, digest in (source for study in launches for source in study.sources.items()):
+        if sources.setdefault(name, digest) != digest:
+            raise UserError(
+                f"{place} was launched with another source of {name}: it has changed since. Train "
+                "it in a new folder with --fresh or another --output, or take the old source."
+            )

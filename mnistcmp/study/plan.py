@@ -105,6 +105,7 @@ Names = Annotated[
     BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
     Field(min_length=1),
 ]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 StudyRecipe = Annotated[Recipe, BeforeValidator(_read_recipe)]
 RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$", max_length=40)]
 
@@ -134,6 +135,10 @@ class Study(BaseModel):
     reference: str | None = None
     """What the others are compared with: a condition, or a recipe, with which each architecture is
     compared within itself. By default the first recipe; where there is one, the first condition."""
+
+    sources: dict[str, Digest] = {}
+    """Name of an own network to the digest of its source, as a launch found it. One that a study
+    file gives is held to."""
 
     @model_validator(mode="before")
     @classmethod
@@ -181,6 +186,8 @@ class Study(BaseModel):
         content |= {"architectures": list(self.architectures), "seeds": format_seeds(self.seeds)}
         if self.reference is not None:
             content["reference"] = self.reference
+        if self.sources:
+            content["sources"] = dict(self.sources)
         if not self.recipes:
             return content | {"recipe": self.recipe.model_dump(mode="json")}
         dumped = {name: recipe.model_dump(mode="json") for name, recipe in self.recipes.items()}

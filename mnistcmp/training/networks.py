@@ -15,10 +15,15 @@ CPU = torch.device("cpu")
 def build_network(run: Run) -> tuple[nn.Module, list[SeededDropout]]:
     """The run's network on the CPU, and its dropout layers.
 
-    Weights are drawn on the CPU, so that they are the same whatever the device.
+    Weights are drawn on the CPU, so that they are the same whatever the device. An own network
+    keeps its dropout layers, which may be used in ways that the seeded ones do not know of: it
+    draws from torch's default generator, which starts at the run's seed too.
     """
+    entry = architecture(run.architecture)
     with seeded_torch(run.seed, Stream.WEIGHTS, CPU):
-        network = architecture(run.architecture).build(run.recipe.network)
+        network = entry.build(run.recipe.network)
+    if entry.own:
+        return network, []
     uses = {row.name: row.uses for row in layer_table(network)}
     key = stream_keys([run.seed], Stream.DROPOUT, CPU)
     return network, seed_dropout(network, uses, key, run.recipe.batch_size)

@@ -9,6 +9,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from mnistcmp.architectures import architecture
 from mnistcmp.models import Outputs, parameter_count
 from mnistcmp.study import Run
 from mnistcmp.training.augmentation import AffineAugmentation
@@ -19,15 +20,20 @@ from mnistcmp.training.optimiser import RecipeOptimiser
 class PlainEngine:
     """A run's network and optimiser, with the interface of `mnistcmp.training.trainer.Engine`."""
 
-    def __init__(self, run: Run, device: torch.device, *, channels_last: bool = True) -> None:
+    def __init__(
+        self, run: Run, device: torch.device, *, channels_last: bool | None = None
+    ) -> None:
         """Builds the network.
 
         Args:
             run: What to train.
             device: Where.
             channels_last: The memory layout of images; it took 24% off a step on a CPU and changes
-                results by rounding only.
+                results by rounding only. By default, that of the package's networks: an own one
+                may take views of its input that need the usual layout.
         """
+        if channels_last is None:
+            channels_last = not architecture(run.architecture).own
         network, self._dropouts = build_network(run)
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = _laid_out(network, self._layout).to(device)

@@ -89,7 +89,9 @@ class Trainer:
     def __init__(self, runs: Sequence[Run], engine: Engine, device: torch.device) -> None:
         self.engine = engine
         self._recipe = runs[0].recipe
-        self._auxiliary = architecture(runs[0].architecture).auxiliary_loss
+        entry = architecture(runs[0].architecture)
+        self._auxiliary = entry.auxiliary_loss is not False
+        self._options = entry.goes_by(self._recipe.network)
         self._device = device
         self._orders = stream_keys([run.seed for run in runs], Stream.BATCHES, device)
 
@@ -156,7 +158,7 @@ class Trainer:
         for outputs, _ in self._evaluate(stack):
             answer = outputs.comparison
             predicted.append(answer.argmax(dim=1))
-            if not self._recipe.network.head_ends_in_softmax:
+            if not self._options.head_ends_in_softmax:
                 answer = answer.softmax(dim=1)
             probabilities.append(answer[:, 1])
             if self._auxiliary and outputs.digits is not None:

@@ -17,6 +17,7 @@ LAYERS = {
     "network": 0,
     "statistics": 0,
     "models": 1,
+    "own": 1,
     "architectures": 2,
     "study": 3,
     "data": 4,

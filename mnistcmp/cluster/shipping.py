@@ -1,0 +1,47 @@
+"""What a job takes along to a cluster: the files of own networks."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mnistcmp.errors import UserError
+from mnistcmp.own import find_source
+from mnistcmp.study import Study, own_networks
+
+MOST_BYTES = 100 * 2**20
+"""What Ray takes as a job's working folder."""
+
+
+@contextmanager
+def shipped(study: Study) -> Iterator[dict[str, str]]:
+    """The part of a job's environment that has the sources of a study's own networks.
+
+    They are copied, since Ray takes a whole folder and leaves out what a .gitignore names. What is
+    installed here has to be installed there, and is not shipped.
+
+    Raises:
+        UserError: A source is not found, or is too large.
+    """
+    files: dict[str, Path] = {}
+    for name in own_networks(study):
+        source = find_source(name)
+        if source.installed:
+            continue
+        if source.size > MOST_BYTES:
+            raise UserError(
+                f"the source of {name} has {source.size / 2**20:.0f} MiB, and a cluster takes "
+                f"{MOST_BYTES // 2**20} MiB. Move out of its folder what is no part of it, or "
+                "install it on the cluster's nodes."
+            )
+        files |= source.files
+    if not files:
+        yield {}
+        return
+    with TemporaryDirectory(prefix="mnistcmp-") as folder:
+        for place, path in files.items():
+            target = Path(folder) / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        yield {"working_dir": folder}

@@ -1,0 +1,54 @@
+"""What own networks of a study are made of: noted at a launch, and held to wherever they train."""
+
+from collections.abc import Iterable
+
+from mnistcmp.errors import UserError
+from mnistcmp.own import find_source, is_own
+from mnistcmp.own.source import digest_as_first_seen
+from mnistcmp.study.plan import Study
+
+
+def own_networks(study: Study) -> tuple[str, ...]:
+    """Those of a study's architectures that are not this package's."""
+    return tuple(filter(is_own, study.architectures))
+
+
+def note_sources(study: Study) -> Study:
+    """The study with the digests of its own networks' sources, as they are here and now.
+
+    Raises:
+        UserError: One is not found, or is not what the study says.
+    """
+    sources = {name: find_source(name).digest for name in own_networks(study)}
+    for name, digest in sources.items():
+        _refuse_other(name, digest, study.sources.get(name, digest))
+    return study.model_copy(update={"sources": sources})
+
+
+def hold_to_launches(name: str, launches: Iterable[Study]) -> None:
+    """Looks whether what is here is what the launches into a folder trained; else as `hold_to`.
+
+    Raises:
+        UserError: It is not.
+    """
+    for study in launches:
+        if name in study.sources:
+            hold_to(name, study.sources[name])
+
+
+def hold_to(name: str, planned: str) -> None:
+    """Looks whether what this process imports under a name is what was planned.
+
+    Raises:
+        UserError: It is not found, or has another source.
+    """
+    _refuse_other(name, digest_as_first_seen(name), planned)
+
+
+def _refuse_other(name: str, found: str, planned: str) -> None:
+    if found != planned:
+        raise UserError(
+            f"the source of {name} here ({found}) is not that of the study ({planned}): it was "
+            "changed, or this is another copy. Launch again with --fresh or another --output, or "
+            "take the source of the study."
+        )

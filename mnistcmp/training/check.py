@@ -1,0 +1,128 @@
+"""Looks at an own network before it is trained: what a training would stumble over, in one line."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from mnistcmp.errors import UserError
+from mnistcmp.models import Outputs
+from mnistcmp.models.own import AnswerError
+from mnistcmp.own.loading import in_short
+from mnistcmp.seeding import Stream, seeded_torch
+from mnistcmp.study import Recipe, Run
+from mnistcmp.training.networks import CPU, build_network
+from mnistcmp.training.plain import PlainEngine
+from mnistcmp.training.trainer import EVALUATION_BATCH, Trainer
+
+Found = TypeVar("Found")
+
+
+def check_network(name: str, recipe: Recipe) -> Outputs:
+    """Builds an own network twice, trains it one step on random pairs, and has it answer some.
+
+    Returns:
+        The answers to a pair.
+
+    Raises:
+        UserError: It cannot be trained under the recipe, and why.
+    """
+    run = Run(architecture=name, seed=0, recipe=recipe)
+    network = _attempt(name, lambda: build_network(run)[0])
+    _check_parameters(name, network)
+    # As a training starts, so that a step is the one of a training.
+    with seeded_torch(run.seed, Stream.DROPOUT, CPU):
+        engine = PlainEngine(run, CPU)
+        if engine.network is network:
+            raise UserError(
+                f"'{name}' gives the same network each time, so runs would go on with each other's "
+                "weights. Make a new one in each call."
+            )
+        loss = _check_step(name, run, engine)
+    with seeded_torch(run.seed, Stream.DROPOUT, CPU):
+        if not torch.equal(_check_step(name, run, PlainEngine(run, CPU)), loss):
+            raise UserError(
+                f"'{name}' gives other numbers the second time with the same seed. Draw random "
+                "numbers from torch's default generator alone, which is seeded for each run."
+            )
+        engine.train(mode=False)
+        with torch.inference_mode():
+            _answers(name, engine.network, EVALUATION_BATCH)
+            return _answers(name, engine.network, 1)
+
+
+def _check_parameters(name: str, network: nn.Module) -> None:
+    parameters = list(network.parameters())
+    if not any(parameter.requires_grad for parameter in parameters):
+        lack = "none of its parameters is trainable" if parameters else "it has no parameters"
+        raise UserError(
+            f"'{name}' cannot be trained: {lack}. They are those of the layers that it has as "
+            "attributes, with requires_grad."
+        )
+
+
+def _check_step(name: str, run: Run, engine: PlainEngine) -> Tensor:
+    """Trains on a batch of each size that an epoch has; the loss (1,) of the first."""
+    trainer = Trainer([run], engine, CPU)
+    engine.train(mode=True)
+    whole, rest = run.recipe.batch_size, run.recipe.split_size % run.recipe.batch_size
+    losses = [_check_batch(name, trainer, engine, pairs) for pairs in (whole, rest) if pairs]
+    return losses[0]
+
+
+def _check_batch(name: str, trainer: Trainer, engine: PlainEngine, pairs: int) -> Tensor:
+    """Trains on one batch of random pairs; its loss (1,)."""
+    _answers(name, engine.network, pairs)
+    inputs = engine.prepare(torch.randn(1, pairs, 2, 14, 14))
+    labels, digits = torch.randint(2, (1, pairs)), torch.randint(10, (1, pairs, 2))
+    every = torch.arange(pairs)[None]
+    losses = _attempt(name, lambda: trainer.losses(engine.answer(inputs, every), labels, digits))
+    if not losses.isfinite().all():
+        raise UserError(
+            f"'{name}' gives a loss of {losses.item()} on pairs of mean 0 and deviation 1, before "
+            "training. Its outputs have to be finite."
+        )
+    if losses.requires_grad:
+        _attempt(name, lambda: engine.update(losses))
+    gradients = [parameter.grad for parameter in engine.network.parameters()]
+    if not any(gradient is not None and gradient.any() for gradient in gradients):
+        raise UserError(
+            f"'{name}' cannot be trained: no gradient reaches any of its parameters. Something "
+            "between them and the outputs cuts it off, as detach, argmax and no_grad do."
+        )
+    return losses.detach()
+
+
+def _answers(name: str, network: nn.Module, pairs: int) -> Outputs:
+    """The network's outputs for so many random pairs, which have the shapes of outputs."""
+    try:
+        outputs: Outputs = _attempt(name, lambda: network(torch.randn(pairs, 2, 14, 14)))
+    except AnswerError as error:
+        raise _wrong_answer(name, pairs, str(error)) from error
+    answers = outputs.comparison, *(outputs.digits or ())
+    shapes = [tuple(a.shape) if isinstance(a, Tensor) else None for a in answers]
+    if shapes != [(pairs, 2), (pairs, 10), (pairs, 10)][: len(answers)]:
+        found = [type(a).__name__ if s is None else s for a, s in zip(answers, shapes, strict=True)]
+        raise _wrong_answer(name, pairs, " and ".join(map(str, found)))
+    return outputs
+
+
+def _wrong_answer(name: str, pairs: int, found: str) -> UserError:
+    return UserError(
+        f"'{name}' returns {found} for {pairs} pairs; expected are logits ({pairs}, 2), or a tuple "
+        f"of these and both digits' outputs, ({pairs}, 10) each."
+    )
+
+
+def _attempt(name: str, work: Callable[[], Found]) -> Found:
+    """What the network's own code does wrong, as one line."""
+    try:
+        return work()
+    except (UserError, AnswerError):
+        raise
+    except Exception as error:
+        raise UserError(
+            f"'{name}' raises {in_short(error)}. It is given pairs, (N, 2, 14, 14), and has to "
+            "return logits, (N, 2)."
+        ) from error

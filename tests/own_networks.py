@@ -1,0 +1,139 @@
+"""Networks of a user's own, right and wrong ones, as the text of a module."""
+
+RIGHT = '''
+import torch
+from torch import nn
+
+
+class Digits(nn.Module):
+    """Names both digits, with dropout on both images folded into the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.digit = nn.Sequential(
+            nn.Flatten(), nn.Linear(196, 30), nn.ReLU(), nn.Dropout(0.4), nn.LazyLinear(10)
+        )
+        self.compare = nn.Linear(20, 2)
+
+    def forward(self, pairs):
+        digits = self.digit(pairs.view(-1, 1, 14, 14)).view(-1, 2, 10)
+        return self.compare(digits.flatten(1)), (digits[:, 0], digits[:, 1])
+
+
+def plain() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(392, 2))
+
+
+class Recurrent(nn.Module):
+    """Has a layer that gives several tensors, and a parameter of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.LSTM(28, 8, batch_first=True)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, pairs):
+        rows, _ = self.rows(pairs.transpose(1, 2).reshape(pairs.size(0), 14, 28))
+        first, last = rows.chunk(2, dim=1)
+        return self.head(last[:, -1] * self.scale + first[:, 0])
+
+
+class Undecided(nn.Linear):
+    """Has code that depends on the values of its input."""
+
+    def __init__(self) -> None:
+        super().__init__(392, 2)
+
+    def forward(self, pairs):
+        return super().forward(pairs.flatten(1)) * (2 if pairs.sum() > 0 else 1)
+'''
+"""Which of them returns digits: `Digits` alone."""
+
+WRONG = """
+import random
+import torch
+from torch import nn
+
+number = 3
+network = nn.Linear(2, 2)
+
+
+def linear(outputs=2):
+    return nn.Sequential(nn.Flatten(), nn.Linear(392, outputs))
+
+
+def wants(size):
+    return linear(size)
+
+
+def gives_text():
+    return "a network"
+
+
+def without():
+    return nn.Flatten()
+
+
+def frozen():
+    return linear().requires_grad_(False)
+
+
+class Own(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = linear(10)
+
+    def forward(self, pairs):
+        return self.answer(self.linear(pairs))
+
+
+class Raises(Own):
+    def answer(self, found):
+        raise ValueError("no\\nway")
+
+
+class Wide(Own):
+    def answer(self, found):
+        return found
+
+
+class Few(Own):
+    def answer(self, found):
+        return found[:, :2], found
+
+
+class Twos(Own):
+    def answer(self, found):
+        return found[:, :2], found[:, :2], found[:, :2]
+
+
+class Dict(Own):
+    def answer(self, found):
+        return {"logits": found}
+
+
+class Squeezed(Own):
+    def answer(self, found):
+        return found[:, :2].squeeze()
+
+
+class Infinite(Own):
+    def answer(self, found):
+        return found[:, :2] / 0
+
+
+class Detached(Own):
+    def answer(self, found):
+        return found[:, :2].detach()
+
+
+class Random(Own):
+    def answer(self, found):
+        return found[:, :2] * random.random()
+
+
+def kept(made=linear()):
+    return made
+"""
+"""What each stumbles over is said by the tests."""
