@@ -41,15 +41,24 @@ class Architecture:
     """Whether each branch is also trained to name its digit; None where the network returns two
     digits if it is, which shows when it is built, and in its results."""
     published: Published | None = None
+    takes_options: bool = True
+    """Whether a recipe's fields that shape networks shape this one."""
 
     @property
     def own(self) -> bool:
         """Whether the network is not this package's."""
         return is_own(self.name)
 
+    @property
+    def factors(self) -> tuple[bool, bool] | None:
+        """Weight sharing and auxiliary loss, of the four networks of Table I that cross them."""
+        if self.weight_sharing is None or self.name not in TABLE1_ARCHITECTURES:
+            return None
+        return self.weight_sharing, bool(self.auxiliary_loss)
+
     def goes_by(self, options: NetworkOptions) -> NetworkOptions:
-        """What the network makes of a recipe's options: an own one ends in logits under all."""
-        return replace(options, softmax="nowhere") if self.own else options
+        """What the network makes of a recipe's options: without them it ends in logits."""
+        return options if self.takes_options else replace(options, softmax="nowhere")
 
 
 def _baseline(options: NetworkOptions) -> "nn.Module":
@@ -67,6 +76,12 @@ def _siamese(options: NetworkOptions, *, shared: bool) -> "nn.Module":
     from mnistcmp.models import Siamese  # noqa: PLC0415 - see above
 
     return Siamese(options, shared=shared)
+
+
+def _digits_exact(_options: NetworkOptions) -> "nn.Module":
+    from mnistcmp.models import ExactComparison  # noqa: PLC0415 - see above
+
+    return ExactComparison()
 
 
 ARCHITECTURES = {
@@ -114,6 +129,14 @@ ARCHITECTURES = {
             build=_plain_baseline,
             published=Published(mean=78.71, deviation=1.11),
         ),
+        Architecture(
+            name="digits-exact",
+            description="one branch names both digits, a rule compares them; not the report's",
+            build=_digits_exact,
+            weight_sharing=True,
+            auxiliary_loss=True,
+            takes_options=False,
+        ),
     )
 }
 
@@ -152,6 +175,7 @@ def _own(name: str) -> Architecture:
         description="a network of your own",
         build=partial(_build_own, name),
         auxiliary_loss=None,
+        takes_options=False,
     )
 
 

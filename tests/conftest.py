@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from mnistcmp.architectures import ARCHITECTURES
 from mnistcmp.cluster.address import ADDRESS_VARIABLES
 from mnistcmp.data import Mnist, ensure_mnist, load_mnist
 from mnistcmp.data.torchvision_import import import_torchvision_mnist
@@ -21,6 +22,8 @@ from mnistcmp.training import TrainingResult, train
 from tests.servers import S3Server, start_s3_server
 
 CPU = torch.device("cpu")
+REPORTED = [name for name, entry in ARCHITECTURES.items() if entry.takes_options]
+"""The report's networks."""
 SMALL = Recipe(epochs=1, train_pairs=100, test_pairs=40)
 
 

@@ -133,8 +133,8 @@ def test_the_command_writes_the_figures(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Six structures without results; with results, structure and curves of each condition."""
-    for results, expected in ([], 6), ([store.location.name], 4):
+    """Seven structures without results; with results, structure and curves of each condition."""
+    for results, expected in ([], 7), ([store.location.name], 4):
         output = tmp_path / f"figures-{expected}"
         command = ["mnistcmp", "figures", *results, "-o", str(output), "--format", "svg"]
         monkeypatch.setattr(sys, "argv", command)

@@ -1,4 +1,4 @@
-"""The six networks."""
+"""The networks."""
 
 from collections.abc import Callable
 from typing import Any, get_args
@@ -9,6 +9,7 @@ from torch import nn
 
 from mnistcmp.architectures import ARCHITECTURES, TABLE1_ARCHITECTURES, architecture
 from mnistcmp.models import Outputs, Siamese, layer_table, parameter_count
+from mnistcmp.models.exact import log_comparison
 from mnistcmp.network import SoftmaxPlacement
 from mnistcmp.study import Recipe
 
@@ -25,16 +26,18 @@ PAIRS = torch.randn(6, 2, 14, 14, generator=torch.Generator().manual_seed(0))
         ("siamese-separate", 141_361),
         ("siamese-separate-aux", 141_361),
         ("baseline-plain", 68_850),
+        ("digits-exact", 68_294),
     ],
 )
 def test_parameters_are_the_report_s(name: str, parameters: int) -> None:
-    """The counts that the report prints."""
+    """The counts that the report prints; ours has no more than its smallest siamese network."""
     assert parameter_count(architecture(name).build(DEFAULT)) == parameters
 
 
 def test_table1_has_the_rows_of_the_report() -> None:
-    """The plain baseline is in the table of architectures, not in Table I."""
-    assert set(ARCHITECTURES) - set(TABLE1_ARCHITECTURES) == {"baseline-plain"}
+    """The plain baseline and ours are in the table of architectures, not in Table I."""
+    others = {"baseline-plain", "digits-exact"}
+    assert set(ARCHITECTURES) - set(TABLE1_ARCHITECTURES) == others
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -43,7 +46,7 @@ def test_outputs_have_their_shapes(name: str, softmax: SoftmaxPlacement) -> None
     """Two answers per pair, and ten per image where there is a branch for each image."""
     outputs: Outputs = architecture(name).build(Recipe(softmax=softmax).network)(PAIRS)
     assert outputs.comparison.shape == (6, 2)
-    if name.startswith("siamese"):
+    if not name.startswith("baseline"):
         assert outputs.digits is not None
         assert [digits.shape for digits in outputs.digits] == [(6, 10), (6, 10)]
     else:
@@ -218,3 +221,23 @@ def test_plain_baseline_has_neither_dropout_nor_batch_norm() -> None:
     dropped = (nn.Dropout, nn.BatchNorm1d, nn.BatchNorm2d)
     expected = [repr(m) for m in full.branch.children() if not isinstance(m, dropped)]  # type: ignore[union-attr]
     assert [repr(m) for m in plain.branch.children()] == expected  # type: ignore[union-attr]
+
+
+def test_the_exact_comparison_sums_over_all_pairs_of_digits() -> None:
+    """P(first <= second) by its definition, 100 terms, and the rest."""
+    generator = torch.Generator().manual_seed(0)
+    first, second = (3 * torch.randn(5, 10, generator=generator) for _ in range(2))
+    greater, less_or_equal = log_comparison(first, second).exp().unbind(1)
+    joint = first.softmax(1)[:, :, None] * second.softmax(1)[:, None]
+    expected = joint.triu().sum((1, 2))
+    torch.testing.assert_close(less_or_equal, expected)
+    torch.testing.assert_close(greater, 1 - expected)
+
+
+def test_sure_digits_are_compared_surely() -> None:
+    """Equal ones are less than or equal; logits of any size stay finite."""
+    logits = 1000.0 * torch.eye(10)
+    for first, second in ((3, 7), (7, 3), (4, 4)):
+        answer = log_comparison(logits[[first]], logits[[second]])
+        assert answer.isfinite().all()
+        assert bool(answer.argmax()) == (first <= second)

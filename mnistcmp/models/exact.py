@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from mnistcmp.models.outputs import Outputs
 
@@ -38,11 +38,12 @@ class ExactComparison(nn.Module):
 
     def forward(self, pairs: Tensor) -> Outputs:
         """Answers to pairs (N, 2, 14, 14); the comparison's are log-probabilities."""
-        logits: Tensor = self.digit(pairs.flatten(0, 1)[:, None])
+        logits: Tensor = self.digit(pairs.flatten(0, 1).unsqueeze(1))
         first, second = logits.view(-1, 2, 10).unbind(1)
         return Outputs(log_comparison(first, second), digits=(first, second))
 
 
+@fx.wrap  # type: ignore[no-untyped-call]
 def log_comparison(first: Tensor, second: Tensor) -> Tensor:
     """Log-probabilities that the first digit is greater, and that it is less than or equal.
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mnistcmp.architectures import architecture
 from mnistcmp.figures import Drawing, draw_interaction
 from mnistcmp.report import Report, Row
 
@@ -22,9 +23,9 @@ def factorial_views(report: Report) -> list[FactorialView]:
     names = {condition.name: condition.recipe_name for condition in report.conditions}
     found: dict[str | None, dict[tuple[bool, bool], Row]] = {}
     for row in report.rows:
-        if row.weight_sharing is not None:
-            cells = found.setdefault(names[row.condition], {})
-            cells[row.weight_sharing, row.auxiliary_loss] = row
+        factors = architecture(row.architecture).factors
+        if factors is not None:
+            found.setdefault(names[row.condition], {})[factors] = row
     title = "Weight sharing and auxiliary loss"
     return [
         FactorialView(

@@ -65,9 +65,9 @@ def factorial(combined: Combined, accuracies: "Accuracies") -> Factorial | None:
         return None
     cells = {}
     for condition, of_seed in accuracies.items():
-        entry = architecture(condition.architecture)
-        if entry.weight_sharing is not None:
-            cells[entry.weight_sharing, bool(entry.auxiliary_loss)] = of_seed
+        factors = architecture(condition.architecture).factors
+        if factors is not None:
+            cells[factors] = of_seed
     seeds = set.intersection(*(set(cell.index) for cell in cells.values())) if cells else set()
     if len(cells) < 4 or not seeds:  # noqa: PLR2004 - two by two
         return None

@@ -11,6 +11,7 @@ MICROSECONDS_PER_EPOCH_AND_PAIR = {
     "siamese-shared-aux": 172,
     "siamese-separate": 183,
     "siamese-separate-aux": 175,
+    "digits-exact": 500,
 }
 """CPU time of `mnistcmp.training.train` over epochs and training pairs, validation included: the
 least of at least three runs of 6 epochs with the default recipe, torch 2.13.0. With these, Table
