@@ -43,7 +43,7 @@ class ExactComparison(nn.Module):
         return Outputs(log_comparison(first, second), digits=(first, second))
 
 
-@fx.wrap  # type: ignore[no-untyped-call]
+@fx.wrap
 def log_comparison(first: Tensor, second: Tensor) -> Tensor:
     """Log-probabilities that the first digit is greater, and that it is less than or equal.
 

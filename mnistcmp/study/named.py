@@ -101,6 +101,28 @@ TRAINING_SIZE = Study(
 """Epochs are 150 for all, so more pairs are more steps too. A seed's smaller sets of pairs are the
 beginnings of its larger ones; its test pairs are the same."""
 
+BEST = Study(
+    name="best",
+    question="How far can one get with the report's 1,000 pairs and as many parameters?",
+    architectures=("siamese-shared-aux", "digits-exact"),
+    recipes={
+        "report": Recipe(),
+        "best": Recipe(
+            epochs=40,
+            learning_rate=0.02,
+            optimiser="adamw",
+            weight_decay=0.01,
+            schedule="one-cycle",
+            label_smoothing=0.05,
+            augmentation="affine",
+            comparison_weight=0.0,
+            validation_fraction=0.05,
+        ),
+    },
+    reference="siamese-shared-aux, report",
+)
+"""Its recipe was chosen on validation pairs of other seeds; docs/decisions/best.md says how."""
+
 STUDIES = {
     study.name: study
     for study in (
@@ -114,6 +136,7 @@ STUDIES = {
         CARRY_OVER,
         TRAINING_SIZE,
         SEEDS_100,
+        BEST,
     )
 }
 """Name to study, in the order in which `--study all` runs them."""
