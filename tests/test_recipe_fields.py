@@ -122,3 +122,10 @@ def test_weight_decay_shrinks_weights() -> None:
     parameter.grad = torch.zeros(1)
     optimiser.step()
     assert parameter.item() == pytest.approx(1 - 0.1 * 0.5)
+
+
+def test_the_last_epoch_s_weights_are_tested_where_a_recipe_says_so(mnist: Mnist) -> None:
+    """Whatever their validation accuracy; otherwise the training is the same."""
+    runs = [_train(mnist, epochs=8, tested_epoch=which) for which in ("best", "last")]
+    assert runs[0].epochs == runs[1].epochs
+    assert runs[1].best_epoch == 8

@@ -120,7 +120,7 @@ TABLES = {
                 pa.int32(),
                 "epochs",
                 "epoch whose weights are tested, counted from 1: the latest of those with the best "
-                "validation accuracy",
+                "validation accuracy, or the last where the recipe says so",
                 _TRAINER,
             ),
             *_SCORES,

@@ -105,6 +105,10 @@ class Recipe(BaseModel):
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of the training pairs that chooses the weights instead of training them."""
 
+    tested_epoch: Literal["best", "last"] = "best"
+    """Whose weights are tested: those of the best validation accuracy, or the last, which a
+    schedule that ends makes the best."""
+
     @model_validator(mode="after")
     def _batches_fit_the_split(self) -> Self:
         """Batch norm cannot train on a batch of one, and an epoch needs at least one batch."""

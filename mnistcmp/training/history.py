@@ -12,12 +12,16 @@ TRAINED, VALIDATED = 0, 1
 class History:
     """Kept on the device, so that a GPU never waits to be asked."""
 
-    def __init__(self, runs: int, epochs: int, device: torch.device) -> None:
+    def __init__(
+        self, runs: int, epochs: int, device: torch.device, *, latest: bool = False
+    ) -> None:
+        """`latest`: every epoch counts as better than those before."""
+        self._latest = latest
         self.epoch = torch.zeros((), dtype=torch.int64, device=device)
         """Of the next scores, counted from 0, on through the rounds."""
         self.best_epochs = torch.zeros(runs, dtype=torch.int64, device=device)
-        """Counted from 1: of the most correct validation answers, the latest where several tie; in
-        this round."""
+        """Counted from 1: of the most correct validation answers, the latest where several tie, or
+        the latest of all; in this round."""
         self.validated = torch.zeros(runs, dtype=torch.int64, device=device)
         """Correct validation answers of the latest epoch, (S,)."""
         self._most_correct = torch.full((runs,), -1, device=device)
@@ -34,7 +38,7 @@ class History:
             column = self.epoch.view(1)
             self._losses[part].index_copy_(1, column, scores.losses[:, None])
             self._correct[part].index_copy_(1, column, scores.correct[:, None])
-        better = validated.correct >= self._most_correct
+        better = (validated.correct >= self._most_correct) | self._latest
         self.epoch.add_(1)
         self.validated.copy_(validated.correct)
         torch.maximum(self._most_correct, validated.correct, out=self._most_correct)

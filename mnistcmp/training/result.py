@@ -71,7 +71,7 @@ class Round:
 
     best_epoch: int
     """Counted from 1, on through the rounds: of the round's best validation accuracy, the latest
-    where several tie."""
+    where several tie; or the last, where the recipe says so."""
     test: Score | None
     """With the weights of the best epoch; None in a search, which sees no test pair."""
     predictions: Predictions | None

@@ -107,7 +107,8 @@ def _train(
     started = time.perf_counter()
     recipe = runs[0].recipe
     trainer = Trainer(runs, engine, device)
-    history = History(len(runs), recipe.rounds * recipe.epochs, device)
+    latest = recipe.tested_epoch == "last"
+    history = History(len(runs), recipe.rounds * recipe.epochs, device, latest=latest)
     rounds: list[list[Round]] = []
     for number in range(recipe.rounds):
         sets = [draw_pair_sets(mnist, run.seed, recipe, number=number) for run in runs]
