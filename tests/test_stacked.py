@@ -1,5 +1,6 @@
 """The stacked engine: the same training as the plain one, whoever shares the stack."""
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from mnistcmp.data import Mnist, draw_pair_sets
 from mnistcmp.study import Recipe, Run
 from mnistcmp.training import TrainingResult, train, train_plainly
+from mnistcmp.training.device import BYTES_PER_RUN, most_at_once
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.stacked import StackedEngine
 from mnistcmp.training.stacked.loops import compiled
@@ -148,6 +150,19 @@ def test_stacked_and_plain_training_learn_the_same(architecture: str, mnist: Mni
     stacked = [result.test.accuracy for result in train(runs, mnist, CPU)]
     plain = [train_plainly(run, mnist, CPU).test.accuracy for run in runs]
     assert np.mean(stacked) == pytest.approx(np.mean(plain), abs=0.04)
+
+
+def test_a_stack_that_memory_is_too_small_for_is_trained_in_parts(
+    mnist: Mnist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same results, in the same order."""
+    runs = _runs("baseline", range(5), SMALL)
+    whole = [_numbers(result) for result in train(runs, mnist, CPU)]
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (3 * BYTES_PER_RUN, 0))
+    assert most_at_once(gpu) == 2
+    monkeypatch.setattr(sys.modules[train.__module__], "most_at_once", lambda _: most_at_once(gpu))
+    assert [_numbers(result) for result in train(runs, mnist, CPU)] == whole
 
 
 def test_runs_of_two_kinds_are_no_stack(mnist: Mnist) -> None:

@@ -1,5 +1,6 @@
 """Where to train."""
 
+import sys
 from typing import Literal
 
 import torch
@@ -7,6 +8,21 @@ import torch
 from mnistcmp.errors import UserError
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
+
+
+BYTES_PER_RUN = 20 * 2**20
+"""That a run of a stack takes on a GPU: windows, activations, weights and Adam's state. By
+calculation for the siamese networks, not measured."""
+USABLE = 0.8
+"""Share of a GPU's free memory that stacks are planned for."""
+
+
+def most_at_once(device: torch.device) -> int:
+    """How many runs a device has memory for in one stack; a processor's takes all that is asked."""
+    if device.type != "cuda":
+        return sys.maxsize
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, int(USABLE * free) // BYTES_PER_RUN)
 
 
 def resolve_device(choice: DeviceChoice) -> torch.device:

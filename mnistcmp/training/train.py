@@ -10,6 +10,7 @@ from torch import Tensor
 from mnistcmp.data import Mnist, Pairs, PairSets, draw_pair_sets
 from mnistcmp.seeding import Stream, seeded_steps
 from mnistcmp.study import Run
+from mnistcmp.training.device import most_at_once
 from mnistcmp.training.history import History
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.repeat import repeat
@@ -32,7 +33,13 @@ def train(
     Raises:
         ValueError: The runs are of several architectures or recipes.
     """
-    return _to_its_end(training(runs, mnist, device, keep_weights=keep_weights))
+    _check_alike(runs)
+    width = most_at_once(device)
+    results: list[TrainingResult] = []
+    for start in range(0, len(runs), width):
+        part = runs[start : start + width]
+        results += _to_its_end(training(part, mnist, device, keep_weights=keep_weights))
+    return results
 
 
 def training(
@@ -46,14 +53,18 @@ def training(
 
     Of an MNIST without test images, results have neither test scores nor predictions.
     """
-    if len({(run.architecture, run.recipe) for run in runs}) != 1:
-        raise ValueError("a stack is of one architecture and one recipe")
+    _check_alike(runs)
     finish = partial(_train, mnist=mnist, device=device, keep_weights=keep_weights)
     try:
         engine = StackedEngine(runs, device)
     except NotStackableError:
         return _side_by_side([_plainly(run, device, finish) for run in runs])
     return finish(runs, engine)
+
+
+def _check_alike(runs: Sequence[Run]) -> None:
+    if len({(run.architecture, run.recipe) for run in runs}) != 1:
+        raise ValueError("a stack is of one architecture and one recipe")
 
 
 def train_plainly(
