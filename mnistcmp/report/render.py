@@ -19,9 +19,8 @@ from mnistcmp.study import Recipe, describe_seeds
 
 TEXT_COLUMNS = {"model", "weight sharing", "auxiliary loss", "condition", "effect", "average"}
 DISPENSABLE = {"weight sharing", "auxiliary loss", "parameters", "95% CI"}
-"""Columns that a narrow terminal goes without: the model's name, or a difference, says as much."""
-ROUND = "round "
-"""Begins the columns of rounds, which it goes without too."""
+"""Columns that a narrow terminal goes without: the model's name, or a difference, says as much. It
+goes without those of single rounds too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +38,7 @@ def print_report(report: Report, console: Console) -> None:
         table = _table(section, box.SIMPLE_HEAD)
         unbounded = console.options.update(max_width=1000)
         if Measurement.get(console, unbounded, table).maximum > console.width:
-            dispensable = DISPENSABLE | {h for h in section.rows[0] if h.startswith(ROUND)}
+            dispensable = DISPENSABLE | set(filter(str.isdecimal, section.rows[0]))
             table = _table(section, box.SIMPLE_HEAD, without=dispensable)
         console.print(table)
     for line in notes(report):
@@ -134,7 +133,7 @@ def _sections(report: Report) -> list[_Section]:
             title = "Averages over the architectures, each compared with itself"
             sections.append(_Section(title=title, rows=rows))
         if report.rounds:
-            title = "Rounds, mean over the chains, beside the published means of ten rounds"
+            title = "Rounds 1, 2, ..., mean over the chains, beside the published means of ten rounds"
             sections.append(_Section(title=title, rows=[_round_cells(p) for p in report.rounds]))
         return sections
     title = f"Table I: study {report.study}, recipe {report.recipe.label}"
@@ -174,7 +173,7 @@ def _round_cells(rounds: Rounds) -> dict[str, str]:
     return {
         "condition": rounds.condition,
         "chains": str(rounds.chains),
-        **{f"{ROUND}{n}": f"{mean:.2f}" for n, mean in enumerate(rounds.means, start=1)},
+        **{str(n): f"{mean:.2f}" for n, mean in enumerate(rounds.means, start=1)},
         "over rounds, %": f"{rounds.accuracy.mean:.2f} ± {rounds.deviation:.2f}",
         "published, %": f"{published.mean:.2f} ± {published.deviation:.2f}" if published else "-",
         "within one ±": "-" if not published else "yes" if rounds.within_published else "no",
