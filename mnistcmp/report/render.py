@@ -37,9 +37,12 @@ def print_report(report: Report, console: Console) -> None:
         console.print(section.title, style="bold", highlight=False, markup=False)
         table = _table(section, box.SIMPLE_HEAD)
         unbounded = console.options.update(max_width=1000)
-        if Measurement.get(console, unbounded, table).maximum > console.width:
-            dispensable = DISPENSABLE | set(filter(str.isdecimal, section.rows[0]))
-            table = _table(section, box.SIMPLE_HEAD, without=dispensable)
+        needed = Measurement.get(console, unbounded, table)
+        if needed.maximum > console.width:
+            # Names may take two lines before the columns of single rounds go.
+            rounds = set(filter(str.isdecimal, section.rows[0]))
+            without = DISPENSABLE | (rounds if needed.minimum > console.width else set())
+            table = _table(section, box.SIMPLE_HEAD, without=without)
         console.print(table)
     for line in notes(report):
         console.print(line, style="yellow", highlight=False, markup=False)
@@ -133,7 +136,7 @@ def _sections(report: Report) -> list[_Section]:
             title = "Averages over the architectures, each compared with itself"
             sections.append(_Section(title=title, rows=rows))
         if report.rounds:
-            title = "Rounds 1, 2, ..., mean over the chains, beside the published means of ten rounds"
+            title = "Rounds, mean over the chains, beside the published means of ten rounds"
             sections.append(_Section(title=title, rows=[_round_cells(p) for p in report.rounds]))
         return sections
     title = f"Table I: study {report.study}, recipe {report.recipe.label}"
