@@ -109,7 +109,7 @@ def test_rounds_are_printed_explained_and_on_the_page(chains: ResultsStore, mnis
     """In Markdown, as JSON and as HTML, with the rows that stay unexplained."""
     report = build_report(chains)
     row = (
-        "| baseline, carried over | 2 | 81.00 | 82.50 | 84.00 | 82.50 ± 1.50 | 82.17 ± 1.69 | yes |"
+        "| baseline, carried over | 2 | 81.0 | 82.5 | 84.0 | 82.50 ± 1.50 | 82.17 ± 1.69 | yes |"
     )
     markdown = to_markdown(report)
     assert row in "\n".join(" ".join(line.split()) for line in markdown.splitlines())

@@ -176,7 +176,7 @@ def _round_cells(rounds: Rounds) -> dict[str, str]:
     return {
         "condition": rounds.condition,
         "chains": str(rounds.chains),
-        **{str(n): f"{mean:.2f}" for n, mean in enumerate(rounds.means, start=1)},
+        **{str(n): f"{mean:.1f}" for n, mean in enumerate(rounds.means, start=1)},
         "over rounds, %": f"{rounds.accuracy.mean:.2f} ± {rounds.deviation:.2f}",
         "published, %": f"{published.mean:.2f} ± {published.deviation:.2f}" if published else "-",
         "within one ±": "-" if not published else "yes" if rounds.within_published else "no",
