@@ -136,7 +136,7 @@ def _sections(report: Report) -> list[_Section]:
             title = "Averages over the architectures, each compared with itself"
             sections.append(_Section(title=title, rows=rows))
         if report.rounds:
-            title = "Rounds, mean over the chains, beside the published means of ten rounds"
+            title = "Rounds, mean over n chains, beside the published means of ten rounds"
             sections.append(_Section(title=title, rows=[_round_cells(p) for p in report.rounds]))
         return sections
     title = f"Table I: study {report.study}, recipe {report.recipe.label}"
@@ -175,7 +175,7 @@ def _round_cells(rounds: Rounds) -> dict[str, str]:
     published = rounds.published
     return {
         "condition": rounds.condition,
-        "chains": str(rounds.chains),
+        "n": str(rounds.chains),
         **{str(n): f"{mean:.1f}" for n, mean in enumerate(rounds.means, start=1)},
         "over rounds, %": f"{rounds.accuracy.mean:.2f} ± {rounds.deviation:.2f}",
         "published, %": f"{published.mean:.2f} ± {published.deviation:.2f}" if published else "-",
