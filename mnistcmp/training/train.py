@@ -32,7 +32,7 @@ def train(
     Raises:
         ValueError: The runs are of several architectures or recipes.
     """
-    return _to_its_end(training(runs, mnist, device, keep_weights=keep_weights))
+    return to_its_end(training(runs, mnist, device, keep_weights=keep_weights))
 
 
 def training(
@@ -52,7 +52,7 @@ def training(
     try:
         engine = StackedEngine(runs, device)
     except NotStackableError:
-        return _side_by_side([_plainly(run, device, finish) for run in runs])
+        return side_by_side([_plainly(run, device, finish) for run in runs])
     return finish(runs, engine)
 
 
@@ -61,7 +61,7 @@ def train_plainly(
 ) -> TrainingResult:
     """Trains one run with PyTorch's own layers: the definition of what a result is."""
     finish = partial(_train, mnist=mnist, device=device, keep_weights=keep_weights)
-    return _to_its_end(_plainly(run, device, finish))[0]
+    return to_its_end(_plainly(run, device, finish))[0]
 
 
 def _plainly(run: Run, device: torch.device, finish: "partial[Training]") -> Training:
@@ -72,8 +72,8 @@ def _plainly(run: Run, device: torch.device, finish: "partial[Training]") -> Tra
     return (yield from seeded_steps(run.seed, Stream.DROPOUT, device, steps()))
 
 
-def _side_by_side(trainings: Sequence[Training]) -> Training:
-    """Trainings of one run each, an epoch of all at a time."""
+def side_by_side(trainings: Sequence[Training]) -> Training:
+    """Trainings of as many epochs each, an epoch of all at a time, as one of all their runs."""
     results: list[TrainingResult] = []
     while not results:
         accuracies = []
@@ -87,7 +87,8 @@ def _side_by_side(trainings: Sequence[Training]) -> Training:
     return results
 
 
-def _to_its_end(steps: Training) -> list[TrainingResult]:
+def to_its_end(steps: Training) -> list[TrainingResult]:
+    """The results of a training, as soon as it has taken the epochs that are left."""
     while True:
         try:
             next(steps)
