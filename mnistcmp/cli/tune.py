@@ -1,18 +1,12 @@
 """`mnistcmp tune`: a search over recipe fields, chosen by validation accuracy."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from mnistcmp.cli.console import make_console
 from mnistcmp.cli.data import DataDir
 from mnistcmp.errors import UserError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from mnistcmp.study import Search
 
 EXAMPLES = """
 Examples:
@@ -153,7 +147,9 @@ def tune(
     resolve_device(device)
     place = output or f"results/{planned.name}"
     if dry_run:
-        _print_plan(planned, place, make_console())
+        from mnistcmp.cli.search_plan import print_search_plan
+
+        print_search_plan(planned, place, fresh=fresh)
         return
     from mnistcmp.cli.local_search import search_here
 

@@ -8,6 +8,7 @@ from optuna.samplers import TPESampler
 from ray import tune
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
+from typing_extensions import override
 
 from mnistcmp.cluster.trial import SCORE
 from mnistcmp.errors import UserError
@@ -27,7 +28,7 @@ STARTUP = 8
 """Points drawn at random at the start, of which TPE then learns."""
 
 
-class BayesSearch(Searcher):  # type: ignore[misc]
+class BayesSearch(Searcher):
     """As many points as are asked for, each a valid recipe and unlike those before.
 
     Points that were trained before come again when their turn does, and are told their score at
@@ -66,7 +67,8 @@ class BayesSearch(Searcher):  # type: ignore[misc]
         self._ahead = None if ahead == Searcher.FINISHED else ahead
         return self._ahead is not None
 
-    def suggest(self, trial_id: str) -> Any:  # noqa: ANN401 - as Tune has it
+    @override
+    def suggest(self, trial_id: str) -> Any:
         """A trial's configuration; None where Tune has to wait for others, FINISHED at the end."""
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
@@ -109,23 +111,24 @@ class BayesSearch(Searcher):  # type: ignore[misc]
             self._optuna.on_trial_complete(number, {SCORE: score})
         self._batch.clear()
 
+    @override
     def on_trial_complete(
-        self,
-        trial_id: str,
-        result: dict[str, Any] | None = None,
-        error: bool = False,  # noqa: FBT001, FBT002 - as Tune calls it
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Tune says how a trial ended; one that was lost counts as the worst."""
         self._batch[self._numbers.pop(trial_id)] = (
             result[SCORE] if result is not None and not error else 0.0
         )
 
+    @override
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """What a trial reports before its end is for schedulers."""
 
+    @override
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a search is taken up again from its stored results."""
 
+    @override
     def restore(self, checkpoint_path: str) -> None:
         """Nothing, likewise."""
 

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from ray.util.queue import Queue
@@ -11,14 +12,14 @@ from ray.util.queue import Queue
 from mnistcmp.cluster.bayes import BayesSearch
 from mnistcmp.cluster.fanout import Outcome, failed, warm_up
 from mnistcmp.cluster.placement import choose_pools
+from mnistcmp.cluster.search_folder import SearchFolder, runs_of
 from mnistcmp.cluster.session import Resources
 from mnistcmp.cluster.trial import Plan
 from mnistcmp.cluster.tuning import Watcher, configuration, run_trials
 from mnistcmp.data import Mnist
-from mnistcmp.errors import UserError
 from mnistcmp.report import SearchReport, build_search_report
 from mnistcmp.results import Finished, ResultsStore, Trial
-from mnistcmp.study import Point, Recipe, Run, Search, Study, describe_seeds
+from mnistcmp.study import Point, Recipe, Search, Study
 from mnistcmp.training import DeviceChoice
 
 REPORTS = 10
@@ -75,11 +76,6 @@ BEST = "best.toml"
 """The chosen recipe as a study file, in the output."""
 
 
-def runs_of(base: Study, recipe: Recipe) -> tuple[Run, ...]:
-    """A point's runs."""
-    return base.model_copy(update={"recipe": recipe}).runs()
-
-
 def run_search(
     request: SearchRequest,
     load_mnist: Callable[[], Mnist],
@@ -96,23 +92,28 @@ def run_search(
         UserError: The output, the data or the device cannot be used. Finished points are kept.
     """
     search = request.search
-    folder = _Folder(search, ResultsStore(request.output))
+    folder = SearchFolder(search, ResultsStore(request.output))
     points = [folder.named(point) for point in search.points()]
     folder.check(points)
     if search.method == "bayes":
-        searcher = BayesSearch(search, folder.settled, folder.configuration)
+        searcher = BayesSearch(search, folder.settled, partial(_configure, folder))
         is_done = not searcher.has_untrained()
     else:
         searcher = None
         is_done = all(folder.settled(point) for point in points)
     if not is_done:
-        _train(
-            request, folder, points, searcher, load_mnist=load_mnist, connect=connect, tell=tell
-        )
+        _train(request, folder, points, searcher, load_mnist=load_mnist, connect=connect, tell=tell)
     report = build_search_report(folder.store)
     if report.best is not None:
         folder.store.write_study(BEST, _chosen(search, report.best.recipe))
     tell(SearchReported(output=request.output, report=report))
+
+
+def _configure(folder: SearchFolder, point: Point) -> dict[str, Any]:
+    """A trial of a point; of one that is settled, it gives the same reports again."""
+    folder.points[point.recipe] = folder.named(point)
+    known = folder.settled(point)
+    return configuration(point.recipe, known.reports if known else ())
 
 
 def _chosen(search: Search, recipe: Recipe) -> Study:
@@ -128,7 +129,7 @@ def _chosen(search: Search, recipe: Recipe) -> Study:
 
 def _train(
     request: SearchRequest,
-    folder: "_Folder",
+    folder: SearchFolder,
     points: Sequence[Point],
     searcher: BayesSearch | None,
     *,
@@ -163,83 +164,25 @@ def _train(
         # Those that were there already are trials only where others are measured against them.
         wanted = [p for p in points if search.stops_early or folder.settled(p) is None]
         wanted.sort(key=lambda point: folder.settled(point) is None)
-        run_trials(
-            mnist,
-            Plan(
-                architectures=search.base.architectures,
-                seeds=search.base.seeds,
-                device=pool.device,
-                epochs_per_report=1 if search.stops_early else max(1, search.epochs // REPORTS),
-            ),
-            pool,
-            configurations=[folder.configuration(point) for point in wanted],
-            searcher=searcher,
-            samples=search.samples,
-            epochs=search.epochs if search.stops_early else None,
-            watcher=Watcher(outcomes, keeper.start, keeper.end),
-            outcomes=outcomes,
-        )
-
-
-class _Folder:
-    """What is in the results folder of a search, and what is to be added."""
-
-    def __init__(self, search: Search, store: ResultsStore) -> None:
-        self.search, self.store = search, store
-        launches = store.launches()
-        self._names = {
-            c.recipe: c.recipe_name for s in launches for c in s.conditions if c.recipe_name
-        }
-        self._launches = launches
-        self._trials = {trial.recipe: trial for trial in store.trials()}
-        self._finished = store.finished_run_ids()
-        self.points: dict[Recipe, Point] = {}
-        """Those that were made trials."""
-
-    def named(self, point: Point) -> Point:
-        """The point under the name that its recipe has here already."""
-        return replace(point, name=self._names.get(point.recipe, point.name))
-
-    def check(self, points: Sequence[Point]) -> None:
-        """Looks, without writing, whether the points may be stored here.
-
-        Raises:
-            UserError: The place cannot be written, or holds something else.
-        """
-        base, name = self.search.base, self.search.name
-        self.store.check(
-            self.search.study(points) if points else base.model_copy(update={"name": name})
-        )
-        for launch in self._launches:
-            if (launch.architectures, launch.seeds) != (base.architectures, base.seeds):
-                raise UserError(
-                    f"{self.store.location} holds a search over {', '.join(launch.architectures)} "
-                    f"with the seeds {describe_seeds(launch.seeds)}; points of other architectures "
-                    "or seeds do not compare with its. Choose another folder with --output, or "
-                    "take --fresh."
-                )
-
-    def prepare(self, points: Sequence[Point]) -> None:
-        """Notes points as launched, as far as they are not."""
-        if new := [point for point in points if point.recipe not in self._names]:
-            self.store.prepare(self.search.study(new))
-            self._names |= {point.recipe: point.name for point in new}
-
-    def settled(self, point: Point) -> Trial | None:
-        """What became of a point, where it needs no training any more."""
-        trial = self._trials.get(point.recipe)
-        if trial is None or trial.state == "failed":
-            return None
-        if trial.state == "stopped":
-            return trial if self.search.stops_early else None
-        runs = runs_of(self.search.base, point.recipe)
-        return trial if all(run.run_id in self._finished for run in runs) else None
-
-    def configuration(self, point: Point) -> dict[str, Any]:
-        """A trial's; of a point that is settled, one that gives the same reports again."""
-        self.points[point.recipe] = self.named(point)
-        known = self.settled(point)
-        return configuration(point.recipe, known.reports if known else ())
+        try:
+            run_trials(
+                mnist,
+                Plan(
+                    architectures=search.base.architectures,
+                    seeds=search.base.seeds,
+                    device=pool.device,
+                    epochs_per_report=1 if search.stops_early else max(1, search.epochs // REPORTS),
+                ),
+                pool,
+                configurations=[_configure(folder, point) for point in wanted],
+                searcher=searcher,
+                samples=search.samples,
+                epochs=search.epochs if search.stops_early else None,
+                watcher=Watcher(outcomes, keeper.start, keeper.end),
+                outcomes=outcomes,
+            )
+        finally:
+            outcomes.shutdown(force=True)
 
 
 class _Keeper:
@@ -247,7 +190,7 @@ class _Keeper:
 
     def __init__(
         self,
-        folder: _Folder,
+        folder: SearchFolder,
         tell: Callable[[SearchEvent], None],
         *,
         kept: Callable[[], int],

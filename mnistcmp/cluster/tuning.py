@@ -20,6 +20,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import Searcher
 from ray.util.queue import Empty, Queue
+from typing_extensions import override
 
 from mnistcmp.cluster.fanout import Outcome
 from mnistcmp.cluster.placement import Pool
@@ -40,7 +41,7 @@ def configuration(recipe: Recipe, replay: Sequence[tuple[int, float]] = ()) -> d
     return {"point": {"recipe": recipe.model_dump_json(), "replay": [list(r) for r in replay]}}
 
 
-class Watcher(tune.Callback):  # type: ignore[misc]
+class Watcher(tune.Callback):
     """Follows Tune's trials, and says when a point begins and how it ended.
 
     `ended` gets the recipe, its reports, its runs' outcomes (none where it was stopped), and the
@@ -57,22 +58,41 @@ class Watcher(tune.Callback):  # type: ignore[misc]
         self._reports: dict[str, list[tuple[int, float]]] = {}
         self._arrived: dict[Recipe, list[Outcome]] = {}
 
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: TuneTrial, **info: object) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles all that it is given, to be restored from; nothing here ever is.
+        return {}
+
+    @override
+    def on_trial_start(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
         """A worker begins with a point, for the first time or again."""
         self._reports[trial.trial_id] = []
         self._started(_recipe_of(trial))
 
+    @override
     def on_trial_result(
-        self, trial: TuneTrial, result: dict[str, Any], **_others: object
+        self,
+        iteration: int,
+        trials: list[TuneTrial],
+        trial: TuneTrial,
+        result: dict[str, Any],
+        **info: Any,
     ) -> None:
         """A report."""
         self._reports[trial.trial_id].append((result[EPOCH], result[SCORE]))
 
-    def on_trial_complete(self, trial: TuneTrial, **_others: object) -> None:
+    @override
+    def on_trial_complete(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
         """A point came to its end, or was stopped before."""
         self._end(trial, lost=None)
 
-    def on_trial_error(self, trial: TuneTrial, **_others: object) -> None:
+    @override
+    def on_trial_error(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
         """A point's worker was lost for good."""
         self._end(trial, lost=trial.get_error() or RuntimeError("the worker was lost"))
 

@@ -14,4 +14,5 @@ from mnistcmp.report.render_search import search_to_markdown as search_to_markdo
 from mnistcmp.report.search import PointRow as PointRow
 from mnistcmp.report.search import SearchReport as SearchReport
 from mnistcmp.report.search import build_search_report as build_search_report
+from mnistcmp.report.search import is_search as is_search
 from mnistcmp.report.search import refuse_search as refuse_search

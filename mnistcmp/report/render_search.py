@@ -49,8 +49,8 @@ def choice(report: SearchReport) -> str:
     finished = [row for row in report.rows if row.state == "finished"]
     said = (
         f"Validation accuracy chose {best.point}, of {len(report.rows)} points; no test pair was "
-        f"looked at. Its {best.accuracy.mean:.2f}% is optimistic: it is the highest of "
-        f"{len(finished)} means, and each run's epoch was chosen by the same pairs."
+        f"looked at. Its {best.accuracy.mean:.2f}% is optimistic: it is the best of all "
+        "points', and each run's epoch was chosen by the same pairs."
     )
     if len(report.seeds) == 1:
         said += " With one seed there is no deviation and no interval; take --seeds 3 or more."

@@ -137,13 +137,18 @@ def _fields(recipes: Sequence[Recipe]) -> tuple[str, ...]:
     )
 
 
+def is_search(store: ResultsStore) -> bool:
+    """Whether the place is of a search, a point of which has ended."""
+    return bool(store.trials())
+
+
 def refuse_search(store: ResultsStore) -> None:
     """For what needs test results.
 
     Raises:
-        UserError: The folder is of a search, which has none.
+        UserError: The place is of a search, which has none.
     """
-    if store.trials():
+    if is_search(store):
         raise UserError(
             f"{store.location} holds a search, which has no test results. 'mnistcmp report "
             f"{store.location}' prints its points; launch its best.toml to test the best one."
