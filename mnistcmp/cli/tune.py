@@ -86,7 +86,10 @@ def tune(
         bool, typer.Option("--dry-run", help="Print the plan; train and write nothing.")
     ] = False,
     address: Annotated[
-        str | None, typer.Option(help="A cluster's dashboard; searches run here, so: not yet.")
+        str | None,
+        typer.Option(
+            help="A cluster's dashboard; a search runs on this machine, so it is refused."
+        ),
     ] = None,
     local: Annotated[
         bool, typer.Option("--local", help="On this machine, even where there is a cluster.")

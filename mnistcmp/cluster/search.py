@@ -139,8 +139,9 @@ def _train(
 ) -> None:
     search = request.search
 
+    known = sum(folder.settled(point) is not None for point in points)
+
     def kept() -> int:
-        known = sum(folder.settled(point) is not None for point in points)
         return known if searcher is None else searcher.known
 
     with connect() as resources:

@@ -12,7 +12,7 @@ FOLDER = "trials"
 SUFFIX = ".json"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
     """A point of a search, and how far it came."""
 

@@ -21,7 +21,7 @@ DEFAULT_GRID = "learning_rate=0.0005,0.001,0.005,0.0075,0.01,0.05"
 """The report's."""
 DEFAULT_RANGE = "learning_rate=0.0005:0.05"
 DEFAULT_SEEDS = (0, 1, 2)
-DEFAULT_SAMPLES = 10
+DEFAULT_SAMPLES = 16
 MOST_POINTS = 10_000
 MOST_DRAWS = 1000
 """Draws for one point: a space may have values that no recipe can take together."""

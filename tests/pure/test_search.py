@@ -118,7 +118,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("grid", "test_pairs=10,20"): "a search sees no test pairs",
     ("grid", "lr=0.1,0.2", "lr=0.1:1"): "--range goes with --search random or bayes",
     ("random", "lr=-1,0.2"): "recipe field learning_rate: Input should be greater than 0, not -1",
-    ("random", "lr=0.1,0.2"): "--samples 10: the space has only 2 points",
+    ("random", "lr=0.1,0.2"): "--samples 16: the space has only 2 points",
     ("random", "", "lr=0.1"): "--range 'lr=0.1' is not a range",
     ("random", "", "lr=0.2:0.1"): "0.2 is not below 0.1",
     ("random", "", "activation=1:2"): "activation is not a number, so it has no range",

@@ -103,8 +103,10 @@ def test_the_command_finds_a_recipe_and_says_how_to_launch_it(
 
     assert run_command(monkeypatch, "report", "results/tune-small") == 0
     assert "Validation accuracy chose lr 0.005" in capsys.readouterr().out
-    assert run_command(monkeypatch, "report", "results/tune-small", "--html") == 2
-    assert "holds a search, which has no test results" in capsys.readouterr().err
+    compare = ("compare", "baseline", "siamese-shared-aux", "--results", "results/tune-small")
+    for refused in (("report", "results/tune-small", "--html"), compare):
+        assert run_command(monkeypatch, *refused) == 2
+        assert "holds a search, which has no test results" in capsys.readouterr().err
     assert run_command(monkeypatch, *command[:-3], "--local", "-a", "baseline") == 2
     assert "points of other architectures or seeds do not compare" in capsys.readouterr().err
 
