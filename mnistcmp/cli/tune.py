@@ -87,9 +87,7 @@ def tune(
     ] = False,
     address: Annotated[
         str | None,
-        typer.Option(
-            help="A cluster's dashboard; a search runs on this machine, so it is refused."
-        ),
+        typer.Option(help="A cluster's dashboard: refused, a search runs here."),
     ] = None,
     local: Annotated[
         bool, typer.Option("--local", help="On this machine, even where there is a cluster.")

@@ -32,7 +32,7 @@ class BayesSearch(Searcher):
     """As many points as are asked for, each a valid recipe and unlike those before.
 
     Points that were trained before come again when their turn does, and are told their score at
-    once; only where trials are to be compared while they run, they are trials too.
+    once. With `replays`, where trials are compared while they run, they are trials too.
     """
 
     def __init__(
@@ -40,10 +40,13 @@ class BayesSearch(Searcher):
         search: Search,
         settled: Callable[[Point], Trial | None],
         configure: Callable[[Point], dict[str, Any]],
+        *,
+        replays: bool,
     ) -> None:
         super().__init__(metric=SCORE, mode="max")
         logging.getLogger("optuna").setLevel(logging.WARNING)
         self._search, self._settled, self._configure = search, settled, configure
+        self._replays = replays
         space = {dimension.field: _domain(dimension) for dimension in search.dimensions}
         self._optuna = OptunaSearch(
             space=OptunaSearch.convert_search_space(space),
@@ -83,7 +86,7 @@ class BayesSearch(Searcher):
             self._points[point.recipe] = point
             known = self._settled(point)
             self.known += known is not None
-            if known is None or self._search.stops_early:
+            if known is None or self._replays:
                 self._batch[number] = None
                 self._numbers[trial_id] = number
                 return self._configure(point)

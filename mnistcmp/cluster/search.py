@@ -96,8 +96,11 @@ def run_search(
     points = [folder.named(point) for point in search.points()]
     folder.check(points)
     if search.method == "bayes":
-        searcher = BayesSearch(search, folder.settled, partial(_configure, folder))
+        find = partial(BayesSearch, search, folder.settled, partial(_configure, folder))
+        searcher = find(replays=False)
         is_done = not searcher.has_untrained()
+        if search.stops_early:
+            searcher = find(replays=True)
     else:
         searcher = None
         is_done = all(folder.settled(point) for point in points)
