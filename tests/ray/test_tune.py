@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ray.tune.search import Searcher
 
+from mnistcmp.cluster.bayes import BATCH, STARTUP, BayesSearch
 from mnistcmp.cluster.search import PointEnded, SearchEvent, SearchRequest, run_search
 from mnistcmp.cluster.session import Resources, local_ray
+from mnistcmp.cluster.trial import SCORE
 from mnistcmp.data import Digits, Mnist
 from mnistcmp.results import ResultsStore, Trial
-from mnistcmp.study import Study, plan_search, read_study
+from mnistcmp.study import Point, Study, plan_search, read_study
 from tests.clusters import INTERRUPTIBLE
 from tests.commands import run_command
 from tests.conftest import SMALL
@@ -132,12 +135,42 @@ def test_a_random_search_trains_the_points_that_were_drawn(search: Run) -> None:
 
 
 def test_a_bayesian_search_finds_the_same_points_again(search: Run) -> None:
-    """In another folder too; in the same folder it goes on after those that are there."""
-    options = {"method": "bayes", "ranges": ["lr=0.0005:0.05"], "seed": 3}
-    first = _trials(search("first", samples=3, **options))
-    assert len({trial.recipe for trial in first}) == 3
-    assert search("first", samples=3, **options) == []
-    assert _trials(search("second", samples=3, **options)) == first
+    """It trains none of them twice, and no Ray is needed to know that."""
+    options = {"method": "bayes", "ranges": ["lr=0.0005:0.05"], "samples": 3, "seed": 3}
+    assert len({trial.recipe for trial in _trials(search("bayes", **options))}) == 3
+    assert search("bayes", **options) == []
+
+
+def _suggested(*, workers: int) -> list[float]:
+    """What a Bayesian search suggests to so many workers, the last of which ends first."""
+    search = plan_search(
+        BASE, method="bayes", ranges=["lr=0.0005:0.05"], samples=STARTUP + BATCH, seed=3
+    )
+
+    def configure(point: Point) -> dict[str, float]:
+        return {"rate": point.recipe.learning_rate}
+
+    bayes = BayesSearch(search, lambda _: None, configure, replays=False)
+    rates: list[float] = []
+    running: list[tuple[str, float]] = []
+    while True:
+        asked = bayes.suggest(f"trial {len(rates)}")
+        if isinstance(asked, dict):
+            running.append((f"trial {len(rates)}", asked["rate"]))
+            rates.append(asked["rate"])
+        if asked is None or len(running) == workers:
+            name, rate = running.pop()
+            bayes.on_trial_complete(name, {SCORE: 1 - abs(rate - 0.005)})
+        if asked == Searcher.FINISHED:
+            return rates
+
+
+def test_a_bayesian_search_is_the_same_with_more_workers() -> None:
+    """Whichever trial ends first."""
+    alone = _suggested(workers=1)
+    assert len(set(alone)) == STARTUP + BATCH
+    assert _suggested(workers=2) == alone
+    assert _suggested(workers=9) == alone
 
 
 def test_points_that_fall_behind_are_stopped(search: Run, tmp_path: Path) -> None:
