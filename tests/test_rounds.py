@@ -108,9 +108,7 @@ def test_the_report_has_rounds_beside_the_published_means(chains: ResultsStore) 
 def test_rounds_are_printed_explained_and_on_the_page(chains: ResultsStore, mnist: Mnist) -> None:
     """In Markdown, as JSON and as HTML, with the rows that stay unexplained."""
     report = build_report(chains)
-    row = (
-        "| baseline, carried over | 2 | 81.0 | 82.5 | 84.0 | 82.50 ± 1.50 | 82.17 ± 1.69 | yes |"
-    )
+    row = "| baseline, carried over | 2 | 81.0 | 82.5 | 84.0 | 82.50 ± 1.50 | 82.17 ± 1.69 | yes |"
     markdown = to_markdown(report)
     assert row in "\n".join(" ".join(line.split()) for line in markdown.splitlines())
     assert "one published standard deviation of the published mean: baseline, carried" in markdown

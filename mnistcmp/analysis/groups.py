@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mnistcmp.report import refuse_search
 from mnistcmp.results import TABLES, ResultsStore, WantedRuns
 from mnistcmp.study import Condition
 
@@ -35,8 +36,9 @@ def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[G
     """The groups of those of the conditions that have finished runs, in their order.
 
     Raises:
-        UserError: The results cannot be read.
+        UserError: The results cannot be read, or are a search's.
     """
+    refuse_search(store)
     columns = [name for name in TABLES["runs"].names if name not in {"study", "recipe"}]
     table = store.read("runs", columns, dictionaries=True)
     runs = table.to_pandas().sort_values("seed")

@@ -22,6 +22,8 @@ from mnistcmp.cli.launch import EXAMPLES, launch
 from mnistcmp.cli.predict import predict
 from mnistcmp.cli.report import report
 from mnistcmp.cli.studies import studies
+from mnistcmp.cli.tune import EXAMPLES as TUNE_EXAMPLES
+from mnistcmp.cli.tune import tune
 from mnistcmp.errors import UserError
 
 
@@ -37,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=EXAMPLES, help=_paragraphs(launch.__doc__))(launch)
+app.command(epilog=TUNE_EXAMPLES, help=_paragraphs(tune.__doc__))(tune)
 app.command()(report)
 app.command()(studies)
 app.command()(compact)

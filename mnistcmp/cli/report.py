@@ -1,7 +1,7 @@
 """`mnistcmp report`: what a results folder says, in the terminal, for scripts, or as a page."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from mnistcmp.cli.console import make_console
 from mnistcmp.cli.data import DataDir
 from mnistcmp.cli.page import PAGE, default_page, make_page
 from mnistcmp.errors import UserError
+
+if TYPE_CHECKING:
+    from mnistcmp.results import ResultsStore
 
 
 def report(
@@ -37,7 +40,7 @@ def report(
     A study of one recipe, as Table I, stands beside the published numbers.
     With --html the same, and more, becomes a page.
     """
-    from mnistcmp.report import build_report, print_report, to_json, to_markdown
+    from mnistcmp.report import build_report, is_search, print_report, to_json, to_markdown
     from mnistcmp.results import ResultsStore
 
     chosen = [
@@ -50,6 +53,9 @@ def report(
     if output is not None and not html:
         raise UserError("--output is the page's file and goes with --html. Take both.")
     store = ResultsStore(results)
+    if is_search(store) and not html:
+        _report_search(store, markdown=markdown, json=json)
+        return
     found = build_report(store)
     if html:
         path = output or default_page(results)
@@ -61,3 +67,20 @@ def report(
         typer.echo(to_markdown(found), nl=False)
     else:
         print_report(found, make_console())
+
+
+def _report_search(store: "ResultsStore", *, markdown: bool, json: bool) -> None:
+    from mnistcmp.report import (
+        build_search_report,
+        print_search,
+        search_to_json,
+        search_to_markdown,
+    )
+
+    found = build_search_report(store)
+    if json:
+        typer.echo(search_to_json(found))
+    elif markdown:
+        typer.echo(search_to_markdown(found), nl=False)
+    else:
+        print_search(found, make_console())

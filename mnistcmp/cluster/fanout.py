@@ -79,7 +79,7 @@ def fan_out(
                 yield from ray.get(reference)
             except RayError as error:
                 if len(stack) == 1:
-                    yield _failed(stack[0], error, str(error), host=None)
+                    yield failed(stack[0], error, str(error), host=None)
                 else:
                     # Which of them the worker died of shows when they are trained one by one.
                     waiting = chain([(run,) for run in stack], waiting)
@@ -96,7 +96,7 @@ def _train_stack(stack: Stack, mnist: Mnist, device: DeviceChoice, train: Train)
         if len(stack) > 1:
             # The others are not to fail with the one that does.
             return [_train_stack((run,), mnist, device, train)[0] for run in stack]
-        return [_failed(stack[0], error, traceback.format_exc(), environment().host)]
+        return [failed(stack[0], error, traceback.format_exc(), environment().host)]
     return [
         Finished(
             run=run,
@@ -109,7 +109,8 @@ def _train_stack(stack: Stack, mnist: Mnist, device: DeviceChoice, train: Train)
     ]
 
 
-def _failed(run: Run, error: Exception, trace: str, host: str | None) -> Failed:
+def failed(run: Run, error: Exception, trace: str, host: str | None) -> Failed:
+    """A run that ends now, with an error."""
     return Failed(
         run=run,
         error=_in_one_line(error),

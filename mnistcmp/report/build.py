@@ -8,6 +8,7 @@ from mnistcmp.report.answer import answer
 from mnistcmp.report.compare import average, compare, factorial
 from mnistcmp.report.contents import Report, Row
 from mnistcmp.report.rounds import rounds_of
+from mnistcmp.report.search import refuse_search
 from mnistcmp.results import ResultsStore
 from mnistcmp.statistics import summarise
 from mnistcmp.study import Combined, Condition
@@ -27,6 +28,7 @@ def build_report(store: ResultsStore) -> Report:
         UserError: It has no results, or some that cannot be compared with each other.
     """
     store.check_exists()
+    refuse_search(store)
     runs = store.read("runs", COLUMNS, dictionaries=True).to_pandas()
     missing = store.missing()
     if runs.empty:

@@ -12,5 +12,6 @@ from mnistcmp.results.rows import Finished as Finished
 from mnistcmp.results.schema import SCHEMA_VERSION as SCHEMA_VERSION
 from mnistcmp.results.schema import TABLES as TABLES
 from mnistcmp.results.store import ResultsStore as ResultsStore
+from mnistcmp.results.trials import Trial as Trial
 from mnistcmp.results.weights import StoredWeights as StoredWeights
 from mnistcmp.results.weights import WeightsChoice as WeightsChoice

@@ -3,6 +3,7 @@
     launches/<hash>.toml        each study that was launched into the folder
     predictions/, rounds/, epochs/, runs/, failures/    the tables; `tables` describes their files
     weights/<run id>.safetensors                where they were asked for
+    trials/<recipe's hash>.json                 of a search: what became of each point
 
 A run's row in `runs` is written last, and only runs that have one count as finished, so whatever
 dies in between leaves nothing half-stored: the next launch trains the run again.
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnistcmp.errors import UserError
-from mnistcmp.results import weights
+from mnistcmp.results import trials, weights
 from mnistcmp.results.location import Location
 from mnistcmp.results.parquet import SUFFIX, encode
 from mnistcmp.results.rows import (
@@ -50,6 +51,14 @@ class ResultsStore:
         text = format_study(study)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         self.location.write("launches", f"{digest}.toml", text.encode())
+
+    def write_study(self, file: str, study: Study) -> None:
+        """Leaves a study file beside the tables, for people to launch; `launches` has others.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        self.location.write("", file, format_study(study).encode())
 
     def check_exists(self) -> None:
         """Looks whether there are results, of whatever launch.
@@ -141,6 +150,30 @@ class ResultsStore:
         if name == "failures":
             return _latest(table.filter(pc.invert(of_finished))).select(wanted)
         return table.filter(of_finished).select(wanted)
+
+    def write_trial(self, trial: trials.Trial) -> None:
+        """Stores what became of a point of a search, after its runs.
+
+        Raises:
+            UserError: The folder cannot be written any more.
+        """
+        self.location.make_folders((trials.FOLDER,))
+        file = f"{trial.recipe.hash}{trials.SUFFIX}"
+        self.location.write(trials.FOLDER, file, trials.encode_trial(trial))
+
+    def trials(self) -> tuple[trials.Trial, ...]:
+        """The points of a search that ended; none where this is no search's place.
+
+        Raises:
+            UserError: A file is not one of a point.
+        """
+        return tuple(
+            trials.decode_trial(
+                self.location.read(trials.FOLDER, file).to_pybytes(),
+                self.location.path(trials.FOLDER, file),
+            )
+            for file in self.location.list(trials.FOLDER, trials.SUFFIX)
+        )
 
     def weighted_run_ids(self) -> set[str]:
         """The finished runs whose weights are stored."""

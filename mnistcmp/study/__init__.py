@@ -11,6 +11,9 @@ from mnistcmp.study.plan import Study as Study
 from mnistcmp.study.plan import named_recipe as named_recipe
 from mnistcmp.study.recipe import RECIPES as RECIPES
 from mnistcmp.study.recipe import Recipe as Recipe
+from mnistcmp.study.search import Point as Point
+from mnistcmp.study.search import Search as Search
+from mnistcmp.study.search import plan_search as plan_search
 from mnistcmp.study.seeds import describe_seeds as describe_seeds
 from mnistcmp.study.seeds import format_seeds as format_seeds
 from mnistcmp.study.seeds import parse_seeds as parse_seeds

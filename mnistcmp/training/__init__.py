@@ -8,6 +8,8 @@ from mnistcmp.training.result import Round as Round
 from mnistcmp.training.result import Score as Score
 from mnistcmp.training.result import TrainingResult as TrainingResult
 from mnistcmp.training.result import Weights as Weights
+from mnistcmp.training.train import side_by_side as side_by_side
+from mnistcmp.training.train import to_its_end as to_its_end
 from mnistcmp.training.train import train as train
 from mnistcmp.training.train import train_plainly as train_plainly
 from mnistcmp.training.train import training as training

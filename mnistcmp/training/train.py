@@ -38,7 +38,7 @@ def train(
     results: list[TrainingResult] = []
     for start in range(0, len(runs), width):
         part = runs[start : start + width]
-        results += _to_its_end(training(part, mnist, device, keep_weights=keep_weights))
+        results += to_its_end(training(part, mnist, device, keep_weights=keep_weights))
     return results
 
 
@@ -58,7 +58,7 @@ def training(
     try:
         engine = StackedEngine(runs, device)
     except NotStackableError:
-        return _side_by_side([_plainly(run, device, finish) for run in runs])
+        return side_by_side([_plainly(run, device, finish) for run in runs])
     return finish(runs, engine)
 
 
@@ -72,7 +72,7 @@ def train_plainly(
 ) -> TrainingResult:
     """Trains one run with PyTorch's own layers: the definition of what a result is."""
     finish = partial(_train, mnist=mnist, device=device, keep_weights=keep_weights)
-    return _to_its_end(_plainly(run, device, finish))[0]
+    return to_its_end(_plainly(run, device, finish))[0]
 
 
 def _plainly(run: Run, device: torch.device, finish: "partial[Training]") -> Training:
@@ -83,8 +83,8 @@ def _plainly(run: Run, device: torch.device, finish: "partial[Training]") -> Tra
     return (yield from seeded_steps(run.seed, Stream.DROPOUT, device, steps()))
 
 
-def _side_by_side(trainings: Sequence[Training]) -> Training:
-    """Trainings of one run each, an epoch of all at a time."""
+def side_by_side(trainings: Sequence[Training]) -> Training:
+    """Trainings of as many epochs each, an epoch of all at a time, as one of all their runs."""
     results: list[TrainingResult] = []
     while not results:
         accuracies = []
@@ -98,7 +98,8 @@ def _side_by_side(trainings: Sequence[Training]) -> Training:
     return results
 
 
-def _to_its_end(steps: Training) -> list[TrainingResult]:
+def to_its_end(steps: Training) -> list[TrainingResult]:
+    """The results of a training, as soon as it has taken the epochs that are left."""
     while True:
         try:
             next(steps)

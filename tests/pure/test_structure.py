@@ -72,7 +72,13 @@ def test_imports_point_down(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("library", "owner"),
-    [("ray", "cluster"), ("typer", "cli"), ("pyarrow", "results"), ("safetensors", "results")],
+    [
+        ("ray", "cluster"),
+        ("optuna", "cluster"),
+        ("typer", "cli"),
+        ("pyarrow", "results"),
+        ("safetensors", "results"),
+    ],
 )
 def test_a_library_has_one_owner(library: str, owner: str) -> None:
     """Only cluster knows Ray, only the command line typer, only results Arrow and safetensors."""

@@ -1,0 +1,167 @@
+"""`mnistcmp tune`: a search over recipe fields, chosen by validation accuracy."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mnistcmp.cli.data import DataDir
+from mnistcmp.errors import UserError
+
+EXAMPLES = """
+Examples:
+
+  mnistcmp tune                                            the report's six learning rates
+
+  mnistcmp tune --grid "lr=0.001,0.005;batch_size=16,32"   a grid of two fields
+
+  mnistcmp tune --search random --samples 20 --range lr=0.0005:0.05 --grid activation=relu,tanh
+
+  mnistcmp tune --search bayes --samples 20 --range lr=0.0005:0.05 --asha
+"""
+
+
+def tune(
+    study_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[STUDY.toml]", help="A study of one recipe; else Table I's."),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=VALUE,...",
+            help="Values of a recipe's field, of several with ';' between them; may be given "
+            "several times. Default: the report's learning rates.",
+        ),
+    ] = None,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="FIELD=LOW:HIGH",
+            help="Ends of a field that random and bayes draw; may be given several times. By its "
+            "logarithm where they are ten times apart.",
+        ),
+    ] = None,
+    search: Annotated[
+        Literal["grid", "random", "bayes"],
+        typer.Option(help="Every point, random ones, or those that Optuna's TPE expects most of."),
+    ] = "grid",
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Points of random and bayes. Default: 16.")
+    ] = None,
+    search_seed: Annotated[
+        int, typer.Option(min=0, help="Of random and bayes: the same seed draws the same points.")
+    ] = 0,
+    asha: Annotated[
+        bool, typer.Option("--asha", help="Stop points early that fall behind the others (ASHA).")
+    ] = False,
+    architecture: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--architecture",
+            "-a",
+            help="Only this one; may be given several times. Default: Table I's five.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="As for launch. Default: 3, or those of the study file.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training pairs.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="default, reference-code or report-text, to start from.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Results folder, or s3://BUCKET/PREFIX. Default: results/tune-STUDY.",
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Train all points anew, in a new folder.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan; train and write nothing.")
+    ] = False,
+    address: Annotated[
+        str | None,
+        typer.Option(help="A cluster's dashboard: refused, a search runs here."),
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="On this machine, even where there is a cluster.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Points at a time. Default: one per processor.")
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes GPUs where there are any.")
+    ] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Search for a recipe: train points of a grid, random ones, or those that look promising.
+
+    Validation accuracy alone chooses; test pairs are not even loaded into workers. The best
+    point's recipe is left as a study file, to be launched and tested.
+
+    Points that the results folder already has are not trained again, so an interrupted search
+    goes on where it stopped.
+    """
+    from mnistcmp.cli.selection import select_studies
+    from mnistcmp.cluster.address import find_cluster
+    from mnistcmp.study import plan_search
+    from mnistcmp.study.search import DEFAULT_SEEDS
+    from mnistcmp.training import resolve_device
+
+    if output is not None and not output.strip():
+        raise UserError("--output is empty. Name a folder or s3://BUCKET/PREFIX, or leave it out.")
+    if local and address:
+        raise UserError("--local and --address cannot go together. Take one of them.")
+    (base,) = select_studies(
+        study_file,
+        names=None,
+        everything=False,
+        architectures=architecture,
+        seeds=seeds,
+        epochs=epochs,
+        recipe=recipe,
+    )
+    launch_seeds = base.seeds
+    if seeds is None and study_file is None:
+        base = base.model_copy(update={"seeds": DEFAULT_SEEDS})
+    planned = plan_search(
+        base,
+        launch_seeds=launch_seeds,
+        grids=grid or (),
+        ranges=ranges or (),
+        method=search,
+        samples=samples,
+        seed=search_seed,
+        stops_early=asha,
+    )
+    if not local and (cluster := find_cluster(address)) is not None:
+        raise UserError(
+            f"a search runs on this machine, and {cluster.found} names a cluster. Take --local."
+        )
+    resolve_device(device)
+    place = output or f"results/{planned.name}"
+    if dry_run:
+        from mnistcmp.cli.search_plan import print_search_plan
+
+        print_search_plan(planned, place, fresh=fresh)
+        return
+    from mnistcmp.cli.local_search import search_here
+
+    status = search_here(
+        planned,
+        output=place,
+        fresh=fresh,
+        device=device,
+        data_dir=data_dir,
+        workers=workers,
+        json=json,
+    )
+    if status:
+        raise typer.Exit(status)

@@ -1,0 +1,133 @@
+"""In a worker: one point of a search after the other, as Ray Tune's trials."""
+
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from ray.tune import Trainable
+from ray.util.queue import Queue
+
+from mnistcmp.cluster.fanout import failed
+from mnistcmp.data import Mnist
+from mnistcmp.provenance import environment
+from mnistcmp.results import Finished
+from mnistcmp.study import Recipe, Run
+from mnistcmp.training import DeviceChoice, resolve_device, side_by_side, to_its_end, training
+
+SCORE, EPOCH = "score", "epoch"
+"""What a trial reports: the mean over its runs of the best validation accuracy so far, 0 to 1, and
+after how many epochs, all rounds together."""
+
+Report = tuple[int, float, bool]
+"""Epoch, score, and whether it is the point's last."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What all points of a search have in common."""
+
+    architectures: tuple[str, ...]
+    seeds: tuple[int, ...]
+    device: DeviceChoice
+    epochs_per_report: int
+
+    def stacks(self, recipe: Recipe) -> list[list[Run]]:
+        """A point's runs, each architecture's together."""
+        return [
+            [Run(architecture=name, seed=seed, recipe=recipe) for seed in self.seeds]
+            for name in self.architectures
+        ]
+
+    def runs(self, recipe: Recipe) -> list[Run]:
+        """A point's runs."""
+        return [run for stack in self.stacks(recipe) for run in stack]
+
+
+class SearchTrial(Trainable):
+    """Trains a point's runs, all architectures an epoch at a time, so that points compare.
+
+    Its configuration has a `point`: `recipe`, as JSON, and `replay`, the reports (epoch, score) of
+    a point that was trained before, which are given again; empty where it is to be trained.
+
+    What came out is put into a queue before the last report, so the driver finds it there.
+    """
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        mnist: Mnist | None = None,
+        plan: Plan | None = None,
+        outcomes: Queue | None = None,
+    ) -> None:
+        """Called by Tune in a fresh worker; Tune hands over what follows the configuration."""
+        if mnist is None or plan is None or outcomes is None:
+            raise ValueError("the trial is without its parameters")
+        # Ray sets OMP_NUM_THREADS only where a worker is fresh; this holds for a re-used one too.
+        torch.set_num_threads(1)
+        self._mnist, self._plan, self._outcomes = mnist, plan, outcomes
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Called by Tune for the next point in the same worker."""
+        point = new_config["point"]
+        self._reports = (
+            _replay(point["replay"])
+            if point["replay"]
+            else self._train(Recipe.model_validate_json(point["recipe"]))
+        )
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """The next report."""
+        epoch, score, done = next(self._reports)
+        return {EPOCH: epoch, SCORE: score, "done": done}
+
+    def _train(self, recipe: Recipe) -> Iterator[Report]:
+        """Reports now and then, and at the end, when the outcomes are in the queue."""
+        try:
+            yield from self._reports_of(recipe)
+        except Exception as error:  # noqa: BLE001 - whatever a network raises is its point's failure
+            trace, host = traceback.format_exc(), environment().host
+            self._outcomes.put([failed(run, error, trace, host) for run in self._plan.runs(recipe)])
+            # Tune's searchers and schedulers compare scores, so this one is the worst.
+            yield 0, 0.0, True
+
+    def _reports_of(self, recipe: Recipe) -> Iterator[Report]:
+        started_at, clock = datetime.now(UTC), time.perf_counter()
+        device, runs = resolve_device(self._plan.device), self._plan.runs(recipe)
+        stacks = self._plan.stacks(recipe)
+        steps = side_by_side([training(stack, self._mnist, device) for stack in stacks])
+        best = torch.zeros(recipe.rounds, len(runs), dtype=torch.float64)
+        for epoch in range(1, recipe.rounds * recipe.epochs + 1):
+            in_round = best[: (epoch - 1) // recipe.epochs + 1]
+            in_round[-1] = torch.maximum(in_round[-1], next(steps).cpu())
+            if epoch % self._plan.epochs_per_report == 0 and epoch < best.shape[0] * recipe.epochs:
+                yield epoch, _mean(in_round), False
+        seconds = (time.perf_counter() - clock) / len(runs)
+        outcomes = [
+            Finished(
+                run=run,
+                # Its own clock ran while the other architectures were trained.
+                result=replace(result, seconds=seconds),
+                environment=environment(),
+                started_at=started_at,
+                finished_at=datetime.now(UTC),
+            )
+            for run, result in zip(runs, to_its_end(steps), strict=True)
+        ]
+        self._outcomes.put(outcomes)
+        yield recipe.rounds * recipe.epochs, _mean(best), True
+
+
+def _mean(accuracies: torch.Tensor) -> float:
+    # Of shares in float32, which have no more digits.
+    return round(float(accuracies.mean()), 7)
+
+
+def _replay(reports: Sequence[tuple[int, float]]) -> Iterator[Report]:
+    for number, (epoch, score) in enumerate(reports, start=1):
+        yield epoch, score, number == len(reports)
