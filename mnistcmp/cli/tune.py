@@ -111,6 +111,7 @@ def tune(
     """
     from mnistcmp.cli.selection import select_studies
     from mnistcmp.cluster.address import find_cluster
+    from mnistcmp.cluster.own import settle
     from mnistcmp.study import plan_search
     from mnistcmp.study.search import DEFAULT_SEEDS
     from mnistcmp.training import resolve_device
@@ -132,7 +133,7 @@ def tune(
     if seeds is None and study_file is None:
         base = base.model_copy(update={"seeds": DEFAULT_SEEDS})
     planned = plan_search(
-        base,
+        settle(base),
         launch_seeds=launch_seeds,
         grids=grid or (),
         ranges=ranges or (),

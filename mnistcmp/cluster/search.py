@@ -173,6 +173,7 @@ def _train(
                 mnist,
                 Plan(
                     architectures=search.base.architectures,
+                    sources=search.base.sources,
                     seeds=search.base.seeds,
                     device=pool.device,
                     epochs_per_report=1 if search.stops_early else max(1, search.epochs // REPORTS),

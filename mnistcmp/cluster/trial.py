@@ -15,7 +15,7 @@ from mnistcmp.cluster.fanout import failed
 from mnistcmp.data import Mnist
 from mnistcmp.provenance import environment
 from mnistcmp.results import Finished
-from mnistcmp.study import Recipe, Run
+from mnistcmp.study import Recipe, Run, hold_to
 from mnistcmp.training import DeviceChoice, resolve_device, side_by_side, to_its_end, training
 
 SCORE, EPOCH = "score", "epoch"
@@ -31,6 +31,8 @@ class Plan:
     """What all points of a search have in common."""
 
     architectures: tuple[str, ...]
+    sources: dict[str, str]
+    """As `Study.sources`."""
     seeds: tuple[int, ...]
     device: DeviceChoice
     epochs_per_report: int
@@ -98,6 +100,8 @@ class SearchTrial(Trainable):
 
     def _reports_of(self, recipe: Recipe) -> Iterator[Report]:
         started_at, clock = datetime.now(UTC), time.perf_counter()
+        for name, digest in self._plan.sources.items():
+            hold_to(name, digest)
         device, runs = resolve_device(self._plan.device), self._plan.runs(recipe)
         stacks = self._plan.stacks(recipe)
         steps = side_by_side([training(stack, self._mnist, device) for stack in stacks])

@@ -23,15 +23,16 @@ from mnistcmp.study import Point, Study, plan_search, read_study
 from tests.clusters import INTERRUPTIBLE
 from tests.commands import run_command
 from tests.conftest import SMALL
+from tests.own_networks import RIGHT
 
 STUDY = """
 name = "small"
-architectures = ["baseline", "siamese-shared-aux"]
+architectures = ["baseline", "searched:Digits"]
 seeds = "0-1"
 
 [recipe]
-epochs = 1
-train_pairs = 100
+epochs = 4
+train_pairs = 400
 test_pairs = 40
 """
 BASE = Study(name="small", architectures=("baseline",), seeds=(0, 1), recipe=SMALL)
@@ -74,7 +75,11 @@ def _trials(points: list[PointEnded]) -> list[Trial]:
 def test_the_command_finds_a_recipe_and_says_how_to_launch_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Points, table, study file; without a test result anywhere. The next search trains nothing."""
+    """Points, table, study file; without a test result anywhere. The next search trains nothing.
+
+    One of the networks is a user's own.
+    """
+    (folder / "searched.py").write_text(RIGHT)
     (folder / "small.toml").write_text(STUDY)
     command = ("tune", "small.toml", "--grid", "lr=0.005,0.0000001", "--local", "--workers", "1")
     assert run_command(monkeypatch, *command) == 0
@@ -106,7 +111,7 @@ def test_the_command_finds_a_recipe_and_says_how_to_launch_it(
 
     assert run_command(monkeypatch, "report", "results/tune-small") == 0
     assert "Validation accuracy chose lr 0.005" in capsys.readouterr().out
-    compare = ("compare", "baseline", "siamese-shared-aux", "--results", "results/tune-small")
+    compare = ("compare", "baseline", "searched:Digits", "--results", "results/tune-small")
     for refused in (("report", "results/tune-small", "--html"), compare):
         assert run_command(monkeypatch, *refused) == 2
         assert "holds a search, which has no test results" in capsys.readouterr().err
