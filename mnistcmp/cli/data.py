@@ -5,16 +5,12 @@ from typing import Annotated
 
 import typer
 
+from mnistcmp.cli.options import DataDir
 from mnistcmp.errors import UserError
 
 data_app = typer.Typer(
     help="Verify MNIST, and look at the pairs that are made of it.", no_args_is_help=True
 )
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Folder for MNIST. Default: MNISTCMP_DATA_DIR, else the user's cache."),
-]
 
 
 @data_app.command()

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from mnistcmp.cli.console import make_console
-from mnistcmp.cli.launch import JsonLines
+from mnistcmp.cli.options import JsonLines
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:

@@ -10,17 +10,11 @@ from rich.console import Console
 
 from mnistcmp.cli import exit_status
 from mnistcmp.cli.console import make_console
+from mnistcmp.cli.options import DataDir, Device, DryRun, Epochs, JsonLines, Local
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
     from mnistcmp.study import Study
-
-JsonLines = Annotated[
-    bool,
-    typer.Option(
-        "--json-lines", help="Print what happens as one JSON object per line, for scripts."
-    ),
-]
 
 EXAMPLES = """
 Examples:
@@ -75,7 +69,7 @@ def launch(
         str | None,
         typer.Option(help="A count (10 is seeds 0 to 9) or a list (0-4,7). 0 is seed 0 alone."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training pairs.")] = None,
+    epochs: Epochs = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -96,23 +90,17 @@ def launch(
         bool,
         typer.Option("--fresh", help="Train all runs anew, in a new folder beside the old one."),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan; train and write nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     address: Annotated[
         str | None,
         typer.Option(help="A cluster's dashboard, http://HOST:8265. Default: see above."),
     ] = None,
-    local: Annotated[
-        bool, typer.Option("--local", help="On this machine, even where there is a cluster.")
-    ] = False,
+    local: Local = False,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Runs at a time on this machine. Default: one per processor."),
     ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes GPUs where there are any.")
-    ] = "auto",
+    device: Device = "auto",
     weights: Annotated[
         Literal["best", "none"],
         typer.Option(
@@ -121,12 +109,7 @@ def launch(
         ),
     ] = "none",
     json_lines: JsonLines = False,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for MNIST on this machine. Default: MNISTCMP_DATA_DIR, else the cache."
-        ),
-    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Train a study's runs and print the report.
 

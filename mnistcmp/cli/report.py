@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistcmp.cli.console import make_console
-from mnistcmp.cli.data import DataDir
+from mnistcmp.cli.options import DataDir
 from mnistcmp.cli.page import PAGE, default_page, make_page
 from mnistcmp.errors import UserError
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mnistcmp.cli.data import DataDir
+from mnistcmp.cli.options import DataDir, Device, DryRun, Epochs, Local
 from mnistcmp.errors import UserError
 
 EXAMPLES = """
@@ -67,7 +67,7 @@ def tune(
     seeds: Annotated[
         str | None, typer.Option(help="As for launch. Default: 3, or those of the study file.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training pairs.")] = None,
+    epochs: Epochs = None,
     recipe: Annotated[
         str | None, typer.Option(help="default, reference-code or report-text, to start from.")
     ] = None,
@@ -82,22 +82,16 @@ def tune(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Train all points anew, in a new folder.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan; train and write nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     address: Annotated[
         str | None,
         typer.Option(help="A cluster's dashboard: refused, a search runs here."),
     ] = None,
-    local: Annotated[
-        bool, typer.Option("--local", help="On this machine, even where there is a cluster.")
-    ] = False,
+    local: Local = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Points at a time. Default: one per processor.")
     ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes GPUs where there are any.")
-    ] = "auto",
+    device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
