@@ -1,5 +1,6 @@
 """What recipe fields do to a training, beyond those of the report."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -129,3 +130,12 @@ def test_the_last_epoch_s_weights_are_tested_where_a_recipe_says_so(mnist: Mnist
     runs = [_train(mnist, epochs=8, tested_epoch=which) for which in ("best", "last")]
     assert runs[0].epochs == runs[1].epochs
     assert runs[1].best_epoch == 8
+
+
+def test_runs_side_by_side_count_their_own_time(mnist: Mnist) -> None:
+    """Together they take as long as the training did, not each of them."""
+    recipe = SMALL.model_copy(update={"augmentation": "affine", "epochs": 3})
+    runs = [Run(architecture="baseline", seed=seed, recipe=recipe) for seed in range(4)]
+    started = time.perf_counter()
+    results = train(runs, mnist, CPU)
+    assert sum(result.seconds for result in results) <= time.perf_counter() - started

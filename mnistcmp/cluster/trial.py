@@ -1,9 +1,8 @@
 """In a worker: one point of a search after the other, as Ray Tune's trials."""
 
-import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,7 +98,7 @@ class SearchTrial(Trainable):
             yield 0, 0.0, True
 
     def _reports_of(self, recipe: Recipe) -> Iterator[Report]:
-        started_at, clock = datetime.now(UTC), time.perf_counter()
+        started_at = datetime.now(UTC)
         for name, digest in self._plan.sources.items():
             hold_to(name, digest)
         device, runs = resolve_device(self._plan.device), self._plan.runs(recipe)
@@ -111,12 +110,10 @@ class SearchTrial(Trainable):
             in_round[-1] = torch.maximum(in_round[-1], next(steps).cpu())
             if epoch % self._plan.epochs_per_report == 0 and epoch < best.shape[0] * recipe.epochs:
                 yield epoch, _mean(in_round), False
-        seconds = (time.perf_counter() - clock) / len(runs)
         outcomes = [
             Finished(
                 run=run,
-                # Its own clock ran while the other architectures were trained.
-                result=replace(result, seconds=seconds),
+                result=result,
                 environment=environment(),
                 started_at=started_at,
                 finished_at=datetime.now(UTC),

@@ -116,7 +116,7 @@ def _train(
     device: torch.device,
     keep_weights: bool,
 ) -> Training:
-    started = time.perf_counter()
+    started, spent = time.perf_counter(), 0.0
     recipe = runs[0].recipe
     trainer = Trainer(runs, engine, device)
     latest = recipe.tested_epoch == "last"
@@ -130,12 +130,15 @@ def _train(
         engine.start_round()
         train_epoch = partial(_train_epoch, trainer, history, training_pairs, validation_pairs)
         for _ in repeat(train_epoch, recipe.epochs, as_graph=engine.capturable):
+            # Others may be trained meanwhile.
+            spent += time.perf_counter() - started
             yield history.validated / len(validation_pairs)
+            started = time.perf_counter()
         engine.restore()
         rounds.append(_end_round(trainer, [own.test for own in sets], history))
     epochs = history.epochs(recipe.split_size, recipe.validation_pairs)
     device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    seconds = (time.perf_counter() - started) / len(runs)
+    seconds = (spent + time.perf_counter() - started) / len(runs)
     return [
         TrainingResult(
             parameters=engine.parameters,
