@@ -15,7 +15,7 @@ from mnistcmp.training.stacked.layers import (
     per_channel,
 )
 from mnistcmp.training.stacked.loops import usable
-from mnistcmp.training.stacked.loops.norm import Steps, norm_backward, norm_forward
+from mnistcmp.training.stacked.loops.norm import Steps, norm_backward, norm_evaluate, norm_forward
 
 
 class StackedBlock(StackedLayer):
@@ -39,7 +39,9 @@ class StackedBlock(StackedLayer):
         """As its layers, one after the other."""
         mapped = self.layer.map(x)
         bias = self.layer.channel_bias()
-        if not (self.training and usable(mapped)):
+        if not self.training and usable(mapped):
+            return self._evaluate(mapped, bias)
+        if not usable(mapped):
             biased = mapped + per_channel(bias)
             dropped = biased if self.dropout is None else self.dropout(biased)
             normed: Tensor = self.norm(torch.relu(dropped))
@@ -51,6 +53,20 @@ class StackedBlock(StackedLayer):
         )
         norm.follow(mean, scale, mapped[0, 0, 0].numel())
         return y  # type: ignore[no-any-return]
+
+    def _evaluate(self, mapped: Tensor, bias: Tensor) -> Tensor:
+        x = _packed(mapped)
+        y = _in_order(x, self._order)
+        slope, offset = self.norm.running_map()
+        norm_evaluate(
+            *_memory(x),
+            bias.detach().numpy(),
+            slope.detach().numpy(),
+            offset.detach().numpy(),
+            *_memory(y),
+            (x.shape[2], x.shape[3], x.shape[4]),
+        )
+        return y
 
     def plain(self, row: int) -> dict[str, Tensor]:
         """As `StackedLayer.plain`."""
@@ -71,8 +87,7 @@ class _Pass(Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         x = _packed(x)
         shape = x.shape
-        memory = x.new_empty([shape[axis] for axis in order])
-        y = memory.permute([order.index(axis) for axis in range(5)])
+        y = _in_order(x, order)
         mean, scale = x.new_empty(2, *shape[:3]).unbind(0)
         mask_memory, mask_steps = _masks(masks, shape)
         norm_forward(
@@ -116,6 +131,12 @@ class _Pass(Function):
             (x.shape[3], x.shape[4]),
         )
         return of_x, of_bias, of_weight, of_offset, None, None, None
+
+
+def _in_order(like: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Activations of the same shape, in fresh memory in which the axes have that order."""
+    memory = like.new_empty([like.shape[axis] for axis in order])
+    return memory.permute([order.index(axis) for axis in range(5)])
 
 
 def _packed(x: Tensor) -> Tensor:

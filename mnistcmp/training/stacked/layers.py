@@ -126,12 +126,16 @@ class StackedBatchNorm(StackedLayer):
     def forward(self, x: Tensor) -> Tensor:
         """(R, C, U, P, B) to the same shape."""
         if not self.training:
-            slope = self.weight * (self.running_var + self.epsilon).rsqrt()
-            offset = self.bias - self.running_mean * slope
+            slope, offset = self.running_map()
             return torch.addcmul(per_channel(offset), x, per_channel(slope))
         normalised, mean, scale = torch.native_layer_norm(x, x.shape[3:], None, None, self.epsilon)
         self.follow(mean[..., 0, 0], scale[..., 0, 0], x[0, 0, 0].numel())
         return torch.addcmul(per_channel(self.bias), normalised, per_channel(self.weight))
+
+    def running_map(self) -> tuple[Tensor, Tensor]:
+        """What it does by the running statistics: a slope and an offset, (R, C) each."""
+        slope = self.weight * (self.running_var + self.epsilon).rsqrt()
+        return slope, self.bias - self.running_mean * slope
 
     def follow(self, mean: Tensor, scale: Tensor, count: int) -> None:
         """The running statistics; the variance with divisor count - 1, as in PyTorch's.

@@ -173,3 +173,40 @@ def norm_backward(
         of_bias[row, channel] += passed
         of_weight[row, channel] += product
         of_offset[row, channel] += total
+
+
+@compiled
+def norm_evaluate(
+    x: Array,
+    steps: Steps,
+    bias: Array,
+    slope: Array,
+    offset: Array,
+    y: Array,
+    y_steps: Steps,
+    shape: tuple[int, int, int],
+) -> None:
+    """Bias, ReLU and batch norm by its running statistics, without dropout.
+
+    Args:
+        x: Activations.
+        steps: Of x.
+        bias: (R, C), added to x.
+        slope: (R, C): by which what ReLU lets through is multiplied.
+        offset: (R, C), added after that.
+        y: Where the result goes.
+        y_steps: Of y.
+        shape: U, P and B.
+    """
+    uses, positions, batch = shape
+    zero = x.dtype.type(0)
+    for row, channel in np.ndindex(bias.shape):
+        shift, scale, base = bias[row, channel], slope[row, channel], offset[row, channel]
+        for use in range(uses):
+            start, to = _at(steps, row, channel, use), _at(y_steps, row, channel, use)
+            for position in range(positions):
+                own = x[start + position * steps[3] :][:batch]
+                out = y[to + position * y_steps[3] :][:batch]
+                for i in range(batch):
+                    value = own[i] + shift
+                    out[i] = (value if value > zero else zero) * scale + base
