@@ -15,7 +15,7 @@ from mnistcmp.results import Finished, ResultsStore, compact
 from mnistcmp.study import Recipe, Run, Study
 from mnistcmp.training import Round, TrainingResult, train
 from tests.conftest import CPU, SMALL
-from tests.stored import content_of
+from tests.stored import content_of, folder_of
 
 CHAIN = SMALL.model_copy(update={"rounds": 3, "shuffle": False})
 STUDY = Study(
@@ -85,6 +85,7 @@ def test_compacting_keeps_rounds(chains: ResultsStore) -> None:
     before = content_of(chains)
     compact(chains)
     assert content_of(chains) == before
+    assert len(list(folder_of(chains, "rounds").iterdir())) == 1
 
 
 def test_the_report_has_rounds_beside_the_published_means(chains: ResultsStore) -> None:
@@ -111,10 +112,49 @@ def test_rounds_are_printed_explained_and_on_the_page(chains: ResultsStore, mnis
     row = "| baseline, carried over | 2 | 81.0 | 82.5 | 84.0 | 82.50 ± 1.50 | 82.17 ± 1.69 | yes |"
     markdown = to_markdown(report)
     assert row in "\n".join(" ".join(line.split()) for line in markdown.splitlines())
-    assert "one published standard deviation of the published mean: baseline, carried" in markdown
+    assert "published standard deviation of the published mean: baseline, carried" in markdown
     assert "stay unexplained: siamese-shared, carried over." in markdown
     stored = json.loads(to_json(report))["rounds"]
     assert [part["within_published"] for part in stored] == [True, False]
     page = report_page(chains, mnist, report)
     assert "82.50 ± 1.50" in page
     assert "stay unexplained: siamese-shared, carried over." in page
+
+
+def _stored(
+    folder: Path, study: Study, mnist: Mnist, finish: Callable[[Run], Finished], other: Run
+) -> ResultsStore:
+    store = ResultsStore(folder)
+    store.prepare(study)
+    for run in study.runs():
+        result = train([run], mnist, CPU)[0]
+        store.write_finished(study.name, replace(finish(other), run=run, result=result))
+    return store
+
+
+def test_recipes_of_different_rounds_stand_in_one_table(
+    tmp_path: Path, mnist: Mnist, finish: Callable[[Run], Finished], study: Study
+) -> None:
+    """With a dash where one has no such round."""
+    two = SMALL.model_copy(update={"rounds": 2})
+    chains = Study(
+        name="x", architectures=("baseline",), seeds=(0,), recipes={"three": CHAIN, "two": two}
+    )
+    report = build_report(_stored(tmp_path, chains, mnist, finish, study.runs()[0]))
+    last = [part for part in report.rounds if part.condition == "two"][0]
+    rows = [" ".join(line.split()) for line in to_markdown(report).splitlines()]
+    assert any(
+        f"| two | 1 | {last.means[0]:.1f} | {last.means[1]:.1f} | - |" in row for row in rows
+    )
+    assert "–</td>" in report_page(ResultsStore(tmp_path), mnist, report)
+
+
+def test_a_study_of_one_recipe_shows_its_rounds_too(
+    tmp_path: Path, mnist: Mnist, finish: Callable[[Run], Finished], study: Study
+) -> None:
+    """And does not explain them as independent runs."""
+    chains = Study(name="x", architectures=("baseline",), seeds=(0, 1), recipe=CHAIN)
+    report = build_report(_stored(tmp_path, chains, mnist, finish, study.runs()[0]))
+    markdown = to_markdown(report)
+    assert "Rounds, mean over n chains" in markdown
+    assert "Why it differs from the published table" not in markdown

@@ -104,6 +104,22 @@ def test_a_stack_trains_as_well_by_torch_alone(
         assert _largest_difference(stacked.state(number), plain.state(0)) < 1e-6
 
 
+def test_training_by_torch_alone_comes_to_the_same(
+    mnist: Mnist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Epochs, rounds, best weights and test, to what rounding makes of a few steps."""
+    recipe = _recipe(rounds=2, epochs=2)
+    runs = _runs("siamese-separate-aux", range(2), recipe)
+    compiled_results = train(runs, mnist, CPU)
+    monkeypatch.setattr(compiled, "numba", None)
+    for alone, result in zip(train(runs, mnist, CPU), compiled_results, strict=True):
+        for epoch, expected in zip(alone.epochs, result.epochs, strict=True):
+            assert epoch.validation.loss == pytest.approx(expected.validation.loss, rel=0.02)
+        assert alone.predictions.probabilities == pytest.approx(
+            result.predictions.probabilities, abs=0.05
+        )
+
+
 @pytest.mark.parametrize("architecture", REPORTED)
 def test_the_first_step_agrees_in_single_precision(architecture: str, mnist: Mnist) -> None:
     """As studies are trained: loss and running statistics to rounding."""
@@ -160,8 +176,11 @@ def test_a_stack_that_memory_is_too_small_for_is_trained_in_parts(
     whole = [_numbers(result) for result in train(runs, mnist, CPU)]
     gpu = torch.device("cuda")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (3 * BYTES_PER_RUN, 0))
-    assert most_at_once(gpu) == 2
-    monkeypatch.setattr(sys.modules[train.__module__], "most_at_once", lambda _: most_at_once(gpu))
+    for name in ("memory_reserved", "memory_allocated"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: 0)
+    assert most_at_once(SMALL, gpu) == 2
+    ours = sys.modules[train.__module__]
+    monkeypatch.setattr(ours, "most_at_once", lambda recipe, _: most_at_once(recipe, gpu))
     assert [_numbers(result) for result in train(runs, mnist, CPU)] == whole
 
 

@@ -31,7 +31,8 @@ class Curves:
     validation: Band
     """After the epoch, dropout off."""
     best_epochs: NDArray[np.int64]
-    """(n,): the epoch whose weights each run is tested with, counted from 1."""
+    """(n,): the epoch whose weights each run is tested with, counted from 1; of several rounds the
+    last one's."""
 
 
 def learning_curves(store: ResultsStore, group: Group) -> Curves:

@@ -126,6 +126,7 @@ def _chosen(search: Search, recipe: Recipe) -> Study:
         question="How well does the recipe do that validation accuracy chose?",
         architectures=search.base.architectures,
         seeds=search.launch_seeds,
+        sources=search.base.sources,
         recipe=recipe,
     )
 

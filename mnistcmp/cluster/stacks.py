@@ -4,9 +4,9 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from mnistcmp.architectures import architecture
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.study import Recipe, Run
+from mnistcmp.study.estimate import is_stacked, seconds_of_a_run
 
 CPU_WIDTH = 10
 """Runs of a stack on a CPU. Wider ones are hardly faster, and their results are stored later."""
@@ -17,8 +17,8 @@ GPU_WIDTH = 1000
 TOLERANCE = 0.05
 """By how much the last worker may end later than if all ended together."""
 
-OWN_WIDTH = 1
-"""Own networks are trained one after the other, and so each is stored as soon as it is done."""
+PLAIN_WIDTH = 1
+"""What is no stack is trained run by run, and so each is stored as soon as it is done."""
 
 Stack = tuple[Run, ...]
 
@@ -37,9 +37,9 @@ def plan_stacks(runs: Iterable[Run], pools: Sequence[Pool]) -> list[Stack]:
         by_kind.setdefault((run.architecture, run.recipe), []).append(run)
     blocks = [
         (number, stack)
-        for kind in by_kind.values()
+        for (name, recipe), kind in by_kind.items()
         for number, stack in enumerate(
-            _slices(kind, OWN_WIDTH if architecture(kind[0].architecture).own else width)
+            _slices(kind, width if is_stacked(name, recipe) else PLAIN_WIDTH)
         )
     ]
     blocks.sort(key=lambda block: (block[0], -cost(block[1])))
@@ -52,14 +52,9 @@ def _slices(runs: Iterable[Run], width: int) -> Iterator[Stack]:
         yield stack
 
 
-def cost(stack: Sequence[Run]) -> int:
-    """How long a stack takes, relative to others: images seen by branches in training.
-
-    What an own network does with a pair is not known; it is taken to look at each image.
-    """
-    run, entry = stack[0], architecture(stack[0].architecture)
-    images = 1 if entry.weight_sharing is None and not entry.own else 2
-    return len(stack) * images * run.recipe.rounds * run.recipe.epochs * run.recipe.split_size
+def cost(stack: Sequence[Run]) -> float:
+    """How long a stack takes, in seconds of a processor."""
+    return len(stack) * seconds_of_a_run(stack[0].architecture, stack[0].recipe)
 
 
 def _balanced(stacks: list[Stack], workers: int) -> list[Stack]:
@@ -75,10 +70,10 @@ def _balanced(stacks: list[Stack], workers: int) -> list[Stack]:
         stacks = [*stacks[:last], stack[:half], stack[half:], *stacks[last + 1 :]]
 
 
-def _last_to_end(stacks: Sequence[Stack], workers: int) -> tuple[int, int]:
+def _last_to_end(stacks: Sequence[Stack], workers: int) -> tuple[float, int]:
     """When the last worker ends, each taking the next stack when it is free, and its last stack."""
-    free = [(0, worker) for worker in range(workers)]
-    end = last = 0
+    free = [(0.0, worker) for worker in range(workers)]
+    end, last = 0.0, 0
     for number, stack in enumerate(stacks):
         start, worker = heapq.heappop(free)
         heapq.heappush(free, (start + cost(stack), worker))

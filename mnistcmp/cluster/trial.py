@@ -18,8 +18,8 @@ from mnistcmp.study import Recipe, Run, hold_to
 from mnistcmp.training import DeviceChoice, resolve_device, side_by_side, to_its_end, training
 
 SCORE, EPOCH = "score", "epoch"
-"""What a trial reports: the mean over its runs of the best validation accuracy so far, 0 to 1, and
-after how many epochs, all rounds together."""
+"""What a trial reports: the mean over its runs of the best validation accuracy so far, or of the
+last where the recipe tests the last epoch, 0 to 1; and after how many epochs of all rounds."""
 
 Report = tuple[int, float, bool]
 """Epoch, score, and whether it is the point's last."""
@@ -107,7 +107,9 @@ class SearchTrial(Trainable):
         best = torch.zeros(recipe.rounds, len(runs), dtype=torch.float64)
         for epoch in range(1, recipe.rounds * recipe.epochs + 1):
             in_round = best[: (epoch - 1) // recipe.epochs + 1]
-            in_round[-1] = torch.maximum(in_round[-1], next(steps).cpu())
+            now = next(steps).cpu().double()
+            latest = recipe.tested_epoch == "last"
+            in_round[-1] = now if latest else torch.maximum(in_round[-1], now)
             if epoch % self._plan.epochs_per_report == 0 and epoch < best.shape[0] * recipe.epochs:
                 yield epoch, _mean(in_round), False
         outcomes = [

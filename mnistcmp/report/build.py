@@ -8,7 +8,7 @@ from mnistcmp.report.answer import answer
 from mnistcmp.report.compare import average, compare, factorial
 from mnistcmp.report.contents import Report, Row
 from mnistcmp.report.rounds import rounds_of
-from mnistcmp.report.search import refuse_search
+from mnistcmp.report.search import refuse_search, untested
 from mnistcmp.results import ResultsStore
 from mnistcmp.statistics import summarise
 from mnistcmp.study import Combined, Condition
@@ -36,6 +36,8 @@ def build_report(store: ResultsStore) -> Report:
             f"{store.location} has no finished run"
             f"{f' of the {len(missing)} launched' if missing else ''}. Run 'mnistcmp launch'."
         )
+    if runs["test_accuracy"].isna().any():
+        raise untested(store)
     combined = store.combined()
     accuracies = _accuracies(runs, combined, place=str(store.location))
     comparisons = compare(combined, accuracies)

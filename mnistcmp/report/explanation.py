@@ -3,7 +3,7 @@
 from mnistcmp.network import SoftmaxPlacement
 from mnistcmp.report.contents import Report
 from mnistcmp.report.rounds import in_words
-from mnistcmp.study import Recipe
+from mnistcmp.study import RECIPES, Recipe
 
 _SOFTMAX: dict[SoftmaxPlacement, str] = {
     "before-head": (
@@ -23,29 +23,39 @@ _SOFTMAX: dict[SoftmaxPlacement, str] = {
 
 def explanation(report: Report) -> str:
     """Paragraphs of plain text (and Markdown)."""
-    if report.recipe is not None:
-        return f"{_how_to_read(report)}\n\n{_why_not_as_published(report.recipe)}"
-    paragraphs = (_how_to_read(report), _recipes(report), in_words(report.rounds))
+    paragraphs = [_how_to_read(report)]
+    if report.recipe is None:
+        paragraphs.append(_recipes(report))
+    elif report.recipe in RECIPES.values():
+        paragraphs.append(_why_not_as_published(report.recipe))
+    paragraphs.append(in_words(report.rounds))
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
 def _how_to_read(report: Report) -> str:
     recipes = [condition.recipe for condition in report.conditions]
-    epochs = {recipe.epochs for recipe in recipes}
+    epochs = {recipe.rounds * recipe.epochs for recipe in recipes}
+    pairs = {(recipe.train_pairs, recipe.validation_fraction) for recipe in recipes}
     places = {recipe.softmax for recipe in recipes}
     published = "" if report.recipe is None else "Diff.: mean less published mean, in points. "
     trained = "the recipes' epochs"
     if len(epochs) == 1:
         trained = "1 epoch" if epochs == {1} else f"{epochs.pop()} epochs"
+    tested = {recipe.tested_epoch for recipe in recipes}
+    weights = {
+        "best": "weights of the best validation accuracy, the later epoch on ties",
+        "last": "weights of the last epoch",
+    }
+    chosen = weights[tested.pop()] if len(tested) == 1 else "weights as the recipes say"
+    same = "the same pairs and split" if len(pairs) == 1 else "the same test pairs"
     softmax = f" Softmax: {_SOFTMAX[places.pop()]}." if len(places) == 1 else ""
     return (
         "How to read it: mean ± sample standard deviation (divisor n - 1) over n independent runs; "
-        "each seed draws pairs, split, weights, batches and dropout anew, the same pairs and split "
-        f"for every {'model' if report.recipe else 'condition'}. CI: Student's t. "
+        f"each seed draws pairs, split, weights, batches and dropout anew, {same} for every "
+        f"{'model' if report.recipe else 'condition'}. CI: Student's t. "
         f"{published}Conditions are compared seed by seed: mean, deviation and Student's t of the "
         "paired differences, in points; p (Holm) is corrected for the comparisons of its table. "
-        f"{trained}; weights of the best validation accuracy, the later epoch on "
-        f"ties; the test pairs are used once, at the end.{softmax}"
+        f"{trained}; {chosen}; the test pairs are used once, at the end.{softmax}"
     )
 
 

@@ -135,10 +135,7 @@ def _sections(report: Report) -> list[_Section]:
             rows = [{"average": c.condition} | _comparison_cells(c) for c in report.averages]
             title = "Averages over the architectures, each compared with itself"
             sections.append(_Section(title=title, rows=rows))
-        if report.rounds:
-            title = "Rounds, mean over n chains, beside the published means of ten rounds"
-            sections.append(_Section(title=title, rows=[_round_cells(p) for p in report.rounds]))
-        return sections
+        return sections + _rounds(report)
     title = f"Table I: study {report.study}, recipe {report.recipe.label}"
     sections = [_Section(title=title, rows=[_published_cells(row) for row in report.rows])]
     if report.comparisons:
@@ -156,7 +153,7 @@ def _sections(report: Report) -> list[_Section]:
         ]
         title = "Weight sharing and auxiliary loss as a 2 x 2, seed by seed"
         sections.append(_Section(title=title, rows=rows))
-    return sections
+    return sections + _rounds(report)
 
 
 def _conditions(report: Report) -> _Section:
@@ -171,12 +168,21 @@ def _conditions(report: Report) -> _Section:
     return _Section(title=f"Study {report.study}", rows=rows)
 
 
-def _round_cells(rounds: Rounds) -> dict[str, str]:
+def _rounds(report: Report) -> list[_Section]:
+    if not report.rounds:
+        return []
+    most = max(len(part.means) for part in report.rounds)
+    title = "Rounds, mean over n chains, beside the published means of ten rounds"
+    return [_Section(title=title, rows=[_round_cells(part, most) for part in report.rounds])]
+
+
+def _round_cells(rounds: Rounds, columns: int) -> dict[str, str]:
     published = rounds.published
+    means = [f"{mean:.1f}" for mean in rounds.means] + ["-"] * (columns - len(rounds.means))
     return {
         "condition": rounds.condition,
         "n": str(rounds.chains),
-        **{str(n): f"{mean:.1f}" for n, mean in enumerate(rounds.means, start=1)},
+        **{str(number): mean for number, mean in enumerate(means, start=1)},
         "over rounds, %": f"{rounds.accuracy.mean:.2f} ± {rounds.deviation:.2f}",
         "published, %": f"{published.mean:.2f} ± {published.deviation:.2f}" if published else "-",
         "within one ±": "-" if not published else "yes" if rounds.within_published else "no",

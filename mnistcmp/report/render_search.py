@@ -50,7 +50,7 @@ def choice(report: SearchReport) -> str:
     said = (
         f"Validation accuracy chose {best.point}, of {len(report.rows)} points; no test pair was "
         f"looked at. Its {best.accuracy.mean:.2f}% is optimistic: it is the best of all "
-        "points', and each run's epoch was chosen by the same pairs."
+        "points', and by default each run's epoch was chosen by the same pairs."
     )
     if len(report.seeds) == 1:
         said += " With one seed there is no deviation and no interval; take --seeds 3 or more."

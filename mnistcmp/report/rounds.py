@@ -53,8 +53,8 @@ def in_words(rounds: tuple[Rounds, ...]) -> str:
     parts = []
     if reached:
         parts.append(
-            "Trained as the report's code trains, one model through all rounds, these come within "
-            f"one published standard deviation of the published mean: {'; '.join(reached)}."
+            "With one model through all rounds, as the report's code has it, these come within one "
+            f"published standard deviation of the published mean: {'; '.join(reached)}."
         )
     if others:
         parts.append(

@@ -149,7 +149,12 @@ def refuse_search(store: ResultsStore) -> None:
         UserError: The place is of a search, which has none.
     """
     if is_search(store):
-        raise UserError(
-            f"{store.location} holds a search, which has no test results. 'mnistcmp report "
-            f"{store.location}' prints its points; launch its best.toml to test the best one."
-        )
+        raise untested(store)
+
+
+def untested(store: ResultsStore) -> UserError:
+    """For a place whose runs were not tested."""
+    return UserError(
+        f"{store.location} holds a search, which has no test results. 'mnistcmp report "
+        f"{store.location}' prints its points; launch its best.toml to test the best one."
+    )

@@ -52,7 +52,7 @@ def compact(store: ResultsStore, *, rows_per_part: int = ROWS_PER_PART) -> list[
     runs = store.read("runs", ["run_id", "architecture", "seed"])
     by_network = runs.sort_by([("architecture", "ascending"), ("seed", "ascending")])
     order = {run_id: place for place, run_id in enumerate(by_network["run_id"].to_pylist())}
-    for name in ("epochs", "predictions", "failures"):
+    for name in ("rounds", "epochs", "predictions", "failures"):
         files = TableFiles(store.location, name)
         compacted.append(
             _compact_table(files, None if name == "failures" else order, rows_per_part)

@@ -104,7 +104,7 @@ beginnings of its larger ones; its test pairs are the same."""
 BEST = Study(
     name="best",
     question="How far can one get with the report's 1,000 pairs and as many parameters?",
-    architectures=("siamese-shared-aux", "digits-exact"),
+    architectures=("digits-exact",),
     recipes={
         "report": Recipe(),
         "best": Recipe(
@@ -120,7 +120,6 @@ BEST = Study(
             tested_epoch="last",
         ),
     },
-    reference="siamese-shared-aux, report",
 )
 """Its recipe was chosen on validation pairs of other seeds; docs/decisions/best.md says how."""
 

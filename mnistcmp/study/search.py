@@ -132,6 +132,7 @@ class Search:
                 "question": "Which recipe has the best validation accuracy?",
                 "architectures": list(self.base.architectures),
                 "seeds": self.base.seeds,
+                "sources": dict(self.base.sources),
                 "recipes": {point.name: point.recipe.changes() for point in points},
             }
         )

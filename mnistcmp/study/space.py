@@ -103,8 +103,8 @@ def parse_grid(text: str) -> list[Choice]:
         read = tuple(_read_value(value) for value in re.split(r",(?![^\[]*\])", values))
         if "" in read:
             raise UserError(f"--grid '{text.strip()}': a value of {field} is missing. {_GRID}")
-        if repeated := next((v for n, v in enumerate(read) if v in read[:n]), None):
-            raise UserError(f"--grid: {field} has the value {repeated} twice. Leave one out.")
+        if repeated := [value for n, value in enumerate(read) if value in read[:n]]:
+            raise UserError(f"--grid: {field} has the value {repeated[0]} twice. Leave one out.")
         choices.append(Choice(field=field, values=read))
     return choices
 

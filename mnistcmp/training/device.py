@@ -6,23 +6,29 @@ from typing import Literal
 import torch
 
 from mnistcmp.errors import UserError
+from mnistcmp.study import Recipe
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 
 
-BYTES_PER_RUN = 20 * 2**20
-"""That a run of a stack takes on a GPU: windows, activations, weights and Adam's state. By
-calculation for the siamese networks, not measured."""
+BYTES_PER_RUN = 15 * 2**20
+"""That a run of a stack takes on a GPU: activations, weights and Adam's state. By calculation for
+the siamese networks, not measured; as is:"""
+BYTES_PER_PAIR = 5000
+"""Its windows, of each pair that it trains on or is scored by."""
 USABLE = 0.8
 """Share of a GPU's free memory that stacks are planned for."""
 
 
-def most_at_once(device: torch.device) -> int:
+def most_at_once(recipe: Recipe, device: torch.device) -> int:
     """How many runs a device has memory for in one stack; a processor's takes all that is asked."""
     if device.type != "cuda":
         return sys.maxsize
     free, _ = torch.cuda.mem_get_info(device)
-    return max(1, int(USABLE * free) // BYTES_PER_RUN)
+    # What PyTorch keeps for later use is there to be used.
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    of_a_run = BYTES_PER_RUN + BYTES_PER_PAIR * (recipe.train_pairs + recipe.test_pairs)
+    return max(1, int(USABLE * free) // of_a_run)
 
 
 def resolve_device(choice: DeviceChoice) -> torch.device:

@@ -15,13 +15,16 @@ a unit, its uses and the pairs of a batch, in that order."""
 class SeededDropout(nn.Dropout):
     """As nn.Dropout, its masks a function of the run's key, the step, the layer and the unit."""
 
+    key: Tensor
+
     def __init__(self, rate: float, *, key: Tensor, site: int, uses: int, batch_size: int) -> None:
         super().__init__(rate)
         self.site = site
         """Which of the network's dropout layers this is."""
         self.uses = uses
         """How often a step applies the layer: twice in a shared branch."""
-        self.key = key
+        # So that it moves with the network; it is no part of what the network has learned.
+        self.register_buffer("key", key, persistent=False)
         self.batch_size = batch_size
         self._step: int | Tensor = 0
         self._use = 0

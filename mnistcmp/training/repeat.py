@@ -14,7 +14,7 @@ def repeat(work: Callable[[], None], times: int, *, as_graph: bool) -> Iterator[
     """
     work()
     yield
-    if not as_graph:
+    if not as_graph or times == 1:
         for _ in range(times - 1):
             work()
             yield

@@ -25,7 +25,7 @@ Training = Generator[Tensor, None, list[TrainingResult]]
 def train(
     runs: Sequence[Run], mnist: Mnist, device: torch.device, *, keep_weights: bool = False
 ) -> list[TrainingResult]:
-    """Trains runs of one architecture and recipe, and tests each one's best epoch by validation.
+    """Trains runs of one architecture and recipe, and tests each with its best epoch's weights.
 
     A run's result depends on the run alone: not on those beside it, and two trainings on like
     machines agree bit for bit. Whether results keep their weights changes nothing else in them.
@@ -34,7 +34,7 @@ def train(
         ValueError: The runs are of several architectures or recipes.
     """
     _check_alike(runs)
-    width = most_at_once(device)
+    width = most_at_once(runs[0].recipe, device)
     results: list[TrainingResult] = []
     for start in range(0, len(runs), width):
         part = runs[start : start + width]

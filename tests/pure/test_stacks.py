@@ -57,14 +57,29 @@ def test_a_gpu_trains_wide_stacks() -> None:
     assert [len(stack) for stack in stacks] == [GPU_WIDTH] * 4
 
 
-def test_cost_counts_images_seen() -> None:
-    """A siamese network sees two images of a pair, one after the other."""
-    baseline, siamese = (
-        Study(name="s", architectures=(name,), seeds=(0, 1), recipe=Recipe(epochs=3)).runs()
-        for name in ("baseline", "siamese-shared")
-    )
-    assert cost(baseline) == 2 * 3 * 800
-    assert cost(siamese) == 2 * cost(baseline)
+def test_cost_grows_with_runs_epochs_and_images() -> None:
+    """A siamese network looks at two images of a pair; a plainly trained recipe takes longer."""
+
+    def of(name: str, recipe: Recipe, seeds: int = 2) -> float:
+        study = Study(name="s", architectures=(name,), seeds=tuple(range(seeds)), recipe=recipe)
+        return cost(study.runs())
+
+    three = Recipe(epochs=3)
+    assert of("baseline", Recipe(epochs=6)) == pytest.approx(2 * of("baseline", three))
+    assert of("baseline", three, seeds=4) == pytest.approx(2 * of("baseline", three))
+    assert of("siamese-shared", three) > of("baseline", three)
+    plain = Recipe(epochs=3, augmentation="affine")
+    assert of("baseline", plain) > 2 * of("baseline", three)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [("digits-exact", Recipe()), ("baseline", Recipe(precision="bf16")), ("my.nets:Net", Recipe())],
+)
+def test_what_is_trained_plainly_is_planned_run_by_run(name: str, recipe: Recipe) -> None:
+    """So that each is stored when it is done."""
+    study = Study(name="s", architectures=(name,), seeds=tuple(range(7)), recipe=recipe)
+    assert [len(stack) for stack in plan_stacks(study.runs(), _cores(2))] == [1] * 7
 
 
 def test_a_simulated_driver_becomes_the_bottleneck() -> None:

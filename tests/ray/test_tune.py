@@ -118,6 +118,12 @@ def test_the_command_finds_a_recipe_and_says_how_to_launch_it(
     assert run_command(monkeypatch, *command[:-3], "--local", "-a", "baseline") == 2
     assert "points of other architectures or seeds do not compare" in capsys.readouterr().err
 
+    (folder / "searched.py").write_text(RIGHT.replace("0.4", "0.1"))
+    assert run_command(monkeypatch, *command, "--grid", "batch_size=16,32") == 2
+    assert "source of searched:Digits" in capsys.readouterr().err
+    assert run_command(monkeypatch, "launch", "results/tune-small/best.toml", "--dry-run") == 2
+    assert "source of searched:Digits" in capsys.readouterr().err
+
 
 def test_a_search_goes_on_with_what_is_missing(search: Run, tmp_path: Path) -> None:
     """A wider grid trains its new points, and one whose runs are gone."""
@@ -223,7 +229,10 @@ def test_no_worker_can_see_a_test_image(search: Run, monkeypatch: pytest.MonkeyP
 
 def test_an_interrupted_search_keeps_its_points(tmp_path: Path, mnist_folder: Path) -> None:
     """Ctrl-C: exit status 130, and one line that says how to go on."""
-    (tmp_path / "small.toml").write_text(STUDY.replace("epochs = 1", "epochs = 30"))
+    longer = STUDY.replace("epochs = 4", "epochs = 40")
+    assert longer != STUDY
+    (tmp_path / "small.toml").write_text(longer)
+    (tmp_path / "searched.py").write_text(RIGHT)
     process = subprocess.Popen(
         [*INTERRUPTIBLE, "tune", "small.toml", "--local", "--workers", "1"],
         cwd=tmp_path,

@@ -25,10 +25,8 @@ class StackedEngine:
             NotStackableError: There is no stacked layer for one of their layers.
         """
         self._recipe = recipe = runs[0].recipe
-        if recipe.augmentation != "none" or recipe.precision != "float32":
-            raise NotStackableError(
-                "windows are cut from images that stay, and sums made in float32"
-            )
+        if not recipe.stackable:
+            raise NotStackableError("the recipe changes images, or is not in float32")
         networks = [build_network(run)[0] for run in runs]
         self.parameters = parameter_count(networks[0])
         self.network = StackedNetwork(networks).to(device)

@@ -27,8 +27,8 @@ class PatchTable:
         self._as_channels = rows_per_run * uses == 1
         runs, pairs = inputs.shape[:2]
         self._shape = runs * rows_per_run, uses, POSITIONS
-        self._images = inputs.contiguous()
         if usable(inputs):
+            self._images = inputs.contiguous()
             return
         # From (S, N, image, 6, 6, 4, 4), each to the place that `batch` names.
         windows = inputs.unfold(3, 4, 2).unfold(4, 4, 2)

@@ -34,12 +34,12 @@ def _activate(
         if masks is None:
             for i in range(batch):
                 value = own[i] + bias
-                out[i] = value if value > zero else zero
+                out[i] = zero if value < zero else value
         else:
             mask = masks[at + position * mask_step :][:batch]
             for i in range(batch):
                 value = (own[i] + bias) * mask[i]
-                out[i] = value if value > zero else zero
+                out[i] = zero if value < zero else value
 
 
 @compiled
@@ -209,4 +209,4 @@ def norm_evaluate(
                 out = y[to + position * y_steps[3] :][:batch]
                 for i in range(batch):
                     value = own[i] + shift
-                    out[i] = (value if value > zero else zero) * scale + base
+                    out[i] = (zero if value < zero else value) * scale + base
