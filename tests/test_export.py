@@ -165,7 +165,7 @@ def test_csv_files_are_the_tables(store: ResultsStore, study: Study, tmp_path: P
     )
     store.write_failed(study.name, failed)
     assert export_csv(store, tmp_path / "csv") == {
-        "runs": 4, "epochs": 4, "predictions": 160, "failures": 1,
+        "runs": 4, "rounds": 0, "epochs": 4, "predictions": 160, "failures": 1,
     }  # fmt: skip
     for name, schema in TABLES.items():
         options = csv.ConvertOptions(

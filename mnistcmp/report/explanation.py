@@ -3,7 +3,7 @@
 from mnistcmp.network import SoftmaxPlacement
 from mnistcmp.report.contents import Report
 from mnistcmp.report.rounds import in_words
-from mnistcmp.study import RECIPES, Recipe
+from mnistcmp.study import Recipe
 
 _SOFTMAX: dict[SoftmaxPlacement, str] = {
     "before-head": (
@@ -26,7 +26,7 @@ def explanation(report: Report) -> str:
     paragraphs = [_how_to_read(report)]
     if report.recipe is None:
         paragraphs.append(_recipes(report))
-    elif report.recipe in RECIPES.values():
+    elif report.recipe.rounds == 1 and any(row.published for row in report.rows):
         paragraphs.append(_why_not_as_published(report.recipe))
     paragraphs.append(in_words(report.rounds))
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
