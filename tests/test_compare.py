@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from scipy import stats
 
 from mnistcmp.analysis import compare_folders, compare_in_study, in_a_sentence, notes
-from mnistcmp.cli import main
 from mnistcmp.data import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.page import comparison_page
@@ -20,6 +18,7 @@ from mnistcmp.provenance import environment
 from mnistcmp.results import Finished, ResultsStore
 from mnistcmp.study import Run, Study
 from mnistcmp.training import TrainingResult, train
+from tests.commands import run_command
 from tests.conftest import CPU
 from tests.pages import WINDOWS, Look, Window, assert_fine, needs_browser, open_browser, query
 
@@ -194,17 +193,10 @@ def test_a_wrong_name_gets_one_line(
 ) -> None:
     """Exit status 2."""
     command = ["compare", *arguments.split(), "--results", store.location.name]
-    assert _run(monkeypatch, *command) == 2
+    assert run_command(monkeypatch, *command) == 2
     written = capsys.readouterr()
     assert message in written.err
     assert written.err.count("\n") == 1
-
-
-def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["mnistcmp", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return int(caught.value.code or 0)
 
 
 def test_the_command_prints_json_and_writes_a_page(
@@ -216,7 +208,7 @@ def test_the_command_prints_json_and_writes_a_page(
     """Standard output is JSON alone; the page is where it was asked for."""
     page = tmp_path / "page.html"
     command = ["compare", A, B, "--results", store.location.name, "--json", "--html", str(page)]
-    assert _run(monkeypatch, *command) == 0
+    assert run_command(monkeypatch, *command) == 0
     content = json.loads(capsys.readouterr().out)
     [comparison] = content["comparisons"]
     assert comparison["difference"]["n"] == 2
@@ -231,7 +223,7 @@ def test_the_command_takes_two_folders(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Before and after a change, a laptop's and a cluster's."""
-    assert _run(monkeypatch, "compare", store.location.name, copy.location.name) == 0
+    assert run_command(monkeypatch, "compare", store.location.name, copy.location.name) == 0
     assert "identical run by run" in " ".join(capsys.readouterr().out.split())
 
 

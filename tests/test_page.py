@@ -5,7 +5,6 @@ import html
 import io
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,7 +16,6 @@ from PIL import Image
 from rich.console import Console
 
 from mnistcmp.analysis import groups
-from mnistcmp.cli import main
 from mnistcmp.cli.page import leave_page
 from mnistcmp.data import Mnist, draw_pair_sets
 from mnistcmp.page import report_page
@@ -26,6 +24,7 @@ from mnistcmp.report import build_report, to_json
 from mnistcmp.results import Finished, ResultsStore
 from mnistcmp.study import Study
 from mnistcmp.training import train
+from tests.commands import run_command
 from tests.conftest import CPU, SMALL
 from tests.pages import WINDOWS, Look, Window, assert_fine, needs_browser, open_browser, query
 
@@ -243,13 +242,6 @@ def test_a_browser_has_nothing_to_complain_about(
     assert_fine(look(page_of(request.getfixturevalue(name)), window), window)
 
 
-def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["mnistcmp", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return int(caught.value.code or 0)
-
-
 def test_the_command_writes_the_page_beside_the_results(
     store: ResultsStore,
     mnist_folder: Path,
@@ -260,9 +252,9 @@ def test_the_command_writes_the_page_beside_the_results(
     monkeypatch.setenv("MNISTCMP_DATA_DIR", str(mnist_folder))
     folder = Path(store.location.name)
     elsewhere = folder.parent / "page.html"
-    assert _run(monkeypatch, "report", str(folder), "--html") == 0
+    assert run_command(monkeypatch, "report", str(folder), "--html") == 0
     assert capsys.readouterr().out == f"The page is {folder / 'report.html'}\n"
-    assert _run(monkeypatch, "report", str(folder), "--html", "-o", str(elsewhere)) == 0
+    assert run_command(monkeypatch, "report", str(folder), "--html", "-o", str(elsewhere)) == 0
     assert elsewhere.read_bytes() == (folder / "report.html").read_bytes()
 
 
@@ -285,7 +277,7 @@ def test_a_page_that_cannot_be_made_gets_one_line(
     folder = Path(store.location.name).parent
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MNISTCMP_DATA_DIR", str(folder / "results" / "mnist"))
-    assert _run(monkeypatch, "report", "results", *arguments.split()) == 2
+    assert run_command(monkeypatch, "report", "results", *arguments.split()) == 2
     assert message in capsys.readouterr().err
     assert list(folder.rglob("*.html")) == []
 

@@ -39,15 +39,6 @@ class Pairs:
             sources=self.sources[chosen],
         )
 
-    def to(self, device: torch.device) -> Self:
-        """The pairs with their tensors on a device."""
-        return type(self)(
-            inputs=self.inputs.to(device, memory_format=torch.channels_last),
-            labels=self.labels.to(device),
-            digits=self.digits.to(device),
-            sources=self.sources,
-        )
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PairSets:
