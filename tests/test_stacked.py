@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnistcmp.data import Mnist, draw_pair_sets
+from mnistcmp.data import Digits, Mnist, draw_pair_sets
 from mnistcmp.study import Recipe, Run
 from mnistcmp.training import TrainingResult, train, train_plainly
 from mnistcmp.training.device import BYTES_PER_RUN, most_at_once
@@ -63,6 +63,10 @@ def _train_an_epoch(engine: Engine, runs: list[Run], mnist: Mnist) -> Scores:
     return trainer.train_epoch(trainer.stack(sets), 0)
 
 
+def _doubled(digits: Digits) -> Digits:
+    return Digits(images=digits.images.astype(np.float64), labels=digits.labels)
+
+
 def _largest_difference(state: dict[str, Tensor], expected: dict[str, Tensor]) -> float:
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     assert state.keys() == expected.keys() - counters
@@ -104,19 +108,21 @@ def test_a_stack_trains_as_well_by_torch_alone(
         assert _largest_difference(stacked.state(number), plain.state(0)) < 1e-6
 
 
+@pytest.mark.usefixtures("double")
 def test_training_by_torch_alone_comes_to_the_same(
     mnist: Mnist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Epochs, rounds, best weights and test, to what rounding makes of a few steps."""
+    """Epochs, rounds, best weights and test, to rounding."""
     recipe = _recipe(rounds=2, epochs=2)
     runs = _runs("siamese-separate-aux", range(2), recipe)
-    compiled_results = train(runs, mnist, CPU)
+    exact = Mnist(train=_doubled(mnist.train), test=_doubled(mnist.test))
+    compiled_results = train(runs, exact, CPU)
     monkeypatch.setattr(compiled, "numba", None)
-    for alone, result in zip(train(runs, mnist, CPU), compiled_results, strict=True):
+    for alone, result in zip(train(runs, exact, CPU), compiled_results, strict=True):
         for epoch, expected in zip(alone.epochs, result.epochs, strict=True):
-            assert epoch.validation.loss == pytest.approx(expected.validation.loss, rel=0.02)
+            assert epoch.validation.loss == pytest.approx(expected.validation.loss, rel=1e-6)
         assert alone.predictions.probabilities == pytest.approx(
-            result.predictions.probabilities, abs=0.05
+            result.predictions.probabilities, abs=1e-6
         )
 
 

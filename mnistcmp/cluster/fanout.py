@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 
 import ray
-import torch
 from ray.exceptions import RayError
 
 from mnistcmp.cluster.placement import Pool
@@ -17,6 +16,7 @@ from mnistcmp.results import Failed, Finished
 from mnistcmp.study import Run
 from mnistcmp.training import DeviceChoice, TrainingResult, resolve_device, train
 from mnistcmp.training import warm_up as warm_up_training
+from mnistcmp.training.threads import one_thread
 
 Outcome = Finished | Failed
 Train = Callable[[Stack, Mnist, DeviceChoice], list[TrainingResult]]
@@ -43,8 +43,8 @@ def warm_up(pools: Sequence[Pool]) -> None:
         task.remote()
 
 
+@one_thread()
 def _warm_up() -> None:
-    torch.set_num_threads(1)
     warm_up_training()
 
 
@@ -85,10 +85,9 @@ def fan_out(
                     waiting = chain([(run,) for run in stack], waiting)
 
 
+@one_thread()
 def _train_stack(stack: Stack, mnist: Mnist, device: DeviceChoice, train: Train) -> list[Outcome]:
     """In a worker: one stack on one thread. Errors are results too."""
-    # Ray sets OMP_NUM_THREADS only where a worker is fresh; this holds for a re-used one as well.
-    torch.set_num_threads(1)
     started_at = datetime.now(UTC)
     try:
         results = train(stack, mnist, device)

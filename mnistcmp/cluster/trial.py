@@ -16,6 +16,7 @@ from mnistcmp.provenance import environment
 from mnistcmp.results import Finished
 from mnistcmp.study import Recipe, Run, hold_to
 from mnistcmp.training import DeviceChoice, resolve_device, side_by_side, to_its_end, training
+from mnistcmp.training.threads import one_thread
 
 SCORE, EPOCH = "score", "epoch"
 """What a trial reports: the mean over its runs of the best validation accuracy so far, or of the
@@ -67,8 +68,6 @@ class SearchTrial(Trainable):
         """Called by Tune in a fresh worker; Tune hands over what follows the configuration."""
         if mnist is None or plan is None or outcomes is None:
             raise ValueError("the trial is without its parameters")
-        # Ray sets OMP_NUM_THREADS only where a worker is fresh; this holds for a re-used one too.
-        torch.set_num_threads(1)
         self._mnist, self._plan, self._outcomes = mnist, plan, outcomes
         self.reset_config(config)
 
@@ -82,6 +81,7 @@ class SearchTrial(Trainable):
         )
         return True
 
+    @one_thread()
     def step(self) -> dict[str, Any]:
         """The next report."""
         epoch, score, done = next(self._reports)

@@ -17,6 +17,7 @@ from mnistcmp.models import Outputs
 from mnistcmp.study import Recipe, Run
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.stacked import StackedEngine
+from mnistcmp.training.threads import one_thread
 from mnistcmp.training.trainer import Engine, Trainer
 
 CPU = torch.device("cpu")
@@ -55,6 +56,7 @@ class Speed:
     timings: tuple[Timing, ...]
 
 
+@one_thread()
 def measure_speed(
     architectures: tuple[str, ...], mnist: Mnist, *, rounds: int, width: int
 ) -> Speed:
@@ -66,20 +68,15 @@ def measure_speed(
         rounds: Repetitions that are measured, after one that is not.
         width: Runs in a stack.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        ways = {name: _ways(name, mnist, width) for name in architectures}
-        seconds: dict[tuple[str, str], list[float]] = {}
-        rates = []
-        for number in range(rounds + 1):
-            rates.append(_sgemm_gflops())
-            for name, of_name in ways.items():
-                for way, train_epoch in of_name.items():
-                    elapsed = _seconds(lambda: train_epoch(number))  # noqa: B023 - called at once
-                    seconds.setdefault((name, way), []).append(elapsed)
-    finally:
-        torch.set_num_threads(threads)
+    ways = {name: _ways(name, mnist, width) for name in architectures}
+    seconds: dict[tuple[str, str], list[float]] = {}
+    rates = []
+    for number in range(rounds + 1):
+        rates.append(_sgemm_gflops())
+        for name, of_name in ways.items():
+            for way, train_epoch in of_name.items():
+                elapsed = _seconds(lambda: train_epoch(number))  # noqa: B023 - called at once
+                seconds.setdefault((name, way), []).append(elapsed)
     sgemm = median(rates[1:])
     return Speed(
         rounds=rounds,

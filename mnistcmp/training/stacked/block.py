@@ -48,11 +48,9 @@ class StackedBlock(StackedLayer):
             return normed
         masks = None if self.dropout is None else self.dropout.masks
         norm = self.norm
-        y, mean, scale = _Pass.apply(  # type: ignore[no-untyped-call]
-            mapped, bias, norm.weight, norm.bias, masks, norm.epsilon, self._order
+        return _Pass.apply(  # type: ignore[no-any-return, no-untyped-call]
+            mapped, bias, norm.weight, norm.bias, masks, norm, self._order
         )
-        norm.follow(mean, scale, mapped[0, 0, 0].numel())
-        return y  # type: ignore[no-any-return]
 
     def _evaluate(self, mapped: Tensor, bias: Tensor) -> Tensor:
         x = _packed(mapped)
@@ -82,9 +80,9 @@ class _Pass(Function):
         weight: Tensor,
         offset: Tensor,
         masks: Tensor | None,
-        epsilon: float,
+        norm: StackedBatchNorm,
         order: tuple[int, ...],
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> Tensor:
         x = _packed(x)
         shape = x.shape
         y = _in_order(x, order)
@@ -97,20 +95,22 @@ class _Pass(Function):
             bias.detach().numpy(),
             weight.detach().numpy(),
             offset.detach().numpy(),
-            epsilon,
+            norm.epsilon,
             *_memory(y),
             mean.numpy(),
             scale.numpy(),
+            norm.running_mean.numpy(),
+            norm.running_var.numpy(),
+            norm.momentum,
             (shape[3], shape[4]),
         )
         ctx.save_for_backward(x, bias, weight, mean, scale)
         ctx.masks = masks
-        ctx.mark_non_differentiable(mean, scale)
-        return y, mean, scale
+        return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, bias, weight, mean, scale = ctx.saved_tensors
         of_x = torch.empty_like(x)
         of_bias, of_weight, of_offset = torch.zeros(3, *bias.shape, dtype=x.dtype).unbind(0)

@@ -31,10 +31,7 @@ class StackedEngine:
         self.parameters = parameter_count(networks[0])
         self.network = StackedNetwork(networks).to(device)
         self._parameters = list(self.network.parameters())
-        self._flat = _flatten(self._parameters)
-        own = sum(parameter.numel() for parameter in self._parameters)
-        self._padding = torch.zeros(len(self._flat) - own, device=device)
-        self._flat.grad = self._gradient = torch.zeros_like(self._flat)
+        self._flat, self._gradients = _flatten(self._parameters)
         # A recorded graph would go on with the learning rate that it was recorded with.
         self.capturable = device.type == "cuda" and recipe.schedule == "constant"
         self.start_round()
@@ -56,7 +53,10 @@ class StackedEngine:
     def update(self, losses: Tensor) -> None:
         """One step of the optimiser for all runs; a sum's gradient is each run's own."""
         gradients = torch.autograd.grad(losses.sum(), self._parameters)
-        torch.cat([*(g.flatten() for g in gradients), self._padding], out=self._gradient)
+        for place, gradient in zip(self._gradients, gradients, strict=True):
+            # Layers with many weights have put it there themselves.
+            if gradient.data_ptr() != place.data_ptr():
+                place.copy_(gradient)
         self._optimiser.step()
 
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
@@ -83,17 +83,25 @@ class StackedEngine:
         return {name: value.detach() for name, value in self.network.plain(run).items()}
 
 
-def _flatten(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
-    """One vector of all parameters, which become views of it: one optimiser step instead of many.
+def _flatten(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, list[Tensor]]:
+    """One vector of all parameters and one of their gradients: one optimiser step instead of many.
 
     Adam treats each number by itself, so that makes no difference. But the last few numbers of a
     vector, those that do not fill the processor's registers, are rounded in another way. Zeros at
     the end keep the runs' results from depending on where in a stack they are.
+
+    Returns:
+        The vector; and for each parameter, which is now a view of it, its place in the gradient.
     """
     lengths = [parameter.numel() for parameter in parameters]
     padding = parameters[0].new_zeros(PADDING - sum(lengths) % PADDING)
     flat = nn.Parameter(torch.cat([*(p.detach().flatten() for p in parameters), padding]))
-    parts = torch.split(flat.detach(), [*lengths, len(padding)])
-    for parameter, part in zip(parameters, parts[:-1], strict=True):
-        parameter.data = part.view(parameter.shape)
-    return flat
+    flat.grad = torch.zeros_like(flat)
+    gradients = []
+    start = 0
+    for parameter, length in zip(parameters, lengths, strict=True):
+        parameter.data = flat.detach()[start : start + length].view(parameter.shape)
+        parameter.grad = flat.grad[start : start + length].view(parameter.shape)
+        gradients.append(parameter.grad)
+        start += length
+    return flat, gradients

@@ -13,12 +13,19 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from mnistcmp.training.stacked.loops import usable
-from mnistcmp.training.stacked.processor import PoolTilesByRow, PoolWindowsByRow
+from mnistcmp.training.stacked.processor import PoolTilesByRow, PoolWindowsByRow, Product
 
 _where_above = torch.ops.aten.threshold_backward
 """(gradient, value, threshold): the gradient where the value is above it, else zero."""
 
 Transforms = tuple[Tensor, Tensor, Tensor]
+
+
+def product(weight: Tensor, x: Tensor) -> Tensor:
+    """(R, F, K) and (R, K, B) to (R, F, B)."""
+    if usable(x):
+        return Product.apply(weight, x)  # type: ignore[no-any-return, no-untyped-call]
+    return torch.bmm(weight, x)
 
 
 def pool_windows(kernels: Tensor, windows: Tensor) -> Tensor:

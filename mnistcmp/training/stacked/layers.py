@@ -23,6 +23,7 @@ from mnistcmp.training.dropout import (
     threshold,
     words,
 )
+from mnistcmp.training.stacked.functions import product
 from mnistcmp.training.stacked.loops import usable
 from mnistcmp.training.stacked.loops.masks import draw
 
@@ -85,7 +86,7 @@ class StackedLinear(StackedMap):
         """(R, C, U, P, B) to (R, F, U, 1, B)."""
         rows, _, uses, _, batch = x.shape
         flat = x.transpose(2, 3).reshape(rows, -1, uses * batch)
-        return torch.bmm(self.weight, flat).view(rows, -1, uses, 1, batch)
+        return product(self.weight, flat).view(rows, -1, uses, 1, batch)
 
     def channel_bias(self) -> Tensor:
         """As `StackedMap.channel_bias`."""
@@ -118,10 +119,10 @@ class StackedBatchNorm(StackedLayer):
         for key in ("running_mean", "running_var"):
             self.register_buffer(key, torch.stack([getattr(layer, key) for layer in layers]))
         # Use after use moves a running value by the momentum; all of a step's at once are this.
-        momentum = layers[0].momentum or 0.0
-        shares = momentum * (1 - momentum) ** torch.arange(uses - 1, -1, -1)
+        self.momentum = layers[0].momentum or 0.0
+        shares = self.momentum * (1 - self.momentum) ** torch.arange(uses - 1, -1, -1)
         self.register_buffer("_shares", shares, persistent=False)
-        self._kept = (1 - momentum) ** uses
+        self._kept = (1 - self.momentum) ** uses
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, C, U, P, B) to the same shape."""
@@ -129,7 +130,7 @@ class StackedBatchNorm(StackedLayer):
             slope, offset = self.running_map()
             return torch.addcmul(per_channel(offset), x, per_channel(slope))
         normalised, mean, scale = torch.native_layer_norm(x, x.shape[3:], None, None, self.epsilon)
-        self.follow(mean[..., 0, 0], scale[..., 0, 0], x[0, 0, 0].numel())
+        self._follow(mean[..., 0, 0], scale[..., 0, 0], x[0, 0, 0].numel())
         return torch.addcmul(per_channel(self.bias), normalised, per_channel(self.weight))
 
     def running_map(self) -> tuple[Tensor, Tensor]:
@@ -137,7 +138,7 @@ class StackedBatchNorm(StackedLayer):
         slope = self.weight * (self.running_var + self.epsilon).rsqrt()
         return slope, self.bias - self.running_mean * slope
 
-    def follow(self, mean: Tensor, scale: Tensor, count: int) -> None:
+    def _follow(self, mean: Tensor, scale: Tensor, count: int) -> None:
         """The running statistics; the variance with divisor count - 1, as in PyTorch's.
 
         Args:

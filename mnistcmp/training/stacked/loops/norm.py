@@ -61,6 +61,9 @@ def norm_forward(
     y_steps: Steps,
     mean: Array,
     scale: Array,
+    running_mean: Array,
+    running_var: Array,
+    momentum: float,
     shape: tuple[int, int],
 ) -> None:
     """Bias, dropout, ReLU and batch norm by the batch's own statistics.
@@ -78,13 +81,17 @@ def norm_forward(
         y_steps: Of y.
         mean: Where the means go, (R, C, U).
         scale: Where 1 / sqrt(variance + epsilon) goes, (R, C, U).
+        running_mean: (R, C), which follows each use's mean in turn.
+        running_var: (R, C), which follows the variance with divisor count - 1, as in PyTorch's.
+        momentum: Of both.
         shape: P and B.
     """
     positions, batch = shape
     count = positions * batch
     values = np.empty(count, x.dtype)
     number = x.dtype.type
-    share = number(1 / count)
+    share, kept, moved = number(1 / count), number(1 - momentum), number(momentum)
+    unbiased = number(momentum / max(count - 1, 1))
     for row, channel, use in np.ndindex(mean.shape):
         own = _at(steps, row, channel, use)
         at = _at(mask_steps, row, channel, use)
@@ -98,6 +105,8 @@ def norm_forward(
         inverse = number(1 / np.sqrt(squares * share + number(epsilon)))
         mean[row, channel, use] = center
         scale[row, channel, use] = inverse
+        running_mean[row, channel] = kept * running_mean[row, channel] + moved * center
+        running_var[row, channel] = kept * running_var[row, channel] + unbiased * squares
         slope = weight[row, channel] * inverse
         base = offset[row, channel]
         start = _at(y_steps, row, channel, use)
