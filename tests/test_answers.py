@@ -191,6 +191,7 @@ def test_table1_is_answered_by_its_two_by_two(reported: MakeReport) -> None:
         "less (95% CI 3.00 to 3.00, 2 seeds) with shared weights than with separate."
     )
     text = to_markdown(report)
+    assert text.startswith("**Table I: study table1, recipe ")
     assert "Weight sharing and auxiliary loss as a 2 x 2" in text
     assert "Compared with baseline, seed by seed" in text
     assert json.loads(to_json(report))["factorial"]["weight_sharing"]["n"] == 2

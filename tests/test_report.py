@@ -33,7 +33,8 @@ def test_rows_are_the_stored_runs(store: ResultsStore, results: dict[Run, Traini
 def test_markdown_has_the_published_numbers_beside_ours(store: ResultsStore) -> None:
     """A table with every column, and the text that explains the difference."""
     text = to_markdown(build_report(store))
-    table = text.split("\n\n")[1]
+    title, table, *_ = text.split("\n\n")
+    assert title.startswith("**Study small, recipe ")
     header, rule, *rows = table.splitlines()
     assert header.count("|") == rule.count("|") == 10
     assert len(rows) == 2

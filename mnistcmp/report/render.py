@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from mnistcmp.architectures import TABLE1_ARCHITECTURES
 from mnistcmp.report.contents import Comparison, Report, Rounds, Row
 from mnistcmp.report.explanation import explanation
 from mnistcmp.statistics import Difference, Summary
@@ -136,7 +137,9 @@ def _sections(report: Report) -> list[_Section]:
             title = "Averages over the architectures, each compared with itself"
             sections.append(_Section(title=title, rows=rows))
         return sections + _rounds(report)
-    title = f"Table I: study {report.study}, recipe {report.recipe.label}"
+    whole = {row.architecture for row in report.rows} >= set(TABLE1_ARCHITECTURES)
+    kind = "Table I: study" if whole else "Study"
+    title = f"{kind} {report.study}, recipe {report.recipe.label}"
     sections = [_Section(title=title, rows=[_published_cells(row) for row in report.rows])]
     if report.comparisons:
         rows = [{"condition": c.condition} | _comparison_cells(c) for c in report.comparisons]

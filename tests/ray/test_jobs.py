@@ -72,7 +72,7 @@ def test_launch_trains_on_the_cluster_and_reports_as_at_home(
     assert (done.returncode, done.stderr) == (0, "")
     assert "on the cluster at" in done.stdout
     assert "Results go to results/small" in done.stdout
-    assert "Table I: study small" in done.stdout
+    assert "Study small, recipe" in done.stdout
     stored = ResultsStore(checkout.results / "small").read("runs").to_pylist()
     by_id = {row["run_id"]: row["test_loss"] for row in stored}
     assert by_id == {run.run_id: result.test.loss for run, result in results.items()}
@@ -103,7 +103,7 @@ def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout) -> None:
     assert checkout.mnistcmp("logs", "-f").stdout == checkout.mnistcmp("logs").stdout
     attached = checkout.mnistcmp("attach", latest)
     assert attached.returncode == 0
-    assert "Table I: study small" in attached.stdout
+    assert "Study small, recipe" in attached.stdout
 
 
 def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
