@@ -55,11 +55,12 @@ def training(
     """
     _check_alike(runs)
     finish = partial(_train, mnist=mnist, device=device, keep_weights=keep_weights)
+    started = time.perf_counter()
     try:
         engine = StackedEngine(runs, device)
     except NotStackableError:
         return side_by_side([_plainly(run, device, finish) for run in runs])
-    return finish(runs, engine)
+    return finish(runs, engine, spent=time.perf_counter() - started)
 
 
 def _check_alike(runs: Sequence[Run]) -> None:
@@ -77,7 +78,9 @@ def train_plainly(
 
 def _plainly(run: Run, device: torch.device, finish: "partial[Training]") -> Training:
     def steps() -> Training:
-        return (yield from finish([run], PlainEngine(run, device)))
+        started = time.perf_counter()
+        engine = PlainEngine(run, device)
+        return (yield from finish([run], engine, spent=time.perf_counter() - started))
 
     # Layers that are not the package's may draw from torch's default generator.
     return (yield from seeded_steps(run.seed, Stream.DROPOUT, device, steps()))
@@ -112,11 +115,13 @@ def _train(
     runs: Sequence[Run],
     engine: Engine,
     *,
+    spent: float,
     mnist: Mnist,
     device: torch.device,
     keep_weights: bool,
 ) -> Training:
-    started, spent = time.perf_counter(), 0.0
+    """`spent`: seconds that it took to build the engine."""
+    started = time.perf_counter()
     recipe = runs[0].recipe
     trainer = Trainer(runs, engine, device)
     latest = recipe.tested_epoch == "last"
@@ -165,8 +170,7 @@ def _end_round(trainer: Trainer, test_sets: Sequence[Pairs], history: History) -
     if not len(test_sets[0]):
         return [Round(best_epoch=best, test=None, predictions=None) for best in best_epochs]
     test = trainer.stack(test_sets)
-    tested = trainer.score(test)
-    predictions = trainer.predict(test, test_sets)
+    tested, predictions = trainer.test(test, test_sets)
     return [
         Round(
             best_epoch=best,

@@ -4,7 +4,7 @@ What is the same for one run trained plainly and for a stack is here; an `Engine
 Classes stand before pairs, (S, classes, N), which is how stacked networks answer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,9 @@ from mnistcmp.training.result import Predictions
 
 EVALUATION_BATCH = 200
 """Pairs at a time, as was fastest on a CPU. No effect on what is predicted."""
+
+Answers = tuple[Outputs, slice]
+"""To some of the pairs, and to which."""
 
 
 class Engine(Protocol):
@@ -144,18 +147,27 @@ class Trainer:
 
     def score(self, pairs: PairStack) -> Scores:
         """Loss and correct answers without dropout, batch norm by its running statistics."""
+        return self._score(pairs, self._evaluate(pairs))
+
+    def test(self, stack: PairStack, pairs: Sequence[Pairs]) -> tuple[Scores, list[Predictions]]:
+        """`score`, and each network's answers to its pairs."""
+        answers = list(self._evaluate(stack))
+        return self._score(stack, answers), self._predictions(answers, pairs)
+
+    def _score(self, pairs: PairStack, answers: Iterable[Answers]) -> Scores:
         loss_sums = torch.zeros(len(pairs.labels), device=self._device)
         correct = torch.zeros(len(pairs.labels), dtype=torch.int64, device=self._device)
-        for outputs, where in self._evaluate(pairs):
+        for outputs, where in answers:
             labels = pairs.labels[:, where]
             loss_sums += self.losses(outputs, labels, pairs.digits[:, where]) * labels.shape[1]
             correct += (outputs.comparison.argmax(dim=1) == labels).sum(1)
         return Scores(losses=loss_sums / len(pairs), correct=correct)
 
-    def predict(self, stack: PairStack, pairs: Sequence[Pairs]) -> list[Predictions]:
-        """Each network's answers to its pairs."""
+    def _predictions(
+        self, answers: Iterable[Answers], pairs: Sequence[Pairs]
+    ) -> list[Predictions]:
         probabilities, predicted, named = [], [], []
-        for outputs, _ in self._evaluate(stack):
+        for outputs, _ in answers:
             answer = outputs.comparison
             predicted.append(answer.argmax(dim=1))
             if not self._options.head_ends_in_softmax:
@@ -179,7 +191,7 @@ class Trainer:
         ]
 
     @torch.inference_mode()
-    def _evaluate(self, pairs: PairStack) -> Iterator[tuple[Outputs, slice]]:
+    def _evaluate(self, pairs: PairStack) -> Iterator[Answers]:
         self.engine.train(mode=False)
         every = torch.arange(len(pairs), device=self._device).expand(len(pairs.labels), -1)
         for start in range(0, len(pairs), EVALUATION_BATCH):
