@@ -70,7 +70,8 @@ class MeasuredScaling:
     wall_seconds: float
     """From the first stack handed out to the last run stored."""
     training_share: float
-    """Of the workers' time; the rest is waiting, Ray and sending results."""
+    """Of the workers' time, building and testing included; the rest is waiting, Ray and sending
+    results."""
     seconds_per_run: float
     """Of a worker's time."""
 

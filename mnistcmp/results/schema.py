@@ -130,7 +130,7 @@ TABLES = {
                 "seconds",
                 pa.float64(),
                 "s",
-                "wall time of building, training and testing; its share, where several were stacked",
+                "wall time of building, training and testing; a share, where several were stacked",
                 _TRAINER,
             ),
             _column("host", _TEXT, "-", "name of the machine that trained the run", _WORKER),

@@ -90,7 +90,7 @@ class TrainingResult:
     device: str
     """`cpu`, or the GPU's name."""
     seconds: float
-    """Wall time of building, training and testing, drawing the pairs included; its share of a stack's."""
+    """Wall time of drawing the pairs, building, training and testing; its share of a stack's."""
     weights: Weights | None = None
     """Of the last round's best epoch, where they were asked for."""
 

@@ -163,9 +163,7 @@ class Trainer:
             correct += (outputs.comparison.argmax(dim=1) == labels).sum(1)
         return Scores(losses=loss_sums / len(pairs), correct=correct)
 
-    def _predictions(
-        self, answers: Iterable[Answers], pairs: Sequence[Pairs]
-    ) -> list[Predictions]:
+    def _predictions(self, answers: Iterable[Answers], pairs: Sequence[Pairs]) -> list[Predictions]:
         probabilities, predicted, named = [], [], []
         for outputs, _ in answers:
             answer = outputs.comparison
