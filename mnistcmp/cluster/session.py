@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +51,10 @@ def local_ray(workers: int | None) -> Iterator[Resources]:
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
     ):
+        # Ray's answer to SIGTERM is to abort with a traceback; `timeout`, systemd and schedulers of
+        # batch jobs send it where a person presses Ctrl-C.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield _resources("this machine")
 
 

@@ -94,6 +94,26 @@ def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
+def test_a_launch_that_is_told_to_end_stops_as_by_ctrl_c(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """SIGTERM, as `timeout` and schedulers of batch jobs send it."""
+    process = subprocess.Popen(
+        [*COMMAND, "launch", "-a", "baseline", "--seeds", "1", "--epochs", "1000"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert any("Training on this machine" in line for line in process.stdout)
+    process.terminate()
+    printed, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
+    assert "Interrupted. 0 new runs are kept" in printed
+
+
 def test_report_of_a_launch_has_its_runs(tmp_path: Path, environment: dict[str, str]) -> None:
     """A study file from launch to report, with two workers."""
     study = 'name = "mine"\narchitectures = ["baseline", "siamese-separate"]\nseeds = "3-4"\n'
