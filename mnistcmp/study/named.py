@@ -108,7 +108,7 @@ BEST = Study(
     recipes={
         "report": Recipe(),
         "best": Recipe(
-            epochs=40,
+            epochs=100,
             learning_rate=0.02,
             optimiser="adamw",
             weight_decay=0.01,
