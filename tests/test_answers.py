@@ -112,6 +112,14 @@ def test_no_seed_in_common_is_no_difference(reported: MakeReport) -> None:
     assert report.answer.startswith("No two conditions have a seed in common")
 
 
+def test_one_condition_is_compared_with_nothing(reported: MakeReport) -> None:
+    """Which is not for want of seeds."""
+    report = reported(
+        Study(name="one", architectures=("baseline",), seeds=(0, 1), recipe=SMALL), lambda _: 80.0
+    )
+    assert report.answer == "There is one condition, so nothing is compared."
+
+
 def test_p_is_corrected_for_all_comparisons(reported: MakeReport) -> None:
     """The smaller of two counts twice; the larger stays."""
     study = _two_recipes("baseline", "siamese-shared")

@@ -17,6 +17,8 @@ def answer(
     """
     if factorial is not None:
         return _of_factorial(factorial)
+    if not (averages or comparisons):
+        return "There is one condition, so nothing is compared."
     parts = [
         _of_difference(c.condition, c.reference, c.difference)
         for c in averages or comparisons
