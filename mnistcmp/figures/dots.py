@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,8 +17,10 @@ from mnistcmp.statistics import Summary
 MOST_DOTS = 200
 """Dots of a row; of more runs, those of the smallest seeds are shown."""
 
-ROW = 54
-"""Points from one row to the next."""
+ROW, LINE = 54, 16
+"""Points from one row to the next, and of each line that a name takes beyond its first."""
+LONGEST = 50
+"""Characters of a line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,13 +46,24 @@ def draw_dots(
 ) -> Drawing:
     """A row of dots for each condition on one axis, with a line at zero where that is asked for."""
     with house_style():
-        size = POINTS_WIDE / 72, (ROW * len(rows) + 62) / 72
+        names = [wrap(f"{row.name}, n = {row.summary.n}", LONGEST) for row in rows]
+        height = ROW + LINE * (max(map(len, names)) - 1)
+        size = POINTS_WIDE / 72, (height * len(rows) + 62) / 72
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         if zero:
             axes.axvline(0, color=LIGHT["muted"], linewidth=1.2, linestyle=":")
-        for position, row in enumerate(rows):
+        for position, (row, lines) in enumerate(zip(rows, names, strict=True)):
             _draw_row(axes, row, position)
+            # A long name is no reason to make the axis shorter.
+            axes.text(
+                0,
+                position - 0.34,
+                "\n".join(lines),
+                transform=axes.get_yaxis_transform(),
+                va="bottom",
+                in_layout=False,
+            )
         axes.set_ylim(len(rows) - 0.5, -0.7)
         axes.set(xlabel=axis, yticks=[])
         axes.grid(visible=False, axis="y")
@@ -87,13 +101,6 @@ def _draw_row(axes: Axes, row: DotRow, position: int) -> None:
             markeredgecolor=LIGHT["muted"],
             markeredgewidth=1.2,
         )
-    axes.text(
-        0,
-        position - 0.34,
-        f"{row.name}, n = {summary.n}",
-        transform=axes.get_yaxis_transform(),
-        va="bottom",
-    )
 
 
 def _in_words(rows: Sequence[DotRow], axis: str) -> str:

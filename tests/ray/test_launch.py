@@ -55,7 +55,7 @@ def test_launching_twice_in_different_folders_gives_identical_metrics(
         folder.mkdir()
         done = _launch(folder, environment, *arguments)
         assert (done.returncode, done.stderr) == (0, "")
-        assert "Study table1-epochs-2, recipe default" in done.stdout
+        assert "Study table1-epochs-2, recipe epochs-2" in done.stdout
         store = ResultsStore(folder / "results" / "table1-epochs-2")
         tables.append([store.read("runs").select(METRICS), store.read("epochs")])
         tables[-1].append(store.read("predictions"))
