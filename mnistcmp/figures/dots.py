@@ -54,16 +54,7 @@ def draw_dots(
         if zero:
             axes.axvline(0, color=LIGHT["muted"], linewidth=1.2, linestyle=":")
         for position, (row, lines) in enumerate(zip(rows, names, strict=True)):
-            _draw_row(axes, row, position)
-            # A long name is no reason to make the axis shorter.
-            axes.text(
-                0,
-                position - 0.34,
-                "\n".join(lines),
-                transform=axes.get_yaxis_transform(),
-                va="bottom",
-                in_layout=False,
-            )
+            _draw_row(axes, row, position, "\n".join(lines))
         axes.set_ylim(len(rows) - 0.5, -0.7)
         axes.set(xlabel=axis, yticks=[])
         axes.grid(visible=False, axis="y")
@@ -72,7 +63,7 @@ def draw_dots(
     return Drawing(name=name, title=title, description=_in_words(rows, axis), figure=figure)
 
 
-def _draw_row(axes: Axes, row: DotRow, position: int) -> None:
+def _draw_row(axes: Axes, row: DotRow, position: int, name: str) -> None:
     colour = role_colour(weight_sharing=row.weight_sharing)
     shown = row.values[:MOST_DOTS]
     # The golden ratio's multiples spread any number of dots evenly, the same each time.
@@ -101,6 +92,15 @@ def _draw_row(axes: Axes, row: DotRow, position: int) -> None:
             markeredgecolor=LIGHT["muted"],
             markeredgewidth=1.2,
         )
+    # A long name is no reason to make the axis shorter.
+    axes.text(
+        0,
+        position - 0.34,
+        name,
+        transform=axes.get_yaxis_transform(),
+        va="bottom",
+        in_layout=False,
+    )
 
 
 def _in_words(rows: Sequence[DotRow], axis: str) -> str:

@@ -1,8 +1,7 @@
 """Products of matrices on a processor: of linear layers, and of convolutions with max-pooling.
 
 NumPy's, of which OpenBLAS makes up to a third more in a second than torch's library where they are
-as small as these. A weight's gradient goes straight to where its parameter's `grad` is, if it has
-one: a place in the vector of all gradients, to which it would be copied otherwise.
+as small as these.
 """
 
 from typing import Any
@@ -28,7 +27,7 @@ class Product(Function):
     def forward(ctx: Any, weight: Tensor, x: Tensor) -> Tensor:  # noqa: ANN401 - torch's
         """(R, F, K) and (R, K, B) to (R, F, B)."""
         ctx.save_for_backward(weight, x)
-        ctx.gradient = weight.grad
+        ctx.place = _place_of_gradient(weight)
         result = x.new_empty(len(x), weight.shape[1], x.shape[2])
         np.matmul(weight.detach().numpy(), x.detach().numpy(), out=result.numpy())
         return result
@@ -38,9 +37,8 @@ class Product(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
         """The gradients of the weight and of x."""
         weight, x = ctx.saved_tensors
-        of_weight = torch.empty_like(weight) if ctx.gradient is None else ctx.gradient
         # Of this one, torch's library makes more.
-        torch.bmm(gradient, x.mT, out=of_weight)
+        of_weight = torch.bmm(gradient, x.mT, out=ctx.place)
         of_x = torch.empty_like(x)
         np.matmul(weight.detach().mT.numpy(), gradient.numpy(), out=of_x.numpy())
         return of_weight, of_x
@@ -103,7 +101,7 @@ class PoolTilesByRow(Function):
             np.matmul(kernel, tile, out=products)
             winograd.pool_products(flat, largest, number)
         ctx.save_for_backward(tiles, kernels, which)
-        ctx.gradient = weight.grad
+        ctx.place = _place_of_gradient(weight)
         ctx.sizes = outputs, inputs, images
         return result.view(len(x), -1)
 
@@ -130,12 +128,15 @@ class PoolTilesByRow(Function):
             np.matmul(of_products, tile.transpose(BY_COLUMN), out=of_kernel)
             np.matmul(kernel.transpose(BY_COLUMN), of_products, out=of_tile)
         of_x = torch.empty_like(tiles)
-        of_weight = ctx.gradient
-        if of_weight is None:
-            of_weight = tiles.new_empty(len(tiles), 9, outputs * inputs)
+        of_weight = ctx.place
         winograd.gradient_of_inputs(of_tiles.numpy(), of_x.numpy())
         winograd.gradient_of_kernels(of_kernels.numpy(), of_weight.numpy())
         return of_x, of_weight, None
+
+
+def _place_of_gradient(weight: Tensor) -> Tensor:
+    """In the vector of all gradients, if the parameter has one: so none has to be copied there."""
+    return torch.empty_like(weight) if weight.grad is None else weight.grad
 
 
 def _matrices(rows: Tensor, height: int, width: int) -> Array:
