@@ -43,10 +43,10 @@ report: install ## Train what is missing of Table I on this machine, and print i
 	@$(BIN)/mnistcmp launch --all --local
 
 test: install ## Run the tests, but those of containers; ARGS go to pytest
-	@$(BIN)/python -m pytest --ignore tests/cluster $(ARGS)
+	@$(BIN)/python -m pytest --ignore tests/containers $(ARGS)
 
 test-cluster: install ## Run the tests of image and containers; needs a Docker engine
-	@$(BIN)/python -m pytest tests/cluster $(ARGS)
+	@$(BIN)/python -m pytest tests/containers $(ARGS)
 
 lint: install ## Check style, format and types
 	@$(BIN)/ruff check .

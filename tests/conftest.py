@@ -10,16 +10,20 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from mnistcmp.architectures import ARCHITECTURES
 from mnistcmp.cluster.address import ADDRESS_VARIABLES
-from mnistcmp.data import Mnist, ensure_mnist, load_mnist
+from mnistcmp.data.cache import ensure_mnist
+from mnistcmp.data.mnist import Mnist, load_mnist
 from mnistcmp.data.torchvision_import import import_torchvision_mnist
-from mnistcmp.own.source import digest_as_first_seen
+from mnistcmp.networks.architectures import ARCHITECTURES
+from mnistcmp.networks.source import digest_as_first_seen
 from mnistcmp.provenance import environment
-from mnistcmp.results import Finished, ResultsStore
-from mnistcmp.study import Recipe, Run, Study
-from mnistcmp.training import TrainingResult, train
-from tests.servers import S3Server, start_s3_server
+from mnistcmp.results.rows import Finished
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Run, Study
+from mnistcmp.training.result import TrainingResult
+from mnistcmp.training.train import train
+from tests.support.servers import S3Server, start_s3_server
 
 CPU = torch.device("cpu")
 REPORTED = [name for name, entry in ARCHITECTURES.items() if entry.takes_options]
@@ -47,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist_folder: Path) 
 
 
 @pytest.fixture
-def own_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def custom_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working folder, for modules of a user's own; what is imported there is forgotten."""
     monkeypatch.syspath_prepend(folder)
     before = set(sys.modules)

@@ -12,7 +12,7 @@ from mnistcmp.cli.console import make_console
 if TYPE_CHECKING:
     from torch import nn
 
-    from mnistcmp.architectures import Architecture
+    from mnistcmp.networks.architectures import Architecture
 
 
 def architectures(
@@ -26,10 +26,10 @@ def architectures(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, layers included.")] = False,
 ) -> None:
     """List the networks that can be trained, with their parameters and layers."""
-    from mnistcmp.architectures import ARCHITECTURES, architecture
+    from mnistcmp.networks.architectures import ARCHITECTURES, architecture
 
     chosen = [architecture(name)] if name else list(ARCHITECTURES.values())
-    chosen = [_checked(entry) if entry.own else entry for entry in chosen]
+    chosen = [_checked(entry) if entry.custom else entry for entry in chosen]
     if json:
         typer.echo(json_module.dumps([_as_json(entry) for entry in chosen], indent=2))
         return
@@ -43,7 +43,7 @@ def architectures(
 
 def _checked(entry: "Architecture") -> "Architecture":
     """An own network's, after a look at it as a launch takes one: whether it names digits shows."""
-    from mnistcmp.study import RECIPES
+    from mnistcmp.study.recipe import RECIPES
     from mnistcmp.training.check import check_network
 
     outputs = check_network(entry.name, RECIPES["default"])
@@ -51,7 +51,7 @@ def _checked(entry: "Architecture") -> "Architecture":
 
 
 def _as_json(entry: "Architecture") -> dict[str, Any]:
-    from mnistcmp.models import layer_table, parameter_count
+    from mnistcmp.networks.layers import layer_table, parameter_count
 
     network = _default_network(entry)
     return {
@@ -66,13 +66,13 @@ def _as_json(entry: "Architecture") -> dict[str, Any]:
 
 
 def _default_network(entry: "Architecture") -> "nn.Module":
-    from mnistcmp.study import RECIPES
+    from mnistcmp.study.recipe import RECIPES
 
     return entry.build(RECIPES["default"].network)
 
 
 def _overview(chosen: list["Architecture"]) -> Table:
-    from mnistcmp.models import parameter_count
+    from mnistcmp.networks.layers import parameter_count
 
     table = Table(title="Architectures", title_justify="left")
     for header in ("name", "parameters", "published, %", "description"):
@@ -90,7 +90,7 @@ def _overview(chosen: list["Architecture"]) -> Table:
 
 
 def _layers(entry: "Architecture") -> Table:
-    from mnistcmp.models import layer_table
+    from mnistcmp.networks.layers import layer_table
 
     table = Table(title=f"Layers of {entry.name}", title_justify="left")
     for header in ("name", "layer", "output", "parameters", "uses"):

@@ -12,8 +12,8 @@ from mnistcmp.cli.console import make_console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mnistcmp.cluster.bench import DriverCost, MeasuredScaling, SimulatedScaling
-    from mnistcmp.training.bench import Speed
+    from mnistcmp.bench.distribution import DriverCost, MeasuredScaling, SimulatedScaling
+    from mnistcmp.bench.engine import Speed
 
 SIMULATED_WORKERS = (1, 2, 4, 10, 30, 100, 300, 1000)
 SIMULATED_RUNS = 100_000
@@ -49,7 +49,7 @@ def bench(
         found["engine"] = asdict(speed)
         tables.append(_engine_table(speed))
     if What.DRIVER in chosen or What.SCALING in chosen:
-        from mnistcmp.cluster.bench import measure_driver_cost
+        from mnistcmp.bench.distribution import measure_driver_cost
 
         cost = measure_driver_cost(runs, None)
         found["driver"] = asdict(cost)
@@ -67,9 +67,10 @@ def bench(
 
 
 def _engine(rounds: int, width: int) -> "Speed":
-    from mnistcmp.architectures import TABLE1_ARCHITECTURES
-    from mnistcmp.data import data_dir, load_mnist
-    from mnistcmp.training.bench import measure_speed
+    from mnistcmp.bench.engine import measure_speed
+    from mnistcmp.data.cache import data_dir
+    from mnistcmp.data.mnist import load_mnist
+    from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
 
     mnist = load_mnist(data_dir(None))
     return measure_speed(TABLE1_ARCHITECTURES, mnist, rounds=rounds, width=width)
@@ -78,10 +79,11 @@ def _engine(rounds: int, width: int) -> "Speed":
 def _scaling(
     runs: int, cost: "DriverCost"
 ) -> tuple[list["MeasuredScaling"], list["SimulatedScaling"]]:
-    from mnistcmp.architectures import TABLE1_ARCHITECTURES
-    from mnistcmp.cluster.bench import measure_scaling, simulate_scaling
+    from mnistcmp.bench.distribution import measure_scaling, simulate_scaling
     from mnistcmp.cluster.stacks import CPU_WIDTH
-    from mnistcmp.data import data_dir, load_mnist
+    from mnistcmp.data.cache import data_dir
+    from mnistcmp.data.mnist import load_mnist
+    from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
 
     seeds = -(-runs // len(TABLE1_ARCHITECTURES))
     mnist = load_mnist(data_dir(None))

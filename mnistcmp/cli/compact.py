@@ -18,7 +18,8 @@ def compact(
     May be interrupted at any moment and run again, and may run beside a launch: what is stored
     meanwhile stays for the next time.
     """
-    from mnistcmp.results import ResultsStore, compact
+    from mnistcmp.results.compaction import compact
+    from mnistcmp.results.store import ResultsStore
 
     done = compact(ResultsStore(results))
     if json:

@@ -14,7 +14,7 @@ from mnistcmp.cli.console import make_console
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
-    from mnistcmp.analysis import SideBySide
+    from mnistcmp.report.pairs import SideBySide
 
 DEFAULT_RESULTS = "results/table1"
 SEEDS_SHOWN = 20
@@ -48,7 +48,8 @@ def compare(
     """
     found = _compare(first, second, results)
     if html is not None:
-        from mnistcmp.page import comparison_page, write_page
+        from mnistcmp.report.html.comparison import comparison_page
+        from mnistcmp.report.html.template import write_page
 
         write_page(html, comparison_page(found, first=first, second=second))
     if json:
@@ -63,8 +64,9 @@ def compare(
 
 
 def _compare(first: str, second: str, results: str | None) -> "tuple[SideBySide, ...]":
-    from mnistcmp.analysis import compare_folders, compare_in_study
-    from mnistcmp.results import ResultsStore, is_uri
+    from mnistcmp.report.sides import compare_folders, compare_in_study
+    from mnistcmp.results.location import is_uri
+    from mnistcmp.results.store import ResultsStore
 
     places = [is_uri(name) or Path(name).is_dir() for name in (first, second)]
     if results is None and all(places):
@@ -79,7 +81,8 @@ def _compare(first: str, second: str, results: str | None) -> "tuple[SideBySide,
 
 
 def _to_json(found: "tuple[SideBySide, ...]") -> str:
-    from mnistcmp.analysis import CLAIM, EXACT, POOLED, in_a_sentence, notes
+    from mnistcmp.report.mcnemar import EXACT, POOLED
+    from mnistcmp.report.sentences import CLAIM, in_a_sentence, notes
 
     return json_module.dumps(
         {
@@ -96,7 +99,7 @@ def _to_json(found: "tuple[SideBySide, ...]") -> str:
 
 
 def _print(comparison: "SideBySide", console: Console) -> None:
-    from mnistcmp.analysis import in_a_sentence, notes
+    from mnistcmp.report.sentences import in_a_sentence, notes
 
     console.print(in_a_sentence(comparison), style="bold", highlight=False, markup=False)
     for note in notes(comparison):
@@ -116,7 +119,7 @@ def _print(comparison: "SideBySide", console: Console) -> None:
 
 
 def _seeds(comparison: "SideBySide") -> Table:
-    from mnistcmp.analysis import p_value
+    from mnistcmp.report.sentences import p_value
 
     table = Table(title="Test pairs", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("seed")
@@ -143,7 +146,8 @@ def _seeds(comparison: "SideBySide") -> Table:
 
 
 def _print_claim(found: "tuple[SideBySide, ...]", console: Console) -> None:
-    from mnistcmp.analysis import CLAIM, EXACT, POOLED
+    from mnistcmp.report.mcnemar import EXACT, POOLED
+    from mnistcmp.report.sentences import CLAIM
 
     if all(comparison.all_identical for comparison in found):
         return

@@ -16,8 +16,8 @@ data_app = typer.Typer(
 @data_app.command()
 def verify(data_dir: DataDir = None) -> None:
     """Check the four MNIST files against their checksums, unpacking them where missing."""
-    from mnistcmp.data import MD5, ensure_mnist
-    from mnistcmp.data import data_dir as data_folder
+    from mnistcmp.data.cache import MD5, ensure_mnist
+    from mnistcmp.data.cache import data_dir as data_folder
 
     raw = ensure_mnist(data_folder(data_dir))
     for name, checksum in MD5.items():
@@ -34,9 +34,9 @@ def sheet(
     data_dir: DataDir = None,
 ) -> None:
     """Draw a sheet of a seed's test pairs as PNG, with their digits and labels."""
-    from mnistcmp.data import data_dir as data_folder
-    from mnistcmp.data import load_mnist
-    from mnistcmp.data.sheet import save_sheet
+    from mnistcmp.data.cache import data_dir as data_folder
+    from mnistcmp.data.mnist import load_mnist
+    from mnistcmp.report.figures.sheet import save_sheet
 
     mnist = load_mnist(data_folder(data_dir))
     try:

@@ -7,8 +7,10 @@ from rich.table import Table
 
 from mnistcmp.cli.selection import default_output
 from mnistcmp.cluster.address import Cluster
-from mnistcmp.results import ResultsStore, fresh_place
-from mnistcmp.study import Study, describe_seeds
+from mnistcmp.results.location import fresh_place
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.seeds import describe_seeds
+from mnistcmp.study.study import Study
 
 
 def seen_from_here(study: Study, output: str | None, cluster: Cluster | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mnistcmp.export import Exported
+    from mnistcmp.export.runs import Exported
 
 export_app = typer.Typer(
     help="Bring stored results to MLflow, TensorBoard or a spreadsheet.", no_args_is_help=True
@@ -30,8 +30,8 @@ def mlflow(
 
     Needs mnistcmp[mlflow]. What is there already is left as it is.
     """
-    from mnistcmp.export import export_mlflow
-    from mnistcmp.results import ResultsStore
+    from mnistcmp.export.to_mlflow import export_mlflow
+    from mnistcmp.results.store import ResultsStore
 
     place = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     _tell(export_mlflow(ResultsStore(results), place))
@@ -48,8 +48,8 @@ def tensorboard(
 
     Needs mnistcmp[tensorboard]. What is there already is left as it is.
     """
-    from mnistcmp.export import export_tensorboard
-    from mnistcmp.results import ResultsStore
+    from mnistcmp.export.to_tensorboard import export_tensorboard
+    from mnistcmp.results.store import ResultsStore
 
     _tell(export_tensorboard(ResultsStore(results), output))
 
@@ -62,8 +62,8 @@ def csv(
     ),
 ) -> None:
     """Write each table as a CSV file, in place of an earlier one."""
-    from mnistcmp.export import export_csv
-    from mnistcmp.results import ResultsStore
+    from mnistcmp.export.csv_files import export_csv
+    from mnistcmp.results.store import ResultsStore
 
     for name, rows in export_csv(ResultsStore(results), output).items():
         typer.echo(f"{output / name}.csv: {rows:,} rows")

@@ -10,7 +10,7 @@ from mnistcmp.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mnistcmp.figures import Drawing
+    from mnistcmp.report.figures.drawing import Drawing
 
 FormatChoice = Literal["svg", "png", "both"]
 
@@ -31,7 +31,7 @@ def figures(
     default recipe; with results, those of its conditions, and figure 3 too. A network of your own
     is drawn where torch.fx can follow its code. The same results give the same bytes.
     """
-    from mnistcmp.figures import to_png, to_svg
+    from mnistcmp.report.figures.drawing import to_png, to_svg
 
     writers = {"svg": to_svg, "png": to_png}
     chosen = ("svg", "png") if form == "both" else (form,)
@@ -51,12 +51,14 @@ def figures(
 
 
 def _drawings(results: str | None) -> "Iterator[Drawing]":
-    from mnistcmp.architectures import ARCHITECTURES, architecture
-    from mnistcmp.figures import draw_learning, draw_structure
-    from mnistcmp.models.graph import UntraceableError
-    from mnistcmp.report import build_report
-    from mnistcmp.results import ResultsStore
-    from mnistcmp.study import RECIPES, hold_to_launches
+    from mnistcmp.networks.architectures import ARCHITECTURES, architecture
+    from mnistcmp.networks.graph import UntraceableError
+    from mnistcmp.report.build import build_report
+    from mnistcmp.report.figures.curves import draw_learning
+    from mnistcmp.report.figures.structure import draw_structure
+    from mnistcmp.results.store import ResultsStore
+    from mnistcmp.study.recipe import RECIPES
+    from mnistcmp.study.sources import verify_launched_source
 
     if results is None:
         for entry in ARCHITECTURES.values():
@@ -67,10 +69,10 @@ def _drawings(results: str | None) -> "Iterator[Drawing]":
     for condition in conditions:
         entry, options = architecture(condition.architecture), condition.recipe.network
         try:
-            hold_to_launches(entry.name, launches)
+            verify_launched_source(entry.name, launches)
             yield draw_structure(entry, options, name=condition.name)
         except (UserError, UntraceableError) as error:
-            if not entry.own:
+            if not entry.custom:
                 raise
             # The others' figures, and its learning curves, do not need it.
             typer.echo(f"No structure of {condition.name} is drawn: {error}", err=True)

@@ -14,7 +14,7 @@ from mnistcmp.cli.options import DataDir, Device, DryRun, Epochs, JsonLines, Loc
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
-    from mnistcmp.study import Study
+    from mnistcmp.study.study import Study
 
 EXAMPLES = """
 Examples:
@@ -121,7 +121,7 @@ def launch(
     """
     from mnistcmp.cli.selection import output_of, select_studies
     from mnistcmp.cluster.address import find_cluster
-    from mnistcmp.cluster.own import settle
+    from mnistcmp.cluster.custom import check_custom_networks
 
     studies = select_studies(
         study_file,
@@ -139,10 +139,10 @@ def launch(
     console = make_console(stderr=json_lines)
     cluster = None if local else find_cluster(address)
     if cluster is None:
-        from mnistcmp.training import resolve_device
+        from mnistcmp.training.device import resolve_device
 
         resolve_device(device)
-    studies = [settle(chosen) for chosen in studies]
+    studies = [check_custom_networks(chosen) for chosen in studies]
     places = [(chosen, output_of(chosen, output, several=len(studies) > 1)) for chosen in studies]
     if dry_run:
         from mnistcmp.cli.dry_run import print_plan, seen_from_here

@@ -9,13 +9,14 @@ from mnistcmp.cli.selection import default_output
 from mnistcmp.cli.view import view_of
 from mnistcmp.cluster.driver import LaunchRequest, run_launch
 from mnistcmp.cluster.session import local_ray
-from mnistcmp.data import data_dir as data_folder
-from mnistcmp.data import load_mnist
-from mnistcmp.results import WeightsChoice, fresh_place
-from mnistcmp.study import Study
+from mnistcmp.data.cache import data_dir as data_folder
+from mnistcmp.data.mnist import load_mnist
+from mnistcmp.results.location import fresh_place
+from mnistcmp.results.weights import WeightsChoice
+from mnistcmp.study.study import Study
 
 if TYPE_CHECKING:
-    from mnistcmp.training import DeviceChoice
+    from mnistcmp.training.device import DeviceChoice
 
 
 def launch_here(

@@ -10,7 +10,12 @@ from rich.console import Console
 
 from mnistcmp.cli import exit_status
 from mnistcmp.cli.console import make_console
-from mnistcmp.cluster.search import (
+from mnistcmp.cluster.session import local_ray
+from mnistcmp.data.cache import data_dir as data_folder
+from mnistcmp.data.mnist import load_mnist
+from mnistcmp.results.location import fresh_place, is_uri
+from mnistcmp.results.trials import Trial
+from mnistcmp.tune.driver import (
     BEST,
     PointEnded,
     SearchEvent,
@@ -19,17 +24,13 @@ from mnistcmp.cluster.search import (
     SearchStarted,
     run_search,
 )
-from mnistcmp.cluster.session import local_ray
-from mnistcmp.data import data_dir as data_folder
-from mnistcmp.data import load_mnist
-from mnistcmp.report import print_search, search_to_json
-from mnistcmp.results import Trial, fresh_place, is_uri
-from mnistcmp.study import Search
+from mnistcmp.tune.search import Search
+from mnistcmp.tune.text import print_search, search_to_json
 
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from mnistcmp.training import DeviceChoice
+    from mnistcmp.training.device import DeviceChoice
 
 
 def search_here(

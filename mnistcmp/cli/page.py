@@ -8,15 +8,15 @@ from rich.console import Console
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
-    from mnistcmp.report import Report
-    from mnistcmp.results import ResultsStore
+    from mnistcmp.report.contents import Report
+    from mnistcmp.results.store import ResultsStore
 
 PAGE = "report.html"
 
 
 def default_page(results: str) -> Path:
     """In the results folder; where that is in an object store, in the working folder."""
-    from mnistcmp.results import is_uri
+    from mnistcmp.results.location import is_uri
 
     return Path(PAGE) if is_uri(results) else Path(results) / PAGE
 
@@ -29,9 +29,10 @@ def make_page(
     Raises:
         UserError: The results or MNIST cannot be read, or the file cannot be written.
     """
-    from mnistcmp.data import data_dir as data_folder
-    from mnistcmp.data import load_mnist
-    from mnistcmp.page import report_page, write_page
+    from mnistcmp.data.cache import data_dir as data_folder
+    from mnistcmp.data.mnist import load_mnist
+    from mnistcmp.report.html.report import report_page
+    from mnistcmp.report.html.template import write_page
 
     write_page(path, report_page(store, load_mnist(data_folder(data_dir)), found))
 
@@ -45,7 +46,8 @@ def leave_page(
     be seen from here (`results` is None): then it is only said how to make one. What stands in
     the way of a page does not fail a launch.
     """
-    from mnistcmp.results import ResultsStore, is_uri
+    from mnistcmp.results.location import is_uri
+    from mnistcmp.results.store import ResultsStore
 
     if found is None or results is None:
         return

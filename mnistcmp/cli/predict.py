@@ -9,7 +9,8 @@ import typer
 from mnistcmp.cli.console import make_console
 
 if TYPE_CHECKING:
-    from mnistcmp.prediction import Answer, Digit, Model
+    from mnistcmp.predict.images import Digit
+    from mnistcmp.predict.model import Answer, Model
 
 
 def predict(
@@ -29,8 +30,9 @@ def predict(
     The network is the one of the best validation accuracy among those whose weights the folder
     has. Images are one digit each, best as MNIST's: light on dark, with a margin around it.
     """
-    from mnistcmp.prediction import answer, choose_model, read_digit
-    from mnistcmp.results import ResultsStore
+    from mnistcmp.predict.images import read_digit
+    from mnistcmp.predict.model import answer, choose_model
+    from mnistcmp.results.store import ResultsStore
 
     paths = first, second
     digits = read_digit(first), read_digit(second)

@@ -11,12 +11,12 @@ from mnistcmp.cli.view import view_of
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.client import ClusterClient, Job
 from mnistcmp.cluster.events import from_line
-from mnistcmp.results import is_uri
-from mnistcmp.study import Study
+from mnistcmp.results.location import is_uri
+from mnistcmp.study.study import Study
 
 if TYPE_CHECKING:
-    from mnistcmp.results import WeightsChoice
-    from mnistcmp.training import DeviceChoice
+    from mnistcmp.results.weights import WeightsChoice
+    from mnistcmp.training.device import DeviceChoice
 
 
 def launch_on_cluster(

@@ -11,7 +11,7 @@ from mnistcmp.cli.page import PAGE, default_page, make_page
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
-    from mnistcmp.results import ResultsStore
+    from mnistcmp.results.store import ResultsStore
 
 
 def report(
@@ -40,8 +40,10 @@ def report(
     A study of one recipe, as Table I, stands beside the published numbers.
     With --html the same, and more, becomes a page.
     """
-    from mnistcmp.report import build_report, is_search, print_report, to_json, to_markdown
-    from mnistcmp.results import ResultsStore
+    from mnistcmp.report.build import build_report
+    from mnistcmp.report.searches import is_search
+    from mnistcmp.report.text import print_report, to_json, to_markdown
+    from mnistcmp.results.store import ResultsStore
 
     chosen = [
         name
@@ -70,12 +72,8 @@ def report(
 
 
 def _report_search(store: "ResultsStore", *, markdown: bool, json: bool) -> None:
-    from mnistcmp.report import (
-        build_search_report,
-        print_search,
-        search_to_json,
-        search_to_markdown,
-    )
+    from mnistcmp.tune.report import build_search_report
+    from mnistcmp.tune.text import print_search, search_to_json, search_to_markdown
 
     found = build_search_report(store)
     if json:

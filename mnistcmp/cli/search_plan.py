@@ -3,10 +3,12 @@
 from rich.table import Table
 
 from mnistcmp.cli.console import make_console
-from mnistcmp.cluster.search_folder import SearchFolder
-from mnistcmp.results import ResultsStore, fresh_place
-from mnistcmp.study import Search, describe_seeds
-from mnistcmp.study.space import Choice, Dimension, in_short
+from mnistcmp.results.location import fresh_place
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.seeds import describe_seeds
+from mnistcmp.tune.folder import SearchFolder
+from mnistcmp.tune.search import Search
+from mnistcmp.tune.space import Choice, Dimension, in_short
 
 
 def print_search_plan(search: Search, output: str, *, fresh: bool) -> None:

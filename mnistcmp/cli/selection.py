@@ -4,16 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from mnistcmp.errors import UserError, unknown_name
-from mnistcmp.study import (
-    STUDIES,
-    TABLE1,
-    Recipe,
-    Study,
-    build_study,
-    named_recipe,
-    parse_seeds,
-    read_study,
-)
+from mnistcmp.study.file import build_study, read_study
+from mnistcmp.study.named import STUDIES, TABLE1
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.seeds import parse_seeds
+from mnistcmp.study.study import Study, named_recipe
 
 ALL = "all"
 """In place of a study's name."""

@@ -10,7 +10,7 @@ from rich.table import Table
 from mnistcmp.cli.console import make_console
 
 if TYPE_CHECKING:
-    from mnistcmp.study import Study
+    from mnistcmp.study.study import Study
 
 
 LONGEST_IN_MINUTES = 100
@@ -23,8 +23,8 @@ def studies(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, conditions included.")] = False,
 ) -> None:
     """List the named studies: their questions, their runs, and about how long they take."""
-    from mnistcmp.study import STUDIES, named_study
-    from mnistcmp.study.estimate import MEASURED_ON
+    from mnistcmp.study.named import STUDIES, named_study
+    from mnistcmp.training.estimate import MEASURED_ON
 
     chosen = [named_study(name)] if name else list(STUDIES.values())
     if json:
@@ -45,7 +45,7 @@ def studies(
 
 
 def _as_json(study: "Study") -> dict[str, Any]:
-    from mnistcmp.study.estimate import estimated_seconds
+    from mnistcmp.training.estimate import estimated_seconds
 
     return {
         "name": study.name,
@@ -66,7 +66,7 @@ def _as_json(study: "Study") -> dict[str, Any]:
 
 
 def _overview(chosen: list["Study"]) -> Table:
-    from mnistcmp.study.estimate import estimated_seconds
+    from mnistcmp.training.estimate import estimated_seconds
 
     table = Table(title="Studies", title_justify="left")
     for header in ("name", "conditions", "seeds", "runs", "time", "question"):

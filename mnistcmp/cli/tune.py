@@ -105,10 +105,9 @@ def tune(
     """
     from mnistcmp.cli.selection import select_studies
     from mnistcmp.cluster.address import find_cluster
-    from mnistcmp.cluster.own import settle
-    from mnistcmp.study import plan_search
-    from mnistcmp.study.search import DEFAULT_SEEDS
-    from mnistcmp.training import resolve_device
+    from mnistcmp.cluster.custom import check_custom_networks
+    from mnistcmp.training.device import resolve_device
+    from mnistcmp.tune.search import DEFAULT_SEEDS, plan_search
 
     if output is not None and not output.strip():
         raise UserError("--output is empty. Name a folder or s3://BUCKET/PREFIX, or leave it out.")
@@ -127,7 +126,7 @@ def tune(
     if seeds is None and study_file is None:
         base = base.model_copy(update={"seeds": DEFAULT_SEEDS})
     planned = plan_search(
-        settle(base),
+        check_custom_networks(base),
         launch_seeds=launch_seeds,
         grids=grid or (),
         ranges=ranges or (),

@@ -14,7 +14,7 @@ from mnistcmp.cli.console import make_console
 from mnistcmp.cli.progress import ProgressDisplay
 from mnistcmp.cluster.events import Event, Progress, Refused, Reported, Started, to_json
 from mnistcmp.errors import UserError
-from mnistcmp.report import print_report
+from mnistcmp.report.text import print_report
 
 
 class LaunchView(ABC):

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mnistcmp.errors import UserError
-from mnistcmp.results import is_uri
+from mnistcmp.results.location import is_uri
 
 ADDRESS_VARIABLES = ("MNISTCMP_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
 STATE_FOLDER = ".cluster"
@@ -131,13 +131,13 @@ def find_cluster(
         else:
             return None
     named = _checked(named, found)
-    is_own = own is not None and own.address == named
+    is_custom = own is not None and own.address == named
     return Cluster(
         address=named,
         found=found,
-        token=_token(environment, up if is_own else None),
-        results=Path(own.results) if own is not None and is_own else None,
-        results_there=own.results_there if own is not None and is_own else None,
+        token=_token(environment, up if is_custom else None),
+        results=Path(own.results) if own is not None and is_custom else None,
+        results_there=own.results_there if own is not None and is_custom else None,
     )
 
 

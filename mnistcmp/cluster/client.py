@@ -22,11 +22,11 @@ from mnistcmp.cluster.placement import Node, choose_pools
 from mnistcmp.cluster.request import JobRequest
 from mnistcmp.cluster.shipping import shipped
 from mnistcmp.errors import UserError
-from mnistcmp.study import Study
+from mnistcmp.study.study import Study
 
 if TYPE_CHECKING:
-    from mnistcmp.results import WeightsChoice
-    from mnistcmp.training import DeviceChoice
+    from mnistcmp.results.weights import WeightsChoice
+    from mnistcmp.training.device import DeviceChoice
 
 HTTP_SECONDS = 5
 """Patience with one answer of a dashboard."""

@@ -7,30 +7,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from mnistcmp.cluster.events import (
-    ConditionProgress,
-    Ended,
-    Event,
-    Progress,
-    Reported,
-    Started,
-)
-from mnistcmp.cluster.fanout import (
-    Train,
-    fan_out,
-    train_keeping_weights,
-    train_on,
-    warm_up,
-)
-from mnistcmp.cluster.own import train_as_planned
+from mnistcmp.cluster.custom import train_as_planned
+from mnistcmp.cluster.events import ConditionProgress, Ended, Event, Progress, Reported, Started
+from mnistcmp.cluster.fanout import Train, fan_out, train_keeping_weights, train_on, warm_up
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.session import Resources
 from mnistcmp.cluster.stacks import plan_stacks
-from mnistcmp.data import Mnist
-from mnistcmp.report import build_report
-from mnistcmp.results import Finished, ResultsStore, WeightsChoice
-from mnistcmp.study import Study
-from mnistcmp.training import DeviceChoice
+from mnistcmp.data.mnist import Mnist
+from mnistcmp.report.build import build_report
+from mnistcmp.results.rows import Finished
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.weights import WeightsChoice
+from mnistcmp.study.study import Study
+from mnistcmp.training.device import DeviceChoice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

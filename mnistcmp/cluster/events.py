@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from mnistcmp.report import Report
-from mnistcmp.results import Failed, Finished
+from mnistcmp.report.contents import Report
+from mnistcmp.results.rows import Failed, Finished
 
 PREFIX = "mnistcmp-event: "
 """Marks the lines of a job's log that are events."""

@@ -10,13 +10,15 @@ from ray.exceptions import RayError
 
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.stacks import Stack
-from mnistcmp.data import Mnist
+from mnistcmp.data.mnist import Mnist
 from mnistcmp.provenance import environment
-from mnistcmp.results import Failed, Finished
-from mnistcmp.study import Run
-from mnistcmp.training import DeviceChoice, TrainingResult, resolve_device, train
-from mnistcmp.training import warm_up as warm_up_training
+from mnistcmp.results.rows import Failed, Finished
+from mnistcmp.study.study import Run
+from mnistcmp.training.device import DeviceChoice, resolve_device
+from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.threads import one_thread
+from mnistcmp.training.train import train
+from mnistcmp.training.warm import warm_up as warm_up_training
 
 Outcome = Finished | Failed
 Train = Callable[[Stack, Mnist, DeviceChoice], list[TrainingResult]]

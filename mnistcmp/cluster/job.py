@@ -5,14 +5,15 @@ import sys
 import time
 from pathlib import Path
 
+from mnistcmp.cluster.custom import check_custom_networks
 from mnistcmp.cluster.driver import LaunchRequest, run_launch
 from mnistcmp.cluster.events import Event, Progress, Refused, Reported, to_line
-from mnistcmp.cluster.own import settle
 from mnistcmp.cluster.request import read_request
 from mnistcmp.cluster.session import joined_ray
-from mnistcmp.data import data_dir, load_mnist
+from mnistcmp.data.cache import data_dir
+from mnistcmp.data.mnist import load_mnist
 from mnistcmp.errors import UserError
-from mnistcmp.results import fresh_place, is_uri
+from mnistcmp.results.location import fresh_place, is_uri
 
 RESULTS_VARIABLE = "MNISTCMP_RESULTS"
 """The cluster's results folder, below which relative outputs are."""
@@ -30,7 +31,7 @@ def run_job(arguments: list[str]) -> int:
     tell = _Teller()
     try:
         request = read_request(" ".join(arguments))
-        study = settle(request.build_study())
+        study = check_custom_networks(request.build_study())
         output = place_output(request.output or study.name)
         run_launch(
             LaunchRequest(

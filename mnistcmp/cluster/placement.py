@@ -8,7 +8,7 @@ from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
     # The launching side places too, and needs no torch.
-    from mnistcmp.training import DeviceChoice
+    from mnistcmp.training.device import DeviceChoice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mnistcmp.errors import UserError
-from mnistcmp.study import Study, build_study
+from mnistcmp.study.file import build_study
+from mnistcmp.study.study import Study
 
 
 class JobRequest(BaseModel):

@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mnistcmp.errors import UserError
-from mnistcmp.own import find_source
-from mnistcmp.study import Study, own_networks
+from mnistcmp.networks.source import find_source
+from mnistcmp.study.sources import custom_networks
+from mnistcmp.study.study import Study
 
 MOST_BYTES = 100 * 2**20
 """What Ray takes as a job's working folder."""
@@ -25,7 +26,7 @@ def shipped(study: Study) -> Iterator[dict[str, str]]:
         UserError: A source is not found, or is too large.
     """
     files: dict[str, Path] = {}
-    for name in own_networks(study):
+    for name in custom_networks(study):
         source = find_source(name)
         if source.installed:
             continue

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from mnistcmp.cluster.placement import Pool
-from mnistcmp.study import Recipe, Run
-from mnistcmp.study.estimate import is_stacked, seconds_of_a_run
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Run
+from mnistcmp.training.estimate import is_stacked, seconds_of_a_run
 
 CPU_WIDTH = 10
 """Runs of a stack on a CPU. Wider ones are hardly faster, and their results are stored later."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mnistcmp.data.mnist import Digits, Mnist
 from mnistcmp.seeding import Stream, numpy_generator
-from mnistcmp.study import Recipe
+from mnistcmp.study.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

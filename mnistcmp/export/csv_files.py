@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from mnistcmp.errors import UserError
-from mnistcmp.results import TABLES, ResultsStore, write_csv
+from mnistcmp.results.csv import write_csv
+from mnistcmp.results.schema import TABLES
+from mnistcmp.results.store import ResultsStore
 
 
 def export_csv(store: ResultsStore, folder: Path) -> dict[str, int]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnistcmp.errors import UserError
-from mnistcmp.results import ResultsStore
-from mnistcmp.study import Recipe
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.recipe import Recipe
 
 BEST = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 """Columns of `epochs`, and in `runs` their values in the best epoch."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mnistcmp.errors import UserError
 from mnistcmp.export.runs import BEST, Exported, FinishedRun, finished_runs, require
-from mnistcmp.results import ResultsStore
+from mnistcmp.results.store import ResultsStore
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

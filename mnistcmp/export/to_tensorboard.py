@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mnistcmp.errors import UserError
 from mnistcmp.export.runs import BEST, Exported, FinishedRun, finished_runs, require
-from mnistcmp.results import ResultsStore
+from mnistcmp.results.store import ResultsStore
 
 
 def export_tensorboard(store: ResultsStore, folder: Path) -> Exported:

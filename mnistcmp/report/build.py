@@ -2,16 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from mnistcmp.architectures import architecture
 from mnistcmp.errors import UserError
+from mnistcmp.networks.architectures import architecture
 from mnistcmp.report.answer import answer
-from mnistcmp.report.compare import average, compare, factorial
 from mnistcmp.report.contents import Report, Row
+from mnistcmp.report.differences import average, compare, factorial
 from mnistcmp.report.rounds import rounds_of
-from mnistcmp.report.search import refuse_search, untested
-from mnistcmp.results import ResultsStore
+from mnistcmp.report.searches import refuse_search, untested
+from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import summarise
-from mnistcmp.study import Combined, Condition
+from mnistcmp.study.combine import Combined
+from mnistcmp.study.study import Condition
 
 if TYPE_CHECKING:
     import pandas as pd

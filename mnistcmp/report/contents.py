@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from mnistcmp.architectures import Published
+from mnistcmp.networks.architectures import Published
 from mnistcmp.statistics import Difference, Summary
-from mnistcmp.study import Condition, Recipe, Run
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Condition, Run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

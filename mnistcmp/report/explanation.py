@@ -1,9 +1,9 @@
 """The words under the table: how to read it, and why it is not the published one."""
 
-from mnistcmp.network import SoftmaxPlacement
+from mnistcmp.networks.options import SoftmaxPlacement
 from mnistcmp.report.contents import Report
 from mnistcmp.report.rounds import in_words
-from mnistcmp.study import Recipe
+from mnistcmp.study.recipe import Recipe
 
 _SOFTMAX: dict[SoftmaxPlacement, str] = {
     "before-head": (

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnistcmp.architectures import architecture
+from mnistcmp.networks.architectures import architecture
 from mnistcmp.report.contents import Rounds
-from mnistcmp.results import ResultsStore
+from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import summarise
-from mnistcmp.study import Combined
+from mnistcmp.study.combine import Combined
 
 if TYPE_CHECKING:
     import pandas as pd

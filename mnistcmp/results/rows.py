@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from mnistcmp.provenance import Environment
 from mnistcmp.results.schema import to_table
-from mnistcmp.study import Run
+from mnistcmp.study.study import Run
 
 if TYPE_CHECKING:
-    from mnistcmp.training import TrainingResult
+    from mnistcmp.training.result import TrainingResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,7 +32,9 @@ from mnistcmp.results.rows import (
 )
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.tables import TableFiles, failure_file
-from mnistcmp.study import Combined, Run, Study, combine, format_study, parse_study
+from mnistcmp.study.combine import Combined, combine
+from mnistcmp.study.file import format_study, parse_study
+from mnistcmp.study.study import Run, Study
 
 
 class ResultsStore:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from mnistcmp.errors import UserError
-from mnistcmp.study import Recipe
+from mnistcmp.study.recipe import Recipe
 
 FOLDER = "trials"
 SUFFIX = ".json"

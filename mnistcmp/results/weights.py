@@ -12,10 +12,11 @@ from safetensors import numpy as safetensors_numpy
 
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
-from mnistcmp.study import Recipe, Run
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Run
 
 if TYPE_CHECKING:
-    from mnistcmp.training import Weights
+    from mnistcmp.training.result import Weights
 
 WeightsChoice = Literal["best", "none"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from mnistcmp.architectures import ARCHITECTURES
 from mnistcmp.errors import UserError
-from mnistcmp.study.plan import Condition, Run, Study, name_conditions, refuse_equal_recipes
+from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Condition, Run, Study, name_conditions, refuse_equal_recipes
 
 
 @dataclass(frozen=True, kw_only=True)

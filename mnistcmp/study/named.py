@@ -7,9 +7,9 @@ The recipes of a study are compared with its reference, which is the first unles
 from typing import get_args
 
 from mnistcmp.errors import unknown_name
-from mnistcmp.network import SoftmaxPlacement
-from mnistcmp.study.plan import Study
+from mnistcmp.networks.options import SoftmaxPlacement
 from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Study
 
 NO_DROPOUT = (0.0, 0.0)
 
@@ -110,7 +110,7 @@ BEST = Study(
         "best": Recipe(
             epochs=100,
             learning_rate=0.02,
-            optimiser="adamw",
+            optimizer="adamw",
             weight_decay=0.01,
             schedule="one-cycle",
             label_smoothing=0.05,

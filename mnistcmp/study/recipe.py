@@ -6,7 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from mnistcmp.network import Activation, BatchNormPlacement, NetworkOptions, SoftmaxPlacement
+from mnistcmp.networks.options import (
+    Activation,
+    BatchNormPlacement,
+    NetworkOptions,
+    SoftmaxPlacement,
+)
 
 RESULT_VERSION = 2
 """Part of every run's identity. Raised when the same recipe and seed would give other numbers (a
@@ -36,7 +41,7 @@ class Recipe(BaseModel):
     """Passes over the training split."""
 
     rounds: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Trainings in a row, each on fresh pairs and with a new optimiser, that hand on their weights.
+    """Trainings in a row, each on fresh pairs and with a new optimizer, that hand on their weights.
     Each is tested, and the run's accuracy is the mean of theirs. The report's code has ten."""
 
     shuffle: bool = True
@@ -46,13 +51,13 @@ class Recipe(BaseModel):
     """Pairs in a step. The last batch of an epoch may be smaller, but not one pair alone."""
 
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.005
-    """Of the optimiser, whose other settings are PyTorch's defaults; of `one-cycle` the highest."""
+    """Of the optimizer, whose other settings are PyTorch's defaults; of `one-cycle` the highest."""
 
-    optimiser: Literal["adam", "adamw"] = "adam"
+    optimizer: Literal["adam", "adamw"] = "adam"
     """`adamw` decays weights apart from their gradients."""
 
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Of the optimiser, for all parameters."""
+    """Of the optimizer, for all parameters."""
 
     schedule: Literal["constant", "one-cycle"] = "constant"
     """Of the learning rate: `one-cycle` rises to it and falls to nearly nothing, in each round, and
@@ -150,7 +155,7 @@ class Recipe(BaseModel):
 
     @property
     def steps(self) -> int:
-        """Of the optimiser, in a round."""
+        """Of the optimizer, in a round."""
         return self.epochs * -(-self.split_size // self.batch_size)
 
     @property

@@ -3,40 +3,40 @@
 from collections.abc import Iterable
 
 from mnistcmp.errors import UserError
-from mnistcmp.own import find_source, is_own
-from mnistcmp.own.source import digest_as_first_seen
-from mnistcmp.study.plan import Study
+from mnistcmp.networks.names import is_custom
+from mnistcmp.networks.source import digest_as_first_seen, find_source
+from mnistcmp.study.study import Study
 
 
-def own_networks(study: Study) -> tuple[str, ...]:
+def custom_networks(study: Study) -> tuple[str, ...]:
     """Those of a study's architectures that are not this package's."""
-    return tuple(filter(is_own, study.architectures))
+    return tuple(filter(is_custom, study.architectures))
 
 
-def note_sources(study: Study) -> Study:
+def record_sources(study: Study) -> Study:
     """The study with the digests of its own networks' sources, as they are here and now.
 
     Raises:
         UserError: One is not found, or is not what the study says.
     """
-    sources = {name: find_source(name).digest for name in own_networks(study)}
+    sources = {name: find_source(name).digest for name in custom_networks(study)}
     for name, digest in sources.items():
         _refuse_other(name, digest, study.sources.get(name, digest))
     return study.model_copy(update={"sources": sources})
 
 
-def hold_to_launches(name: str, launches: Iterable[Study]) -> None:
-    """Looks whether what is here is what the launches into a folder trained; else as `hold_to`.
+def verify_launched_source(name: str, launches: Iterable[Study]) -> None:
+    """Checks that what is here is what the launches into a folder trained; as `verify_source`.
 
     Raises:
         UserError: It is not.
     """
     for study in launches:
         if name in study.sources:
-            hold_to(name, study.sources[name])
+            verify_source(name, study.sources[name])
 
 
-def hold_to(name: str, planned: str) -> None:
+def verify_source(name: str, planned: str) -> None:
     """Looks whether what this process imports under a name is what was planned.
 
     Raises:

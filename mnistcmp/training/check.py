@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from mnistcmp.errors import UserError
-from mnistcmp.models import Outputs
-from mnistcmp.models.own import AnswerError
-from mnistcmp.own.loading import in_short
+from mnistcmp.networks.custom import in_short
+from mnistcmp.networks.outputs import AnswerError, Outputs
 from mnistcmp.seeding import Stream, seeded_torch
-from mnistcmp.study import Recipe, Run
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Run
 from mnistcmp.training.networks import CPU, build_network
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.trainer import EVALUATION_BATCH, Trainer

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 
 from mnistcmp.errors import UserError
-from mnistcmp.study import Recipe
+from mnistcmp.study.recipe import Recipe
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 

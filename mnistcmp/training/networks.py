@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from mnistcmp.architectures import architecture
-from mnistcmp.models import layer_table
+from mnistcmp.networks.architectures import architecture
+from mnistcmp.networks.layers import layer_table
 from mnistcmp.seeding import Stream, seeded_torch, stream_keys
-from mnistcmp.study import Run
+from mnistcmp.study.study import Run
 from mnistcmp.training.dropout import SeededDropout, seed_dropout
 
 CPU = torch.device("cpu")
@@ -22,7 +22,7 @@ def build_network(run: Run) -> tuple[nn.Module, list[SeededDropout]]:
     entry = architecture(run.architecture)
     with seeded_torch(run.seed, Stream.WEIGHTS, CPU):
         network = entry.build(run.recipe.network)
-    if entry.own:
+    if entry.custom:
         return network, []
     uses = {row.name: row.uses for row in layer_table(network)}
     key = stream_keys([run.seed], Stream.DROPOUT, CPU)

@@ -1,4 +1,4 @@
-"""One run, plainly: PyTorch's own layers and optimiser, as most people would write it.
+"""One run, plainly: PyTorch's own layers and optimizer, as most people would write it.
 
 It defines what a result is, and trains what the stacked engine has no layers for. Anything faster
 has to agree with it.
@@ -9,16 +9,17 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from mnistcmp.architectures import architecture
-from mnistcmp.models import Outputs, parameter_count
-from mnistcmp.study import Run
+from mnistcmp.networks.architectures import architecture
+from mnistcmp.networks.layers import parameter_count
+from mnistcmp.networks.outputs import Outputs
+from mnistcmp.study.study import Run
 from mnistcmp.training.augmentation import AffineAugmentation
 from mnistcmp.training.networks import build_network
-from mnistcmp.training.optimiser import RecipeOptimiser
+from mnistcmp.training.optimizer import RecipeOptimizer
 
 
 class PlainEngine:
-    """A run's network and optimiser, with the interface of `mnistcmp.training.trainer.Engine`."""
+    """A run's network and optimizer, with the interface of `mnistcmp.training.trainer.Engine`."""
 
     def __init__(
         self, run: Run, device: torch.device, *, channels_last: bool | None = None
@@ -33,7 +34,7 @@ class PlainEngine:
                 may take views of its input that need the usual layout.
         """
         if channels_last is None:
-            channels_last = not architecture(run.architecture).own
+            channels_last = not architecture(run.architecture).custom
         network, self._dropouts = build_network(run)
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = _laid_out(network, self._layout).to(device)
@@ -77,10 +78,10 @@ class PlainEngine:
             layer.start_step(step)
 
     def update(self, losses: Tensor) -> None:
-        """One step of the optimiser."""
-        self._optimiser.zero_grad()
+        """One step of the optimizer."""
+        self._optimizer.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
-        self._optimiser.step()
+        self._optimizer.step()
 
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
         """As `Engine.train`."""
@@ -88,7 +89,7 @@ class PlainEngine:
 
     def start_round(self) -> None:
         """As `Engine.start_round`."""
-        self._optimiser = RecipeOptimiser(self.network.parameters(), self._recipe)
+        self._optimizer = RecipeOptimizer(self.network.parameters(), self._recipe)
 
     def keep(self, better: Tensor) -> None:
         """As `Engine.keep`."""

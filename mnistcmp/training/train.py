@@ -7,15 +7,17 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from mnistcmp.data import Mnist, Pairs, PairSets, draw_pair_sets
+from mnistcmp.data.mnist import Mnist
+from mnistcmp.data.pairs import Pairs, PairSets, draw_pair_sets
 from mnistcmp.seeding import Stream, seeded_steps
-from mnistcmp.study import Run
+from mnistcmp.study.study import Run
 from mnistcmp.training.device import most_at_once
 from mnistcmp.training.history import History
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.repeat import repeat
 from mnistcmp.training.result import Round, Score, TrainingResult, Weights
-from mnistcmp.training.stacked import NotStackableError, StackedEngine
+from mnistcmp.training.stacked.engine import StackedEngine
+from mnistcmp.training.stacked.network import NotStackableError
 from mnistcmp.training.trainer import Engine, PairStack, Trainer
 
 Training = Generator[Tensor, None, list[TrainingResult]]

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mnistcmp.architectures import architecture
-from mnistcmp.data import Pairs
-from mnistcmp.models import Outputs
+from mnistcmp.data.pairs import Pairs
+from mnistcmp.networks.architectures import architecture
+from mnistcmp.networks.outputs import Outputs
 from mnistcmp.seeding import Stream, shuffles, stream_keys
-from mnistcmp.study import Run
+from mnistcmp.study.study import Run
 from mnistcmp.training.result import Predictions
 
 EVALUATION_BATCH = 200
@@ -27,7 +27,7 @@ Answers = tuple[Outputs, slice]
 
 
 class Engine(Protocol):
-    """The networks of S runs, and their optimiser."""
+    """The networks of S runs, and their optimizer."""
 
     parameters: int
     """Trainable ones of one run."""
@@ -50,7 +50,7 @@ class Engine(Protocol):
         """Whether dropout drops and batch norm goes by the batch."""
 
     def start_round(self) -> None:
-        """Forgets what the optimiser has gathered; the weights stay."""
+        """Forgets what the optimizer has gathered; the weights stay."""
 
     def keep(self, better: Tensor) -> None:
         """Remembers the weights of the runs where (S,) is true."""

@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from mnistcmp.data import Digits, Mnist
-from mnistcmp.study import Recipe, Run
+from mnistcmp.data.mnist import Digits, Mnist
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Run
 from mnistcmp.training.train import train
 
 PAIRS = 10

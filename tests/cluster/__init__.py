@@ -1,1 +1,1 @@
-"""Tests that build the image and start containers: `make test-cluster`."""
+"""Tests of cluster."""

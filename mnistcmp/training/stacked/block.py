@@ -14,7 +14,7 @@ from mnistcmp.training.stacked.layers import (
     StackedMap,
     per_channel,
 )
-from mnistcmp.training.stacked.loops import usable
+from mnistcmp.training.stacked.loops.compiled import usable
 from mnistcmp.training.stacked.loops.norm import Steps, norm_backward, norm_evaluate, norm_forward
 
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mnistcmp.models import Outputs, parameter_count
-from mnistcmp.study import Run
+from mnistcmp.networks.layers import parameter_count
+from mnistcmp.networks.outputs import Outputs
+from mnistcmp.study.study import Run
 from mnistcmp.training.networks import build_network
-from mnistcmp.training.optimiser import RecipeOptimiser
+from mnistcmp.training.optimizer import RecipeOptimizer
 from mnistcmp.training.stacked.network import NotStackableError, StackedNetwork
 from mnistcmp.training.stacked.patches import PatchTable
 
@@ -16,7 +17,7 @@ PADDING = 64
 
 
 class StackedEngine:
-    """A stack's network and optimiser, with the interface of `mnistcmp.training.trainer.Engine`."""
+    """A stack's network and optimizer, with the interface of `mnistcmp.training.trainer.Engine`."""
 
     def __init__(self, runs: Sequence[Run], device: torch.device) -> None:
         """Stacks the runs' networks.
@@ -51,13 +52,13 @@ class StackedEngine:
         self.network.start_step(step)
 
     def update(self, losses: Tensor) -> None:
-        """One step of the optimiser for all runs; a sum's gradient is each run's own."""
+        """One step of the optimizer for all runs; a sum's gradient is each run's own."""
         gradients = torch.autograd.grad(losses.sum(), self._parameters)
         for place, gradient in zip(self._gradients, gradients, strict=True):
             # Layers with many weights have put it there themselves.
             if gradient.data_ptr() != place.data_ptr():
                 place.copy_(gradient)
-        self._optimiser.step()
+        self._optimizer.step()
 
     def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
         """As `Engine.train`."""
@@ -65,7 +66,7 @@ class StackedEngine:
 
     def start_round(self) -> None:
         """As `Engine.start_round`."""
-        self._optimiser = RecipeOptimiser([self._flat], self._recipe, capturable=self.capturable)
+        self._optimizer = RecipeOptimizer([self._flat], self._recipe, capturable=self.capturable)
 
     def keep(self, better: Tensor) -> None:
         """As `Engine.keep`."""
@@ -84,7 +85,7 @@ class StackedEngine:
 
 
 def _flatten(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, list[Tensor]]:
-    """One vector of all parameters and one of their gradients: one optimiser step instead of many.
+    """One vector of all parameters and one of their gradients: one optimizer step instead of many.
 
     Adam treats each number by itself, so that makes no difference. But the last few numbers of a
     vector, those that do not fill the processor's registers, are rounded in another way. Zeros at

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from mnistcmp.training.stacked.loops import usable
+from mnistcmp.training.stacked.loops.compiled import usable
 from mnistcmp.training.stacked.processor import PoolTilesByRow, PoolWindowsByRow, Product
 
 _where_above = torch.ops.aten.threshold_backward

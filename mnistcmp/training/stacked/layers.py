@@ -24,7 +24,7 @@ from mnistcmp.training.dropout import (
     words,
 )
 from mnistcmp.training.stacked.functions import product
-from mnistcmp.training.stacked.loops import usable
+from mnistcmp.training.stacked.loops.compiled import usable
 from mnistcmp.training.stacked.loops.masks import draw
 
 BY_POSITION = 0, 3, 1, 2, 4

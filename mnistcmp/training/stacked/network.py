@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from mnistcmp.models import Baseline, Outputs, Siamese
+from mnistcmp.networks.outputs import Outputs
+from mnistcmp.networks.report import Baseline, Siamese
 from mnistcmp.training.dropout import SeededDropout
 from mnistcmp.training.stacked.block import StackedBlock
 from mnistcmp.training.stacked.convolutions import ComposedConvs, WinogradConv
@@ -46,7 +47,7 @@ class StackedNetwork(nn.Module):
             raise NotStackableError(f"{type(first).__name__} is not one of the package's networks")
         # How branches and head go together stands in the plain network alone. As a method, it does
         # not become a part of this one.
-        self._answer: Callable[..., Outputs] = first.answer
+        self._answer: Callable[..., Outputs] = first.combine
         branches = [n.get_submodule(prefix) for n in networks for prefix in self._prefixes]
         self.branch = StackedSequential(branches, self.uses)
         self.head = StackedSequential(

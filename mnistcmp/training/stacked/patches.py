@@ -7,7 +7,7 @@ takes the largest of see a window of 4 x 4 pixels. Images are data, so their win
 import torch
 from torch import Tensor
 
-from mnistcmp.training.stacked.loops import usable
+from mnistcmp.training.stacked.loops.compiled import usable
 from mnistcmp.training.stacked.loops.windows import cut
 
 POSITIONS = 36

@@ -4,5 +4,3 @@ They work on a processor's tensors as NumPy arrays, of float32 or float64, each 
 by itself, so that its result depends on no other. Where Numba is missing, and on GPUs, PyTorch's
 own operations do the same.
 """
-
-from mnistcmp.training.stacked.loops.compiled import usable as usable

@@ -1,0 +1,185 @@
+"""What distributing and storing costs, and how a study scales with workers."""
+
+import heapq
+import tempfile
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mnistcmp.cluster.driver import LaunchRequest, run_launch
+from mnistcmp.cluster.events import Event, Progress
+from mnistcmp.cluster.session import local_ray
+from mnistcmp.cluster.stacks import Stack
+from mnistcmp.data.mnist import Digits, Mnist
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Study
+from mnistcmp.training.device import DeviceChoice
+from mnistcmp.training.result import Epoch, Predictions, Round, Score, TrainingResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriverCost:
+    """What the driver spent on a study of empty runs."""
+
+    runs: int
+    workers: int
+    wall_ms_per_run: float
+    """From the first run handed out to the last one stored: driver, Ray and workers together."""
+    driver_cpu_ms_per_run: float
+    """Of the driver's own process, storing included."""
+
+
+def measure_driver_cost(runs: int, workers: int | None) -> DriverCost:
+    """Runs an empty study on a Ray of this machine, and throws its results away.
+
+    Each run gives back at once a result as large as a real one: 150 epochs, 1,000 predictions.
+
+    Raises:
+        UserError: Ray does not start.
+    """
+    clock = _Clock()
+    with local_ray(workers) as resources, tempfile.TemporaryDirectory() as folder:
+        cpus = sum(node.cpus for node in resources.nodes)
+        empty = Digits(images=np.zeros((1, 14, 14), np.float32), labels=np.zeros(1, np.int64))
+        for name, count in (("warm-up", cpus * 4), ("measured", runs)):
+            study = Study(name=name, architectures=("baseline",), seeds=tuple(range(count)))
+            run_launch(
+                LaunchRequest(study=study, output=str(Path(folder) / name), device="cpu"),
+                load_mnist=lambda: Mnist(train=empty, test=empty),
+                connect=lambda: nullcontext(resources),
+                tell=clock.note,
+                train=_train_nothing,
+            )
+    return DriverCost(
+        runs=runs,
+        workers=cpus,
+        wall_ms_per_run=1000 * clock.wall / runs,
+        driver_cpu_ms_per_run=1000 * clock.cpu / runs,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasuredScaling:
+    """A study as it was trained by so many workers of this machine."""
+
+    workers: int
+    runs: int
+    epochs: int
+    wall_seconds: float
+    """From the first stack handed out to the last run stored."""
+    training_share: float
+    """Of the workers' time, building and testing included; the rest is waiting, Ray and sending
+    results."""
+    seconds_per_run: float
+    """Of a worker's time."""
+
+
+def measure_scaling(workers: int, seeds: int, epochs: int, mnist: Mnist) -> MeasuredScaling:
+    """Trains a short Table I with so many workers, and throws it away.
+
+    Raises:
+        UserError: Ray does not start.
+    """
+    clock = _Clock()
+    recipe = Recipe(epochs=epochs)
+    study = Study(name="measured", seeds=tuple(range(seeds)), recipe=recipe)
+    warm_up = Study(name="warm-up", seeds=(0, 1), recipe=Recipe(epochs=1))
+    with local_ray(workers) as resources, tempfile.TemporaryDirectory() as folder:
+        for each in (warm_up, study):
+            run_launch(
+                LaunchRequest(study=each, output=str(Path(folder) / each.name), device="cpu"),
+                load_mnist=lambda: mnist,
+                connect=lambda: nullcontext(resources),
+                tell=clock.note,
+            )
+        stored = ResultsStore(Path(folder) / study.name).read("runs")
+    trained = sum(stored["seconds"].to_pylist())
+    return MeasuredScaling(
+        workers=workers,
+        runs=len(stored),
+        epochs=epochs,
+        wall_seconds=clock.wall,
+        training_share=trained / (workers * clock.wall),
+        seconds_per_run=trained / len(stored),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SimulatedScaling:
+    """A study as so many workers would train it, by calculation."""
+
+    workers: int
+    runs: int
+    wall_seconds: float
+    efficiency: float
+    """Share of the workers' time that is training."""
+    driver_busy: float
+    """Share of the time that the driver is at work."""
+
+
+def simulate_scaling(
+    workers: int, runs: int, *, width: int, seconds_per_run: float, driver_seconds_per_run: float
+) -> SimulatedScaling:
+    """Workers that each take the next stack when they are free, and one driver that stores.
+
+    Stacks are handed out ahead, so that no worker waits for the driver to give it one; the driver
+    takes what comes back in the order in which it comes.
+    """
+    stacks = [min(width, runs - start) for start in range(0, runs, width)]
+    free = [0.0] * workers
+    ends = []
+    for size in stacks:
+        end = heapq.heappop(free) + size * seconds_per_run
+        heapq.heappush(free, end)
+        ends.append((end, size))
+    stored = 0.0
+    for end, size in sorted(ends):
+        stored = max(stored, end) + size * driver_seconds_per_run
+    return SimulatedScaling(
+        workers=workers,
+        runs=runs,
+        wall_seconds=stored,
+        efficiency=runs * seconds_per_run / (workers * stored),
+        driver_busy=runs * driver_seconds_per_run / stored,
+    )
+
+
+class _Clock:
+    """Times the last study that told of its progress."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+        self._started = (0.0, 0.0)
+
+    def note(self, event: Event) -> None:
+        if not isinstance(event, Progress):
+            return
+        now = time.perf_counter(), time.process_time()
+        if event.done == 0:
+            self._started = now
+        self.wall, self.cpu = now[0] - self._started[0], now[1] - self._started[1]
+
+
+def _train_nothing(stack: Stack, _mnist: Mnist, _device: DeviceChoice) -> list[TrainingResult]:
+    score = Score(loss=0.5, accuracy=0.5)
+    pairs = np.zeros((1000, 2), np.int64)
+    predictions = Predictions(
+        sources=pairs,
+        digits=pairs,
+        labels=pairs[:, 0],
+        probabilities=np.zeros(1000, np.float32),
+        predicted=pairs[:, 0],
+        predicted_digits=pairs,
+    )
+    result = TrainingResult(
+        parameters=1,
+        epochs=(Epoch(train=score, validation=score),) * 150,
+        rounds=(Round(best_epoch=1, test=score, predictions=predictions),),
+        device="cpu",
+        seconds=0.0,
+    )
+    return [result] * len(stack)

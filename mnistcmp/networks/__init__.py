@@ -1,0 +1,1 @@
+"""The networks: the report's, one beyond it, and those of a user's own."""

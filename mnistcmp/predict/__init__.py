@@ -1,0 +1,1 @@
+"""What a stored network says of two images."""

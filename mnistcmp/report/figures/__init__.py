@@ -1,0 +1,1 @@
+"""Figures: the networks' structure, and what their runs did."""

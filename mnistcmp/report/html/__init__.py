@@ -1,0 +1,1 @@
+"""The HTML pages of a report and of a comparison."""

@@ -1,0 +1,87 @@
+"""From values to one HTML file that asks nothing of the network."""
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mnistcmp import __version__
+from mnistcmp.errors import UserError
+from mnistcmp.report import numbers as words
+from mnistcmp.report.figures.drawing import Drawing, to_inline_svg
+from mnistcmp.report.figures.palette import DARK, LIGHT
+from mnistcmp.statistics import CONFIDENCE
+
+
+def render(name: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template shows
+    """The page of that template."""
+    return _environment().get_template(name).render(**values)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Writes a page whole or not at all.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        try:
+            temporary.write_text(page, encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the page {path}: {error.strerror}. Name another file."
+        ) from error
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mnistcmp.report.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "points": words.points,
+        "signed": words.signed,
+        "spread": words.spread,
+        "interval": words.interval,
+        "p": words.p_or_dash,
+        "seconds": words.seconds,
+        "yes_no": words.yes_no,
+        "svg": _svg,
+    }
+    environment.globals |= {
+        "style": Markup(_style()),  # noqa: S704 - our own file
+        "version": __version__,
+        "confidence": f"{100 * CONFIDENCE:.0f}%",
+        "plural": words.plural,
+    }
+    return environment
+
+
+def _style() -> str:
+    """The style sheet, with the figures' colours as its variables."""
+    light, dark = (
+        "".join(f"--{name}:{colour};" for name, colour in colours.items())
+        for colours in (LIGHT, DARK)
+    )
+    sheet = (
+        files("mnistcmp.report.html").joinpath("templates", "page.css").read_text(encoding="utf-8")
+    )
+    return (
+        f":root{{{light}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{sheet}"
+    )
+
+
+def _svg(drawing: Drawing) -> Markup:
+    return Markup(to_inline_svg(drawing))  # noqa: S704 - matplotlib escapes what it writes

@@ -1,0 +1,1 @@
+"""Searches: points of a recipe's fields, trained on validation pairs alone."""

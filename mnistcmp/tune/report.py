@@ -1,0 +1,137 @@
+"""What a search's folder says: its points, the best by validation accuracy first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.trials import Trial
+from mnistcmp.statistics import Difference, Summary, paired_difference, summarise
+from mnistcmp.study.recipe import Recipe
+
+COLUMNS = ("architecture", "seed", "recipe_hash", "validation_accuracy")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointRow:
+    """A point of a search; accuracies in % of the validation pairs."""
+
+    point: str
+    """Its name."""
+    recipe: Recipe
+    state: Literal["finished", "stopped", "failed"]
+    epochs: int
+    """It was trained for, all rounds together."""
+    score: float
+    """Mean over architectures and seeds of each run's best epoch, as far as it was trained."""
+    accuracy: Summary | None
+    """Over seeds, of the mean over architectures at each; None where it was not trained to its
+    end."""
+    difference: Difference | None
+    """Less the best point, seed by seed; None for the best itself, and as above."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchReport:
+    """All that is shown of a search."""
+
+    study: str
+    architectures: tuple[str, ...]
+    seeds: tuple[int, ...]
+    fields: tuple[str, ...]
+    """Those in which the points differ."""
+    rows: tuple[PointRow, ...]
+    """Finished ones first, the best first; then those that were stopped, the longest trained first,
+    and those that failed."""
+    missing: tuple[str, ...]
+    """Names of points that were begun, or are to be, and have not ended."""
+
+    @property
+    def best(self) -> PointRow | None:
+        """Of the highest mean validation accuracy, the first launched on ties; None without any."""
+        return self.rows[0] if self.rows and self.rows[0].state == "finished" else None
+
+
+def build_search_report(store: ResultsStore) -> SearchReport:
+    """Reads the folder of a search.
+
+    Raises:
+        UserError: It is none, or cannot be read.
+    """
+    store.check_exists()
+    combined = store.combined()
+    recipes = {c.recipe: c.recipe_name or c.recipe.label for c in combined.conditions}
+    architectures = tuple(dict.fromkeys(c.architecture for c in combined.conditions))
+    seeds = tuple(sorted({seed for launch in store.launches() for seed in launch.seeds}))
+    trials = {trial.recipe: trial for trial in store.trials()}
+    accuracies = _accuracies(store, architectures, seeds)
+    ended = {
+        recipe: trials[recipe]
+        for recipe in recipes
+        if recipe in trials and (trials[recipe].state != "finished" or recipe.hash in accuracies)
+    }
+    return SearchReport(
+        study=combined.study,
+        architectures=architectures,
+        seeds=seeds,
+        fields=_fields(list(recipes)),
+        rows=_rows(recipes, ended, accuracies),
+        missing=tuple(name for recipe, name in recipes.items() if recipe not in ended),
+    )
+
+
+def _accuracies(
+    store: ResultsStore, architectures: Sequence[str], seeds: Sequence[int]
+) -> dict[str, list[float]]:
+    """Recipe hash to accuracies in %, seed by seed, of the recipes that have all their runs."""
+    runs = store.read("runs", COLUMNS, dictionaries=True).to_pandas()
+    found = {}
+    for recipe_hash, group in runs.groupby("recipe_hash", observed=True):
+        means = 100 * group.groupby("seed")["validation_accuracy"].mean()
+        if len(group) == len(architectures) * len(seeds):
+            found[str(recipe_hash)] = [float(mean) for mean in means.sort_index()]
+    return found
+
+
+def _rows(
+    names: dict[Recipe, str], ended: dict[Recipe, Trial], accuracies: dict[str, list[float]]
+) -> tuple[PointRow, ...]:
+    summaries = {
+        recipe: summarise(accuracies[recipe.hash])
+        for recipe, trial in ended.items()
+        if trial.state == "finished"
+    }
+    best = max(summaries, key=lambda recipe: summaries[recipe].mean, default=None)
+    rows = []
+    for recipe, trial in ended.items():
+        summary = summaries.get(recipe)
+        difference = None
+        if summary is not None and best is not None and recipe != best:
+            difference = paired_difference(accuracies[recipe.hash], accuracies[best.hash])
+        row = PointRow(
+            point=names[recipe],
+            recipe=recipe,
+            state=trial.state,
+            epochs=trial.epochs,
+            score=100 * trial.score if summary is None else summary.mean,
+            accuracy=summary,
+            difference=difference,
+        )
+        rows.append(row)
+    order = {"finished": 0, "stopped": 1, "failed": 2}
+    rows.sort(
+        key=lambda row: (
+            order[row.state],
+            0 if row.state == "finished" else -row.epochs,
+            -row.score,
+        )
+    )
+    return tuple(rows)
+
+
+def _fields(recipes: Sequence[Recipe]) -> tuple[str, ...]:
+    return tuple(
+        field
+        for field in Recipe.model_fields
+        if len({str(getattr(recipe, field)) for recipe in recipes}) > 1
+    )

@@ -1,0 +1,220 @@
+"""The command line, short of training."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnistcmp import __version__
+from mnistcmp.data.cache import ensure_mnist
+from mnistcmp.results.store import ResultsStore
+from tests.support.commands import run_command
+
+BAD_REQUESTS = {
+    "launch -a siamese-sharde": "unknown architecture 'siamese-sharde'; did you mean 'siamese-shar",
+    "launch --recipe refrence-code": "unknown recipe 'refrence-code'; did you mean 'reference-code",
+    "launch --seeds a": "seeds 'a': 'a' is not a seed or a range. Allowed: a count",
+    "launch --seeds=-1": "seeds '-1': '-1' is not a seed or a range",
+    "launch --seeds 5-2": "seeds '5-2': the range 5-2 runs backwards",
+    "launch --epochs 0": "recipe field epochs: Input should be greater than or equal to 1, not 0",
+    "launch --epochs many": "Invalid value for '--epochs'",
+    "launch --all -a baseline": "--all is the whole Table I and cannot go with --architecture",
+    "launch --all study.toml": "--all is the whole Table I and cannot go with a study file",
+    "launch study.toml": "unknown recipe field 'epoch'; did you mean 'epochs'",
+    "launch batch.toml": "batch_size 801 is larger than the 800 pairs of the training split",
+    "launch one.toml": "batch_size 17 leaves a last batch of one of the 800 pairs",
+    "launch nowhere.toml": "cannot read the study file nowhere.toml: No such file or directory",
+    "launch --output file": "the output file cannot be a folder: file is a file",
+    "launch --output /proc/results": "cannot write to the output folder /proc/results",
+    "launch --data-dir file": "cannot use the data folder file: Not a directory",
+    "launch mixed.toml": "study field seeds.1: Input should be a valid integer, not '5-9'",
+    "launch --address http://[::1 --all": "is not the address of a Ray dashboard",
+    "launch --workers 0": "Invalid value for '--workers'",
+    "launch --device tpu": "Invalid value for '--device': 'tpu' is not one of",
+    "launch --output= --dry-run": "--output is empty",
+    "launch --output gs://bucket/x --dry-run": "cannot use 'gs://bucket/x' for results",
+    "launch --sedes 3": "No such option: --sedes",
+    "launch --output other-version": "is of results schema unknown",
+    "launch --study activaton": "unknown study 'activaton'; did you mean 'activation'? Allowed",
+    "launch --study softmax --all": "--all is the whole Table I and cannot go with --study",
+    "launch --study softmax study.toml": "--study and a study file cannot go together",
+    "launch --study softmax --recipe default": "the recipes 'before-head' and 'everywhere' are the",
+    "tune --grid lr=0.1 --local": "a search compares at least two points, and this one has one",
+    "tune --grid momentun=1,2": "unknown recipe field 'momentun'",
+    "tune --grid lr=0.1,0": "recipe field learning_rate: Input should be greater than 0, not 0",
+    "tune --samples 3": "--samples goes with --search random or bayes",
+    "tune --range lr=0.1:1": "--range goes with --search random or bayes",
+    "tune --search bayes --range lr=1:0.1": "1.0 is not below 0.1",
+    "tune --search annealing": "Invalid value for '--search'",
+    "tune --address http://127.0.0.1:8265": "a search runs on this machine, and --address names a",
+    "tune --local -o file": "the output file cannot be a folder: file is a file",
+    "studies softmaks": "unknown study 'softmaks'; did you mean 'softmax'",
+    "lunch": "No such command 'lunch'",
+    "report": "there is no results folder results/table1",
+    "report --json --markdown": "--markdown and --json cannot go together",
+    "report .": "has no finished run",
+    "compact": "Missing argument 'results'",
+    "compact nowhere": "there is no results folder nowhere",
+    "compact other-version": "is of results schema unknown",
+    "compact half-written": "x.parquet: it is not a whole Parquet file",
+    "report half-written": "x.parquet: it is not a whole Parquet file",
+    "compact ftp://x/y": "cannot use 'ftp://x/y' for results",
+    "compare baseline siamese-shared": "there is no results folder results/table1",
+    "compare . results/other": "there is no results folder results/other",
+    "figures nowhere": "there is no results folder nowhere",
+    "figures --output file": "cannot write the figures to file: File exists",
+    "architectures basline": "unknown architecture 'basline'; did you mean 'baseline",
+    "data sheet -o nowhere/x.png": "cannot write the picture nowhere/x.png",
+    "data verify --data-dir file": "cannot use the data folder file",
+}
+
+
+@pytest.fixture
+def littered(folder: Path) -> Path:
+    """A working folder with the files that bad requests name."""
+    (folder / "file").touch()
+    (folder / "study.toml").write_text('name = "x"\n[recipe]\nepoch = 3\n')
+    (folder / "batch.toml").write_text('name = "x"\n[recipe]\nbatch_size = 801\n')
+    (folder / "one.toml").write_text('name = "x"\n[recipe]\nbatch_size = 17\n')
+    (folder / "mixed.toml").write_text('name = "x"\nseeds = [0, "5-9"]\n')
+    runs = folder / "other-version" / "runs"
+    runs.mkdir(parents=True)
+    (runs / "x.parquet").write_bytes(_foreign_parquet())
+    half = folder / "half-written" / "runs"
+    half.mkdir(parents=True)
+    (half / "x.parquet").write_bytes(_foreign_parquet()[:-10])
+    return folder
+
+
+def _foreign_parquet() -> bytes:
+    import pandas as pd  # noqa: PLC0415 - for this file alone
+
+    return pd.DataFrame({"x": [1]}).to_parquet()
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_REQUESTS.items())
+def test_a_bad_request_gets_one_line_and_writes_nothing(
+    littered: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: str,
+    message: str,
+) -> None:
+    """Exit status 2, one line on standard error, no new file."""
+    before = sorted(littered.rglob("*"))
+    assert run_command(monkeypatch, *arguments.split()) == 2
+    written = capsys.readouterr()
+    assert message in written.err
+    assert written.err.startswith("mnistcmp: ")
+    assert written.err.count("\n") == 1
+    assert sorted(littered.rglob("*")) == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything starts or is written."""
+    assert run_command(monkeypatch, "launch", "--all", "--device", "cuda") == 2
+    assert "torch sees no GPU on this machine" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_damaged_mnist_is_refused(
+    folder: Path,
+    mnist_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line that names the file; no results folder."""
+    damaged = folder.parent / "damaged"
+    raw = shutil.copytree(ensure_mnist(mnist_folder), damaged / "MNIST" / "raw")
+    (raw / "train-labels-idx1-ubyte").write_bytes(b"short")
+    assert run_command(monkeypatch, "launch", "--all", "--data-dir", str(damaged)) == 2
+    assert "train-labels-idx1-ubyte is truncated or changed" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_report_prints_json_for_scripts(
+    store: ResultsStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing but JSON on standard output."""
+    assert run_command(monkeypatch, "report", "--json", store.location.name) == 0
+    assert [row["accuracy"]["n"] for row in json.loads(capsys.readouterr().out)["rows"]] == [2, 2]
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_report_fits_the_terminal(
+    store: ResultsStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    columns: str,
+) -> None:
+    """A narrow terminal gets fewer columns, never cut names or numbers."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert run_command(monkeypatch, "report", store.location.name) == 0
+    printed = capsys.readouterr().out
+    assert "siamese-shared-aux" in printed
+    assert "97.74 ± 0.46" in printed
+    assert "…" not in printed
+    assert ("parameters" in printed) == (columns == "200")
+
+
+def test_compact_says_what_it_did(
+    store: ResultsStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a table; the report is the same after it."""
+    assert run_command(monkeypatch, "report", store.location.name) == 0
+    before = capsys.readouterr().out
+    assert run_command(monkeypatch, "compact", store.location.name) == 0
+    assert "runs: files 4 before, 1 now; 4 rows rewritten" in capsys.readouterr().out
+    assert run_command(monkeypatch, "report", store.location.name) == 0
+    assert capsys.readouterr().out == before
+    assert run_command(monkeypatch, "compact", "--json", store.location.name) == 0
+    assert [table["rows"] for table in json.loads(capsys.readouterr().out)] == [0] * 5
+
+
+def test_architectures_as_json_have_names_counts_and_layers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The networks; a network's layers add up to its parameters."""
+    assert run_command(monkeypatch, "architectures", "--json") == 0
+    entries = json.loads(capsys.readouterr().out)
+    assert [entry["parameters"] for entry in entries] == [
+        69_530, 71_119, 71_119, 141_361, 141_361, 68_850, 68_294,
+    ]  # fmt: skip
+    for entry in entries:
+        assert sum(layer["parameters"] for layer in entry["layers"]) == entry["parameters"]
+
+
+def test_architectures_lists_a_network_s_layers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table with every layer, its output and its parameters."""
+    assert run_command(monkeypatch, "architectures", "baseline") == 0
+    printed = capsys.readouterr().out
+    assert "Conv2d(16, 64, kernel_size=(3, 3), stride=(1, 1))" in printed
+    assert "64 x 4 x 4" in printed
+
+
+def test_data_verifies_and_draws(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four files that are right, and a picture of pairs."""
+    assert run_command(monkeypatch, "data", "verify") == 0
+    assert capsys.readouterr().out.count("  ok\n") == 4
+    assert run_command(monkeypatch, "data", "sheet", "--seed", "3") == 0
+    assert (folder / "pairs.png").stat().st_size > 10_000
+
+
+def test_the_installed_command_answers() -> None:
+    """The console script and `python -m` are the same command."""
+    script = Path(sys.executable).with_name("mnistcmp")
+    for command in ([str(script)], [sys.executable, "-m", "mnistcmp"]):
+        done = subprocess.run([*command, "--version"], capture_output=True, check=True, text=True)
+        assert done.stdout == f"mnistcmp {__version__}\n"

@@ -1,0 +1,303 @@
+"""Jobs on a cluster: `make cluster-up` as processes, then the command as users call it."""
+
+import http.server
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from mnistcmp.cluster.events import Refused, from_line
+from mnistcmp.cluster.job import run_job
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.study import Run
+from mnistcmp.training.result import TrainingResult
+from tests.support.clusters import Checkout, make_checkout
+from tests.support.servers import S3Server, free_port
+
+STUDY = """\
+name = "small"
+architectures = ["baseline", "siamese-shared-aux"]
+seeds = "0-1"
+[recipe]
+epochs = 1
+train_pairs = 100
+test_pairs = 40
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(
+    tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server, mnist_folder: Path
+) -> Iterator[Checkout]:
+    """A checkout with a cluster of two workers up."""
+    made = make_checkout(
+        tmp_path_factory.mktemp("checkout"),
+        free_port(),
+        MNISTCMP_DATA_DIR=str(mnist_folder),
+        **s3_server.environment,
+    )
+    (made.folder / "small.toml").write_text(STUDY)
+    up = made.up("processes")
+    assert up.returncode == 0, up.stderr
+    yield made
+    made.manage("down")
+
+
+def _one_line(done: "subprocess.CompletedProcess[str]") -> str:
+    """What a refused command printed on standard error."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def _job_ids(checkout: Checkout) -> list[str]:
+    token = (checkout.folder / ".cluster" / "token").read_text()
+    answer = requests.get(
+        f"{checkout.address}/api/jobs/", headers={"Authorization": f"Bearer {token}"}, timeout=10
+    )
+    return [job["submission_id"] for job in answer.json()]
+
+
+def test_launch_trains_on_the_cluster_and_reports_as_at_home(
+    checkout: Checkout, results: dict[Run, TrainingResult]
+) -> None:
+    """The rows have the numbers of a training in this process; a second launch trains nothing."""
+    done = checkout.mnistcmp("launch", "small.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "on the cluster at" in done.stdout
+    assert "Results go to results/small" in done.stdout
+    assert "Study small, recipe" in done.stdout
+    stored = ResultsStore(checkout.results / "small").read("runs").to_pylist()
+    by_id = {row["run_id"]: row["test_loss"] for row in stored}
+    assert by_id == {run.run_id: result.test.loss for run, result in results.items()}
+    again = checkout.mnistcmp("launch", "small.toml")
+    assert "All runs are in results/small already." in again.stdout
+
+
+def test_results_go_to_an_object_store_and_are_read_from_it(
+    checkout: Checkout, s3_server: S3Server
+) -> None:
+    """The head writes to the URI; `report URI` reads it here."""
+    place = f"s3://{s3_server.make_bucket()}/small"
+    assert checkout.mnistcmp("launch", "small.toml", "--output", place).returncode == 0
+    report = checkout.mnistcmp("report", place, "--markdown")
+    assert (report.returncode, report.stderr) == (0, "")
+    assert "siamese-shared-aux" in report.stdout
+
+
+def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout) -> None:
+    """During and after it, by id or as the latest."""
+    assert checkout.mnistcmp("launch", "small.toml", "--fresh").returncode == 0
+    latest = checkout.mnistcmp("jobs").stdout.splitlines()[1].split()[0]
+    assert latest.startswith("small-")
+    status = checkout.mnistcmp("status").stdout
+    assert "3 nodes, 2 CPUs and 0 GPUs for tasks" in status
+    assert "4 of 4 runs finished, 0 failed" in status
+    assert "Done. Results are in" in checkout.mnistcmp("logs", latest).stdout
+    assert checkout.mnistcmp("logs", "-f").stdout == checkout.mnistcmp("logs").stdout
+    attached = checkout.mnistcmp("attach", latest)
+    assert attached.returncode == 0
+    assert "Study small, recipe" in attached.stdout
+
+
+def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
+    """The job goes on without its launch, until it is stopped; what it trained is kept."""
+    launch = checkout.start("launch", "-a", "baseline", "--seeds", "400", "--epochs", "30")
+    runs = checkout.results / "table1-epochs-30" / "runs"
+    deadline = time.monotonic() + 90
+    while not list(runs.glob("*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    launch.send_signal(signal.SIGINT)
+    printed, errors = launch.communicate(timeout=30)
+    assert (launch.returncode, errors) == (130, "")
+    job = printed.split("mnistcmp stop ")[1].split()[0]
+    trained = len(list(runs.glob("*.parquet")))
+    while len(list(runs.glob("*.parquet"))) <= trained and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert checkout.mnistcmp("stop", job).returncode == 0
+    kept = len(list(runs.glob("*.parquet")))
+    assert trained < kept < 400
+    assert "stopped" in checkout.mnistcmp("status", job).stdout
+    attached = checkout.mnistcmp("attach", job)
+    assert attached.returncode == 1
+    ended = attached.stderr
+    assert "was stopped before its end" in ended
+    assert "has ended already: stopped" in _one_line(checkout.mnistcmp("stop", job))
+
+
+def test_a_second_launch_into_the_same_output_is_refused_while_the_first_runs(
+    checkout: Checkout,
+) -> None:
+    """It would train the same runs again; the line names the job to attach to."""
+    first = checkout.start("launch", "-a", "baseline", "--seeds", "200", "--epochs", "31")
+    while not (checkout.results / "table1-epochs-31").exists():
+        time.sleep(0.1)
+        assert first.poll() is None
+    arguments = ("launch", "-a", "baseline", "--seeds", "300", "--epochs", "31")
+    line = _one_line(checkout.mnistcmp(*arguments))
+    job = line.split("mnistcmp attach ")[1].split(",")[0]
+    assert checkout.mnistcmp("stop", job).returncode == 0
+    _, errors = first.communicate(timeout=60)
+    assert first.returncode == 1
+    assert f"the job {job} was stopped before its end" in errors
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ("not json", "the job's request is wrong at the whole: Invalid JSON"),
+        ('{"output": "x"}', "wrong at study: Field required"),
+        ('{"study": {"name": "x"}, "outptu": "y"}', "wrong at outptu: Extra inputs"),
+        ('{"study": {"name": "x"}, "device": "gpu"}', "wrong at device: Input should be"),
+        ('{"study": {"name": "x", "sedes": 3}}', "unknown study field 'sedes'"),
+    ],
+)
+def test_a_wrong_job_request_is_refused(
+    capsys: pytest.CaptureFixture[str], request_: str, message: str
+) -> None:
+    """People write them too, for Slurm and Kubernetes."""
+    assert run_job([request_]) == 2
+    event = from_line(capsys.readouterr().out)
+    assert isinstance(event, Refused)
+    assert message in event.message
+
+
+def test_an_unknown_job_is_refused(checkout: Checkout) -> None:
+    """For every command that takes one."""
+    for command in ("status", "logs", "attach", "stop"):
+        line = _one_line(checkout.mnistcmp(command, "nonesuch"))
+        assert "there is no job 'nonesuch'" in line
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "message"),
+    [("", 401, "asks for a token (HTTP 401)"), ("wrong", 403, "refuses the token it was given")],
+)
+def test_without_the_token_nothing_is_submitted(
+    checkout: Checkout, tmp_path: Path, token: str, status: int, message: str
+) -> None:
+    """The API refuses, and the command says so in one line."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = requests.get(f"{checkout.address}/api/jobs/", headers=headers, timeout=10)
+    assert answer.status_code == status
+    before = _job_ids(checkout)
+    done = subprocess.run(
+        [sys.executable, "-m", "mnistcmp", "launch", "--all", "--address", checkout.address],
+        cwd=tmp_path,
+        env=checkout.environment | {"RAY_AUTH_TOKEN": token, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert message in _one_line(done)
+    assert _job_ids(checkout) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--device", "cuda"), "asks for 1 CPU and 1 GPU of one machine, and the cluster at"),
+        (("--output", "elsewhere"), "the cluster does not see the folder elsewhere"),
+        (("--workers", "3"), "--workers is for this machine"),
+        (("--local", "--address", "http://x:1"), "--local and --address cannot go together"),
+        (("--address", "http://127.0.0.1:9"), "no cluster answers at http://127.0.0.1:9"),
+        (("--address", "127.0.0.1:6379"), "is not the address of a Ray dashboard"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused_before_it_is_submitted(
+    checkout: Checkout, arguments: tuple[str, ...], message: str
+) -> None:
+    """One line, and no job."""
+    before = _job_ids(checkout)
+    assert message in _one_line(checkout.mnistcmp("launch", "--all", *arguments))
+    assert _job_ids(checkout) == before
+
+
+class _ListHandler(http.server.BaseHTTPRequestHandler):
+    """Answers everything with an empty JSON list."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+
+@pytest.mark.parametrize(
+    ("handler", "found"),
+    [
+        (http.server.BaseHTTPRequestHandler, "HTTP 501 at /api/version"),
+        (_ListHandler, "JSON of another kind at /api/version"),
+    ],
+)
+def test_what_is_not_ray_is_refused(
+    checkout: Checkout, handler: type[http.server.BaseHTTPRequestHandler], found: str
+) -> None:
+    """Web servers of other kinds."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    line = _one_line(checkout.mnistcmp("launch", "--all", MNISTCMP_ADDRESS=address))
+    server.shutdown()
+    server.server_close()
+    assert f"is not a Ray dashboard ({found})" in line
+
+
+def test_another_version_is_refused(checkout: Checkout) -> None:
+    """The line names both versions; nothing is submitted."""
+    program = (
+        "import sys, mnistcmp; mnistcmp.__version__ = '9.9'; sys.argv[0] = 'mnistcmp'; "
+        "from mnistcmp.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "launch", "--all"],
+        cwd=checkout.folder,
+        env=checkout.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "has mnistcmp-version 0.1.0 on node" in _one_line(done)
+    assert "and this machine 9.9" in done.stderr
+
+
+def test_an_output_that_the_head_cannot_write_is_refused(checkout: Checkout) -> None:
+    """By the driver, as one line of the launch."""
+    (checkout.results / "blocked").write_text("a file")
+    line = _one_line(checkout.mnistcmp("launch", "--all", "--output", "results/blocked"))
+    assert "cannot be a folder: blocked is a file" in line
+
+
+def test_up_is_idempotent_and_scales_and_down_leaves_nothing(
+    tmp_path: Path, mnist_folder: Path
+) -> None:
+    """Up again changes no process, or the number of workers; down stops what up started."""
+    checkout = make_checkout(tmp_path, free_port(), MNISTCMP_DATA_DIR=str(mnist_folder))
+    try:
+        assert checkout.up("processes", workers=1).returncode == 0
+        first = checkout.state()
+        assert (tmp_path / ".cluster" / "token").stat().st_mode & 0o777 == 0o600
+        assert checkout.up("processes", workers=1).returncode == 0
+        assert checkout.state() == first
+        assert checkout.up("processes", workers=2).returncode == 0
+        grown = checkout.state()
+        assert list(grown.pids)[:2] == list(first.pids)
+        assert len(grown.pids) == 3
+        assert checkout.up("processes", workers=1).returncode == 0
+        assert checkout.state().pids == first.pids
+        taken = make_checkout(tmp_path / "other", checkout.port)
+        assert "is taken" in _one_line(taken.up("processes"))
+    finally:
+        down = checkout.manage("down")
+    assert down.stdout == "The cluster is down.\n"
+    assert first.temporary is not None
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)  # noqa: S607
+    assert first.temporary not in left.stdout
+    assert not Path(first.temporary).exists()
+    assert "No cluster is up" in checkout.manage("down").stdout
+    assert checkout.mnistcmp("jobs").stderr.startswith("mnistcmp: no cluster is named or up")

@@ -1,0 +1,191 @@
+"""The compose cluster: image, containers, a study on them, and what is left of it."""
+
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from mnistcmp import __version__
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.named import TABLE1
+from mnistcmp.study.recipe import Recipe
+from tests.support.clusters import Checkout, make_checkout
+from tests.support.servers import free_port
+
+IMAGE = f"mnistcmp:{__version__}-cpu"
+BASE = "python:3.11-slim-bookworm"
+
+
+def _docker(*arguments: str) -> str:
+    done = subprocess.run(
+        ["docker", *arguments],  # noqa: S607 - docker
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip()
+
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("docker") is None or not _docker("info", "--format", "{{.ServerVersion}}"),
+    reason="no Docker engine answers",
+)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout with a cluster of two worker containers up."""
+    made = make_checkout(tmp_path_factory.mktemp("checkout"), free_port())
+    up = made.up("containers")
+    assert up.returncode == 0, up.stderr
+    yield made
+    made.manage("down")
+
+
+def _containers(checkout: Checkout, service: str) -> list[str]:
+    """Ids of a service's containers."""
+    files = f"label=com.docker.compose.project.working_dir={checkout.folder / 'docker'}"
+    name = f"label=com.docker.compose.service={service}"
+    return _docker("ps", "--quiet", "--no-trunc", "--filter", files, "--filter", name).split()
+
+
+@pytest.mark.usefixtures("checkout")
+def test_the_image_is_small_labelled_and_not_root_s() -> None:
+    """Under 2 GB above its base; no compiler, no pip, MNIST inside, a fixed user."""
+    image, base = (json.loads(_docker("image", "inspect", name))[0] for name in (IMAGE, BASE))
+    assert image["Size"] - base["Size"] < 2e9
+    assert image["Config"]["User"] == "10001:10001"
+    assert image["Config"]["Labels"]["org.opencontainers.image.version"] == __version__
+    look = "command -v gcc cc pip; ls /opt/mnist/MNIST/raw | wc -l; id -u"
+    assert _docker("run", "--rm", IMAGE, "sh", "-c", look).split() == ["4", "10001"]
+
+
+def test_containers_are_confined(checkout: Checkout) -> None:
+    """No root, no capabilities, no new privileges, read-only root, bounded memory, an init."""
+    containers = _containers(checkout, "head") + _containers(checkout, "worker")
+    assert len(containers) == 3
+    for details in json.loads(_docker("inspect", *containers)):
+        host, user = details["HostConfig"], details["Config"]["User"]
+        assert not user.startswith("0")
+        assert host["CapDrop"] == ["ALL"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert host["ReadonlyRootfs"]
+        assert host["Init"]
+        assert host["Memory"] == 4 * 2**30
+        assert host["ShmSize"] > 256 * 2**20
+        assert details["Config"]["StopTimeout"] == 45
+
+
+def test_the_dashboard_is_on_loopback_and_asks_for_the_token(checkout: Checkout) -> None:
+    """From another address of this machine nothing answers; without the token, 401."""
+    assert requests.get(f"{checkout.address}/api/jobs/", timeout=10).status_code == 401
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        # No packet is sent: the kernel only says from which address one would go.
+        probe.connect(("192.0.2.1", 9))
+        other = probe.getsockname()[0]
+    assert not other.startswith("127.")
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://{other}:{checkout.port}/api/version", timeout=5)
+    token = checkout.folder / ".cluster" / "token"
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+
+
+def test_a_study_survives_a_killed_worker_and_its_rows_are_the_workers(
+    checkout: Checkout,
+) -> None:
+    """All fifty, none twice, none on the head, files of the launching user's; logs can be read."""
+    workers = _containers(checkout, "worker")
+    hosts = {container[:12] for container in workers}
+    launch = checkout.start("launch", "--all", "--epochs", "4")
+    output = checkout.results / "table1-epochs-4"
+    deadline = time.monotonic() + 120
+    while len(list((output / "runs").glob("*.parquet"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    _docker("kill", workers[0])
+    printed, errors = launch.communicate(timeout=300)
+    assert (launch.returncode, errors) == (0, ""), printed
+    wanted = TABLE1.model_copy(update={"recipe": Recipe(epochs=4)}).runs()
+    rows = ResultsStore(output).read("runs").to_pylist()
+    assert sorted(row["run_id"] for row in rows) == sorted(run.run_id for run in wanted)
+    assert len(rows) == 50
+    assert {row["host"] for row in rows} <= hosts
+    # The image was built from a copy that is no git checkout.
+    assert {row["git_revision"] for row in rows} == {None}
+    owner = os.getuid() or 10001
+    # The page is the launching user's, who is root where there is no other.
+    of_cluster = [path for path in output.rglob("*") if path.name != "report.html"]
+    assert {path.stat().st_uid for path in of_cluster} == {owner}
+    assert "Done. Results are in" in checkout.mnistcmp("logs").stdout
+    assert "Ray runtime started" in checkout.manage("logs").stdout
+
+
+def test_up_again_brings_the_killed_worker_back(checkout: Checkout) -> None:
+    """And changes nothing else; the same numbers come out as at home."""
+    head = _containers(checkout, "head")
+    up = checkout.up("containers")
+    assert up.returncode == 0, up.stderr
+    assert _containers(checkout, "head") == head
+    assert len(_containers(checkout, "worker")) == 2
+    arguments = ("-a", "siamese-separate-aux", "--seeds", "1", "--epochs", "2", "--output")
+    there = checkout.mnistcmp("launch", *arguments, "results/there")
+    here = checkout.mnistcmp("launch", *arguments, "here", "--local")
+    assert (there.returncode, here.returncode) == (0, 0)
+    columns = ["run_id", "train_loss", "validation_loss", "test_loss", "test_accuracy"]
+    stores = (ResultsStore(checkout.results / "there"), ResultsStore(checkout.folder / "here"))
+    found = [store.read("runs").select(columns) for store in stores]
+    assert found[0] == found[1]
+
+
+def test_an_output_that_is_not_writable_inside_is_refused(checkout: Checkout) -> None:
+    """By one line of the launch."""
+    closed = checkout.results / "closed"
+    closed.mkdir()
+    if os.getuid() == 0:
+        os.chown(closed, 0, 0)
+    closed.chmod(0o555)
+    done = checkout.mnistcmp("launch", "--all", "--output", "results/closed")
+    assert done.returncode == 2
+    assert "cannot write to the output folder /results/closed: Permission denied" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_down_leaves_no_container_network_or_root_s_file(tmp_path: Path) -> None:
+    """What a cluster made goes with it; results and token stay, and are not root's."""
+    checkout = make_checkout(tmp_path, free_port())
+    try:
+        assert checkout.up("containers", workers=1).returncode == 0
+        project = next(
+            value
+            for container in _containers(checkout, "head")
+            for value in [
+                _docker(
+                    "inspect",
+                    "--format",
+                    '{{index .Config.Labels "com.docker.compose.project"}}',
+                    container,
+                )
+            ]
+        )
+        assert (
+            checkout.mnistcmp(
+                "launch", "-a", "baseline", "--seeds", "1", "--epochs", "1"
+            ).returncode
+            == 0
+        )
+    finally:
+        assert checkout.manage("down").returncode == 0
+    of_project = f"label=com.docker.compose.project={project}"
+    assert _docker("ps", "--all", "--quiet", "--filter", of_project) == ""
+    assert _docker("network", "ls", "--quiet", "--filter", of_project) == ""
+    assert _docker("volume", "ls", "--quiet", "--filter", of_project) == ""
+    left = {path.name for path in checkout.results.rglob("*") if path.stat().st_uid == 0}
+    # The page is written by whoever launches.
+    assert left <= {"report.html"}

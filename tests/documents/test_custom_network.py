@@ -1,0 +1,49 @@
+"""docs/own-network.md: its network, its study file and its commands do what it says."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.file import read_study
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "own-network.md").read_text(encoding="utf-8")
+
+
+def _blocks(language: str) -> list[str]:
+    pattern = rf"^```{language}\n(.*?)^```"
+    return re.findall(pattern, DOCUMENT, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_document_s_example_works(tmp_path: Path, mnist_folder: Path) -> None:
+    """In an empty folder, its blocks in their order; the study file's runs are there by then."""
+    (network,), (study,) = _blocks("python"), _blocks("toml")
+    (tmp_path / "mynets.py").write_text(network, encoding="utf-8")
+    (tmp_path / "study.toml").write_text(study, encoding="utf-8")
+    unnamed = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MNISTCMP_"))}
+    printed = []
+    for command in [line for block in _blocks("sh") for line in block.splitlines()]:
+        program, *arguments = shlex.split(command)
+        assert program == "mnistcmp"
+        done = subprocess.run(
+            [sys.executable, "-m", program, *arguments],
+            cwd=tmp_path,
+            env=unnamed | {"MNISTCMP_DATA_DIR": str(mnist_folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), command
+        printed.append(" ".join(done.stdout.split()))
+    layers, first, second, compared = printed
+    assert "digit.5" in layers
+    assert "mynets:TwoDigits - yes 6,668 3" in first
+    assert "mynets:TwoDigits - yes 6,668 3" in second
+    assert "mynets:without_digits - no 786 3" in second
+    assert "mynets:TwoDigits" in compared
+    table1 = ResultsStore(tmp_path / "results" / "table1-epochs-2")
+    assert table1.missing(read_study(tmp_path / "study.toml").runs()) == ()

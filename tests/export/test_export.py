@@ -1,0 +1,252 @@
+"""Exports, read back with the tools that they are for."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from pyarrow import csv
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from mnistcmp.errors import UserError
+from mnistcmp.export import to_mlflow
+from mnistcmp.export.csv_files import export_csv
+from mnistcmp.export.to_mlflow import export_mlflow
+from mnistcmp.export.to_tensorboard import export_tensorboard
+from mnistcmp.results.rows import Failed
+from mnistcmp.results.schema import TABLES
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.study import Run, Study
+from tests.support.commands import run_command
+
+# MLflow loads its experiments' tags in a way that SQLAlchemy is to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    """A real MLflow store, in a file."""
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def _logged(uri: str, experiment: str = "small") -> list[Any]:
+    client = MlflowClient(tracking_uri=uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return list(client.search_runs([found.experiment_id]))
+
+
+def _rows(store: ResultsStore) -> dict[str, dict[str, Any]]:
+    return {row["run_id"]: row for row in store.read("runs").to_pylist()}
+
+
+def test_mlflow_has_every_run_with_parameters_metrics_and_tags(
+    store: ResultsStore, study: Study, uri: str
+) -> None:
+    """An experiment named as the study, a run per run; the epochs with their steps."""
+    assert export_mlflow(store, uri).new == 4
+    logged = {run.data.tags["mnistcmp.run_id"]: run for run in _logged(uri)}
+    epochs = store.read("epochs").to_pandas()
+    rows = _rows(store)
+    assert set(logged) == set(rows)
+    client = MlflowClient(tracking_uri=uri)
+    for run_id, run in logged.items():
+        row = rows[run_id]
+        assert run.info.run_name == f"{row['architecture']}-seed-{row['seed']}"
+        assert run.info.status == "FINISHED"
+        assert run.data.params["seed"] == str(row["seed"])
+        assert run.data.params["epochs"] == str(study.recipe.epochs)
+        assert run.data.metrics["test_accuracy"] == row["test_accuracy"]
+        assert run.data.metrics["best_validation_loss"] == row["validation_loss"]
+        assert ("digit_accuracy" in run.data.metrics) == (row["digit_accuracy"] is not None)
+        assert run.data.tags["mnistcmp.torch_version"] == row["torch_version"]
+        history = client.get_metric_history(run.info.run_id, "validation_accuracy")
+        own = epochs[epochs["run_id"] == run_id]
+        assert [(m.step, m.value) for m in history] == list(
+            zip(own["epoch"], own["validation_accuracy"], strict=True)
+        )
+
+
+def test_exporting_to_mlflow_again_doubles_nothing(
+    store: ResultsStore, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there stays; a run that was left half done is logged anew."""
+    log_batch = MlflowClient.log_batch
+    calls = 0
+
+    def breaking(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        log_batch(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_batch", breaking)
+        with pytest.raises(KeyboardInterrupt):
+            export_mlflow(store, uri)
+    assert len(_logged(uri)) == 2
+    again = export_mlflow(store, uri)
+    assert (again.new, again.kept) == (3, 1)
+    once_more = export_mlflow(store, uri)
+    assert (once_more.new, once_more.kept) == (0, 4)
+    assert len(_logged(uri)) == 4
+    assert all("test_accuracy" in run.data.metrics for run in _logged(uri))
+
+
+def test_many_epochs_go_to_mlflow_in_several_requests(
+    store: ResultsStore, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow takes a thousand metrics at a time; here three."""
+    monkeypatch.setattr(to_mlflow, "METRICS_PER_REQUEST", 3)
+    export_mlflow(store, uri)
+    whole = [len(run.data.metrics) for run in _logged(uri)]
+    assert sorted(whole) == [13, 13, 14, 14]
+
+
+def test_an_mlflow_store_that_cannot_be_used_is_named(store: ResultsStore) -> None:
+    """One line."""
+    with pytest.raises(UserError, match=r"cannot use the MLflow store nonsense://x: ") as caught:
+        export_mlflow(store, "nonsense://x")
+    assert "\n" not in str(caught.value)
+
+
+def _events(folder: Path) -> EventAccumulator:
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return events
+
+
+def _hyperparameters(events: EventAccumulator) -> dict[str, Any]:
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    return dict(plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams)
+
+
+def test_tensorboard_has_curves_and_hyperparameters(store: ResultsStore, tmp_path: Path) -> None:
+    """A folder per run, below the study's."""
+    output = tmp_path / "tensorboard"
+    assert export_tensorboard(store, output).new == 4
+    epochs = store.read("epochs").to_pandas()
+    for row in _rows(store).values():
+        events = _events(output / "small" / f"{row['architecture']}-seed-{row['seed']}")
+        own = epochs[epochs["run_id"] == row["run_id"]]
+        for tag, column in (
+            ("loss/train", "train_loss"),
+            ("accuracy/validation", "validation_accuracy"),
+        ):
+            found = [(scalar.step, scalar.value) for scalar in events.Scalars(tag)]
+            assert found == [
+                (epoch, pytest.approx(value, rel=1e-6))
+                for epoch, value in zip(own["epoch"], own[column], strict=True)
+            ]
+        (test,) = events.Scalars("test_accuracy")
+        assert test.value == pytest.approx(row["test_accuracy"], rel=1e-6)
+        assert set(_hyperparameters(events)) >= {"architecture", "seed", "epochs", "softmax"}
+
+
+def test_exporting_to_tensorboard_again_writes_nothing(store: ResultsStore, tmp_path: Path) -> None:
+    """A folder that is there is a whole run."""
+    output = tmp_path / "tensorboard"
+    export_tensorboard(store, output)
+    before = sorted(output.rglob("*"))
+    again = export_tensorboard(store, output)
+    assert (again.new, again.kept) == (0, 4)
+    assert sorted(output.rglob("*")) == before
+
+
+def test_csv_files_are_the_tables(store: ResultsStore, study: Study, tmp_path: Path) -> None:
+    """Read back with their types, they are equal; a table without rows has its header."""
+    failed = Failed(
+        run=Run(architecture="baseline", seed=9, recipe=study.recipe),
+        error='ValueError: a "quoted", text',
+        traceback="two\nlines",
+        host=None,
+        failed_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    store.write_failed(study.name, failed)
+    assert export_csv(store, tmp_path / "csv") == {
+        "runs": 4, "rounds": 0, "epochs": 4, "predictions": 160, "failures": 1,
+    }  # fmt: skip
+    for name, schema in TABLES.items():
+        options = csv.ConvertOptions(
+            column_types={field.name: field.type for field in schema},
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        newlines = csv.ParseOptions(newlines_in_values=True)
+        path = tmp_path / "csv" / f"{name}.csv"
+        back = csv.read_csv(path, convert_options=options, parse_options=newlines)
+        assert back.to_pylist() == store.read(name).to_pylist()
+
+
+def test_csv_without_failures_is_a_header(store: ResultsStore, tmp_path: Path) -> None:
+    """So that a reader finds the file."""
+    export_csv(store, tmp_path)
+    assert list(pd.read_csv(tmp_path / "failures.csv").columns) == TABLES["failures"].names
+
+
+@pytest.mark.parametrize(
+    ("tool", "module"),
+    [("mlflow", "mlflow"), ("mlflow", "sqlalchemy"), ("tensorboard", "tensorboard")],
+)
+def test_a_missing_extra_is_named(
+    store: ResultsStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tool: str,
+    module: str,
+) -> None:
+    """One line says what to install."""
+    monkeypatch.setitem(sys.modules, module, None)
+    assert run_command(monkeypatch, "export", tool, store.location.name) == 2
+    assert f"pip install 'mnistcmp[{tool}]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tool", ["mlflow", "tensorboard", "csv"])
+def test_a_folder_without_results_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tool: str,
+) -> None:
+    """Nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    assert run_command(monkeypatch, "export", tool, "nowhere", *_to(tool, tmp_path)) == 2
+    assert "there is no results folder nowhere" in capsys.readouterr().err
+    assert list(tmp_path.glob("out*")) == []
+
+
+@pytest.mark.parametrize("tool", ["mlflow", "tensorboard", "csv"])
+def test_the_command_says_what_it_exported(
+    store: ResultsStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tool: str,
+) -> None:
+    """And where to."""
+    assert run_command(monkeypatch, "export", tool, store.location.name, *_to(tool, tmp_path)) == 0
+    printed = capsys.readouterr().out
+    assert ("runs.csv: 4 rows" if tool == "csv" else "4 runs exported to") in printed
+    assert str(tmp_path / "out") in printed
+
+
+def _to(tool: str, folder: Path) -> tuple[str, str]:
+    if tool == "mlflow":
+        return "--tracking-uri", f"sqlite:///{folder}/out.db"
+    return "--output", str(folder / "out")
+
+
+@pytest.mark.parametrize("export", [export_csv, export_tensorboard])
+def test_an_output_that_is_a_file_is_refused(
+    store: ResultsStore, tmp_path: Path, export: Callable[[ResultsStore, Path], object]
+) -> None:
+    """One line."""
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write to the folder .*file"):
+        export(store, tmp_path / "file")

@@ -1,0 +1,171 @@
+"""Own networks as names and sources; nothing is imported."""
+
+from pathlib import Path
+
+import pytest
+
+from mnistcmp.cluster.placement import Pool
+from mnistcmp.cluster.shipping import shipped
+from mnistcmp.cluster.stacks import plan_stacks
+from mnistcmp.errors import UserError
+from mnistcmp.networks.architectures import architecture
+from mnistcmp.networks.source import find_source
+from mnistcmp.study.combine import combine
+from mnistcmp.study.file import format_study, parse_study
+from mnistcmp.study.named import TABLE1
+from mnistcmp.study.sources import record_sources, verify_source
+from mnistcmp.study.study import Study
+from mnistcmp.training.estimate import estimated_seconds
+
+NAME = "nowhere.nets:Net"
+DIGEST = "0123456789abcdef"
+
+
+@pytest.fixture
+def package(custom_folder: Path) -> Path:
+    """A package `own` that imports the file `beside.py`, and more that is no part of it."""
+    package = custom_folder / "own"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "nets.py").write_text("import json, torch\nfrom beside import x\nfrom . import y\n")
+    (package / "weights.bin").write_bytes(b"\0")
+    (custom_folder / "beside.py").write_text("import own")
+    (custom_folder / "other.py").write_text("import own")
+    return package
+
+
+def test_an_own_architecture_needs_no_module() -> None:
+    """Plans, study files and reports work where it cannot be imported."""
+    study = Study(name="x", architectures=("baseline", NAME), sources={NAME: DIGEST})
+    assert parse_study(format_study(study), source="text") == study
+    assert [condition.name for condition in study.conditions] == ["baseline", NAME]
+    assert architecture(NAME).custom
+    assert architecture(NAME).published is None
+    built_in = study.model_copy(update={"architectures": ("baseline",)})
+    assert estimated_seconds(study) > 2 * estimated_seconds(built_in)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mypackage/nets.py:Net", "does not name a network of your own; the form is PACKAGE.MOD"),
+        ("nets:", "does not name a network of your own"),
+        (":Net", "does not name a network of your own"),
+        ("nets:Net.small", "does not name a network of your own"),
+        ("__main__:Net", "cannot be imported by the processes that train"),
+        ("mnistcmp.networks:Siamese", "is inside this package"),
+        ("nets:Baseline", "named like the built-in baseline"),
+        ("nets:siamese_shared", "named like the built-in siamese-shared"),
+        ("nets.Net", "unknown architecture 'nets.Net'.* PACKAGE.MODULE:NAME for your own"),
+    ],
+)
+def test_a_name_of_another_form_is_refused(name: str, message: str) -> None:
+    """Before anything is imported."""
+    with pytest.raises(UserError, match=message):
+        architecture(name)
+
+
+def test_launches_of_own_networks_do_not_change_the_study_s_order() -> None:
+    """Table I's rows stand first, whatever was launched first."""
+    own = Study(name="table1", architectures=(NAME,), seeds=(3,), sources={NAME: DIGEST})
+    for launches in ([TABLE1, own], [own, TABLE1]):
+        combined = combine(launches, place="here")
+        assert [c.architecture for c in combined.conditions] == [*TABLE1.architectures, NAME]
+        reference = combined.reference_of(combined.conditions[-1])
+        assert reference is not None
+        assert reference.name == "baseline"
+
+
+def test_a_changed_source_does_not_go_into_the_same_folder() -> None:
+    """Its runs would be taken for those of the source that it was."""
+    first = Study(name="x", architectures=(NAME,), sources={NAME: DIGEST})
+    changed = first.model_copy(update={"sources": {NAME: DIGEST[::-1]}})
+    assert combine([first, first], place="here").study == "x"
+    with pytest.raises(UserError, match=r"here was launched with another source of .*--fresh or"):
+        combine([first, changed], place="here")
+
+
+def test_each_run_of_an_own_network_is_a_stack_of_its_own() -> None:
+    """They are trained one after the other, and stored as soon as each is done."""
+    runs = Study(name="x", architectures=("baseline", NAME)).runs()
+    stacks = plan_stacks(runs, [Pool(gpu=False, slots=2, device="cpu")])
+    assert {len(stack) for stack in stacks if stack[0].architecture == NAME} == {1}
+    assert sorted(run.run_id for s in stacks for run in s) == sorted(run.run_id for run in runs)
+
+
+def test_a_source_is_the_package_and_what_it_imports_beside_it(package: Path) -> None:
+    """Not what is installed, what Python made of it, nor what merely stands beside it."""
+    (package / "__pycache__").mkdir()
+    (package / "__pycache__" / "nets.pyc").touch()
+    (package / ".git").mkdir()
+    (package / ".git" / "config").touch()
+    source = find_source("own.nets:Net")
+    assert sorted(source.files) == [
+        "beside.py",
+        "own/__init__.py",
+        "own/nets.py",
+        "own/weights.bin",
+    ]
+    assert not source.installed
+    (package / "__init__.py").unlink()
+    assert sorted(find_source("own.nets:Net").files) == sorted(
+        source.files.keys() - {"own/__init__.py"}
+    )
+    assert find_source("rich.table:Table").installed
+
+
+@pytest.mark.parametrize("file", ["own/nets.py", "own/weights.bin", "beside.py"])
+def test_a_changed_file_changes_the_digest(package: Path, file: str) -> None:
+    """Any of the source's, and no other; the study that noted the old one is not held to."""
+    study = record_sources(Study(name="x", architectures=("baseline", "own.nets:Net")))
+    digest = find_source("own.nets:Net").digest
+    assert study.sources == {"own.nets:Net": digest}
+    (package.parent / "other.py").write_text("changed")
+    assert record_sources(study) == study
+    (package.parent / file).write_text("changed = 1")
+    with pytest.raises(UserError, match=f"is not that of the study .{digest}.: it was changed"):
+        record_sources(study)
+
+
+def test_a_process_is_held_to_what_it_saw_first(package: Path) -> None:
+    """What it has imported stays what it is when the files change under it."""
+    digest = find_source("own.nets:Net").digest
+    verify_source("own.nets:Net", digest)
+    (package / "nets.py").write_text("changed = 1")
+    verify_source("own.nets:Net", digest)
+    with pytest.raises(UserError, match="or this is another copy"):
+        verify_source("own.nets:Net", find_source("own.nets:Net").digest)
+
+
+def test_a_module_that_is_not_there_is_named(custom_folder: Path) -> None:
+    """And where it was looked for."""
+    with pytest.raises(UserError, match=r"there is no module 'nowhere\.nets' in this folder"):
+        find_source(NAME)
+    assert list(custom_folder.iterdir()) == []
+
+
+def test_a_shipment_has_the_same_source(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the files alone, which are gone when they are handed over."""
+    study = Study(name="x", architectures=("baseline", "own.nets:Net"))
+    digest = find_source("own.nets:Net").digest
+    with shipped(study) as environment:
+        copy = Path(environment["working_dir"])
+        assert not (copy / "other.py").exists()
+        monkeypatch.chdir(copy)
+        monkeypatch.syspath_prepend(copy)
+        assert find_source("own.nets:Net").files["beside.py"] == copy / "beside.py"
+        assert find_source("own.nets:Net").digest == digest
+        monkeypatch.chdir(package)
+    assert not copy.exists()
+    with shipped(Study(name="x")) as environment:
+        assert environment == {}
+
+
+def test_a_source_that_is_too_large_for_a_cluster_is_refused(package: Path) -> None:
+    """With its size, and what to do."""
+    with (package / "data.bin").open("wb") as file:
+        file.truncate(101 * 2**20)
+    study = Study(name="x", architectures=("own.nets:Net",))
+    message = "own.nets:Net has 101 MiB, and a cluster takes 100 MiB"
+    with pytest.raises(UserError, match=message), shipped(study):
+        pass

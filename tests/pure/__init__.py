@@ -1,1 +1,0 @@
-"""Tests that need neither data nor Ray."""

@@ -1,0 +1,269 @@
+"""The results folder."""
+
+import json
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mnistcmp.errors import UserError
+from mnistcmp.results.rows import Failed, Finished
+from mnistcmp.results.schema import SCHEMA_VERSION, TABLES, to_table
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Run, Study
+from mnistcmp.training.result import TrainingResult
+from tests.conftest import SMALL
+
+Finish = Callable[[Run], Finished]
+
+
+@contextmanager
+def _largest_file(size: int) -> Iterator[None]:
+    """The kernel lets this process write no longer file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def _first_run_file(store: ResultsStore) -> Path:
+    return min((Path(store.location.name) / "runs").glob("*.parquet"))
+
+
+def test_what_is_stored_is_what_was_trained(
+    store: ResultsStore, study: Study, results: dict[Run, TrainingResult]
+) -> None:
+    """Every number of a run comes back from the tables as it was."""
+    by_id = {row["run_id"]: row for row in store.read("runs").to_pylist()}
+    assert set(by_id) == {run.run_id for run in study.runs()}
+    for run, result in results.items():
+        row = by_id[run.run_id]
+        assert (row["architecture"], row["seed"]) == (run.architecture, run.seed)
+        assert Recipe.model_validate_json(row["recipe"]) == run.recipe
+        assert row["test_accuracy"] == result.test.accuracy
+        assert row["best_epoch"] == result.best_epoch
+        assert row["digit_accuracy"] == result.predictions.digit_accuracy
+        assert row["started_at"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    epochs = store.read("epochs")
+    assert len(epochs) == sum(len(result.epochs) for result in results.values())
+
+
+def test_accuracy_can_be_counted_again_from_the_predictions(store: ResultsStore) -> None:
+    """Downstream, the predictions alone give each run's accuracies."""
+    predictions = store.read("predictions").to_pandas()
+    runs = store.read("runs").to_pandas().set_index("run_id")
+    right = (predictions["predicted"] == predictions["label"]).groupby(predictions["run_id"]).mean()
+    assert (right == runs["test_accuracy"]).all()
+    labels = predictions["first_digit"] <= predictions["second_digit"]
+    assert (labels == (predictions["label"] == 1)).all()
+
+
+@pytest.mark.parametrize("name", ["runs", "epochs", "predictions"])
+def test_every_row_carries_its_identity_and_every_file_its_version(
+    store: ResultsStore, name: str
+) -> None:
+    """Study, run id, architecture, seed and recipe hash; schema version in the metadata."""
+    table = store.read(name)
+    identity = ["study", "run_id", "architecture", "seed", "recipe_hash"]
+    assert table.schema.names[:5] == identity
+    assert all(table[column].null_count == 0 for column in identity)
+    for path in (Path(store.location.name) / name).glob("*.parquet"):
+        assert pq.read_schema(path).metadata[b"mnistcmp.schema_version"] == b"2"
+
+
+def test_a_run_half_stored_does_not_count(store: ResultsStore, study: Study) -> None:
+    """Without its row in `runs`, a run is missing and its details are not read."""
+    lost = _first_run_file(store)
+    lost.unlink()
+    assert [run.run_id for run in store.missing(study.runs())] == [lost.stem]
+    for name in ("epochs", "predictions"):
+        assert lost.stem not in store.read(name)["run_id"].to_pylist()
+
+
+def test_a_write_that_breaks_off_leaves_no_file(
+    tmp_path: Path, study: Study, finish: Finish
+) -> None:
+    """A disk that takes no more costs the run that was being stored, and no other."""
+    store = ResultsStore(tmp_path / "results")
+    store.prepare(study)
+    first, second = study.runs()[:2]
+    store.write_finished(study.name, finish(first))
+    with _largest_file(1000), pytest.raises(UserError, match="File too large"):
+        store.write_finished(study.name, finish(second))
+    assert store.finished_run_ids() == {first.run_id}
+    stored = [
+        path
+        for path in Path(store.location.name).rglob("*")
+        if path.is_file() and path.suffix != ".toml"
+    ]
+    assert {path.name for path in stored} == {f"{first.run_id}.parquet"}
+
+
+def test_storing_a_run_again_replaces_it(store: ResultsStore, study: Study, finish: Finish) -> None:
+    """No run is ever there twice."""
+    store.write_finished(study.name, finish(study.runs()[0]))
+    assert len(store.read("runs")) == 4
+
+
+def test_nothing_is_written_before_prepare(tmp_path: Path, study: Study) -> None:
+    """Looking at a folder does not make it."""
+    store = ResultsStore(tmp_path / "results")
+    store.check(study)
+    assert store.missing(study.runs()) == study.runs()
+    assert not Path(store.location.name).exists()
+
+
+def test_missing_counts_every_launch(store: ResultsStore, study: Study) -> None:
+    """Runs wanted by an earlier launch stay wanted."""
+    assert store.missing() == ()
+    wider = study.model_copy(update={"seeds": (0, 5)})
+    store.prepare(wider)
+    assert {(run.architecture, run.seed) for run in store.missing()} == {
+        ("baseline", 5),
+        ("siamese-shared-aux", 5),
+    }
+
+
+def test_a_failure_counts_until_its_run_finishes(
+    store: ResultsStore, study: Study, finish: Finish
+) -> None:
+    """A failed run is missing and has its error; once it is trained, the error counts no more."""
+    other = replace(study.runs()[0], seed=9)
+    failed = Failed(
+        run=other, error="ValueError: no", traceback="...", host=None, failed_at=datetime.now(UTC)
+    )
+    store.write_failed(study.name, failed)
+    assert store.read("failures")["error"].to_pylist() == ["ValueError: no"]
+    assert store.missing([other]) == (other,)
+    done = finish(study.runs()[0])
+    store.write_finished(
+        study.name,
+        Finished(
+            run=other,
+            result=done.result,
+            environment=done.environment,
+            started_at=done.started_at,
+            finished_at=done.finished_at,
+        ),
+    )
+    assert len(store.read("failures")) == 0
+    assert store.missing([other]) == ()
+
+
+def test_another_recipe_is_refused(store: ResultsStore, study: Study) -> None:
+    """Runs that cannot be compared do not get into one folder."""
+    other = study.model_copy(update={"recipe": Recipe(epochs=3)})
+    with pytest.raises(UserError, match=r"would mix the recipes .* and 'epochs-3'"):
+        store.check(other)
+
+
+def test_another_study_is_refused(store: ResultsStore, study: Study) -> None:
+    """A folder answers one question."""
+    with pytest.raises(UserError, match="holds one study, and was launched for small and other"):
+        store.check(study.model_copy(update={"name": "other"}))
+
+
+def test_further_conditions_of_a_study_are_added(store: ResultsStore, study: Study) -> None:
+    """A second recipe joins the first, which now has a name, and nothing is trained again."""
+    recipes = {"short": study.recipe, "long": SMALL.model_copy(update={"epochs": 2})}
+    wider = Study(name="small", architectures=("baseline",), seeds=(0, 1, 2), recipes=recipes)
+    store.check(wider)
+    store.prepare(wider)
+    assert [condition.name for condition in store.combined().conditions] == [
+        "baseline, short",
+        "baseline, long",
+        "siamese-shared-aux, short",
+    ]
+    assert [(run.seed, run.recipe.epochs) for run in store.missing(wider.runs())] == [
+        (0, 2), (1, 2), (2, 1), (2, 2),
+    ]  # fmt: skip
+
+
+def test_another_recipe_under_the_same_name_is_refused(tmp_path: Path) -> None:
+    """Else two launches' results would stand under one name."""
+    store = ResultsStore(tmp_path)
+    store.prepare(Study(name="x", recipes={"a": Recipe(epochs=1), "b": Recipe(epochs=2)}))
+    other = Study(name="x", recipes={"a": Recipe(epochs=3), "b": Recipe(epochs=2)})
+    with pytest.raises(UserError, match=r"mix the recipes .* under the name 'a'"):
+        store.check(other)
+
+
+def test_another_schema_version_is_refused(store: ResultsStore) -> None:
+    """The error names both versions."""
+    path = _first_run_file(store)
+    newer = pq.read_table(path).replace_schema_metadata({b"mnistcmp.schema_version": b"99"})
+    pq.write_table(newer, path)
+    with pytest.raises(UserError, match=f"schema 99; .* reads schemas 1 and {SCHEMA_VERSION}"):
+        store.read("runs")
+
+
+def test_a_file_of_something_else_is_refused(store: ResultsStore) -> None:
+    """Parquet that is not ours is not silently read."""
+    pq.write_table(pa.table({"x": [1]}), Path(store.location.name) / "runs" / "x.parquet")
+    with pytest.raises(UserError, match="schema unknown"):
+        store.read("runs")
+
+
+def test_other_columns_are_refused(store: ResultsStore) -> None:
+    """The version alone does not make a table ours."""
+    path = _first_run_file(store)
+    pq.write_table(pq.read_table(path).drop_columns(["device"]), path)
+    with pytest.raises(UserError, match="does not have the columns of the table 'runs'"):
+        store.read("runs")
+
+
+def test_a_truncated_file_is_refused(store: ResultsStore) -> None:
+    """The error names the file and what to do."""
+    path = _first_run_file(store)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"not a whole Parquet file\. Move it away"):
+        store.read("runs")
+
+
+def test_a_run_that_stands_there_twice_is_refused(store: ResultsStore) -> None:
+    """A copied file would count a run twice."""
+    path = _first_run_file(store)
+    path.with_name("copy.parquet").write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match=f"more than one row for the run {path.stem}"):
+        store.read("runs")
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path, study: Study) -> None:
+    """Whether the folder itself or one above it."""
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UserError, match="file is a file"):
+            ResultsStore(folder).check(study)
+
+
+def test_a_table_takes_only_its_own_columns() -> None:
+    """A column too many, too few, or null where it may not be, is a mistake of ours."""
+    columns = dict.fromkeys(TABLES["failures"].names, "x") | {
+        "seed": 1,
+        "failed_at": datetime.now(UTC),
+    }
+    assert len(to_table("failures", columns)) == 1
+    for wrong in (columns | {"extra": 1}, columns | {"error": None}):
+        with pytest.raises(ValueError, match="failures"):
+            to_table("failures", wrong)
+    with pytest.raises(pa.ArrowInvalid):
+        to_table("failures", columns | {"seed": "one"})
+
+
+def test_a_recipe_is_stored_in_full(store: ResultsStore, study: Study) -> None:
+    """Every field, so that a reader needs no defaults of ours."""
+    recipe = json.loads(store.read("runs")["recipe"][0].as_py())
+    assert recipe == study.recipe.model_dump(mode="json")
+    assert set(recipe) == set(Recipe.model_fields)

@@ -1,0 +1,103 @@
+"""Clusters that tests start in a checkout of their own, with the project's own command."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnistcmp.cluster.address import ClusterState
+
+PROJECT = Path(__file__).resolve().parents[2]
+SCRIPT = (sys.executable, "-m", "mnistcmp")
+INTERRUPTIBLE = (
+    sys.executable,
+    "-c",
+    (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from mnistcmp.cli import main; main()"
+    ),
+)
+"""The command as in a terminal. What a shell starts in the background ignores Ctrl-C, and so does
+what that starts, these tests perhaps."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of what a cluster is started from, and the environment of a user in it."""
+
+    folder: Path
+    port: int
+    environment: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        """The dashboard's."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def results(self) -> Path:
+        """Where the cluster's results appear."""
+        return self.folder / "results"
+
+    def state(self) -> ClusterState:
+        """What is up."""
+        state = ClusterState.read(self.folder)
+        assert state is not None
+        return state
+
+    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """`cluster/manage.py`, which `make cluster-...` calls."""
+        script = str(self.folder / "cluster" / "manage.py")
+        return self._run([sys.executable, script, *arguments])
+
+    def up(self, engine: str, workers: int = 2) -> "subprocess.CompletedProcess[str]":
+        """`make cluster-up`."""
+        return self.manage(
+            "up", "--engine", engine, "--port", str(self.port), "--workers", str(workers)
+        )
+
+    def mnistcmp(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """The command, called in the checkout."""
+        return self._run([*SCRIPT, *arguments], **environment)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """The command, running beside the test and open to Ctrl-C."""
+        return subprocess.Popen(
+            [*INTERRUPTIBLE, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _run(self, command: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
+
+def make_checkout(folder: Path, port: int, **environment: str) -> Checkout:
+    """A copy of the project's files in a folder, as git has them and as they are now."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name)
+    named = ("RAY_", "MNISTCMP_", "AWS_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(named)}
+    return Checkout(folder, port, kept | environment)

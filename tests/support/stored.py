@@ -1,0 +1,59 @@
+"""What is in a results folder, for tests that change its files."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from mnistcmp.results.rows import Failed
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.study import Run, Study
+from mnistcmp.training.result import TrainingResult
+
+SORTED = {
+    "runs": ["run_id"],
+    "rounds": ["run_id", "round"],
+    "epochs": ["run_id", "epoch"],
+    "predictions": ["run_id", "pair"],
+    "failures": ["run_id", "failed_at"],
+}
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def content_of(store: ResultsStore) -> dict[str, pa.Table]:
+    """All rows that count, of each table, in one order."""
+    return {name: store.read(name).sort_by([(c, "ascending") for c in columns])
+            for name, columns in SORTED.items()}  # fmt: skip
+
+
+def with_accuracy(result: TrainingResult, accuracy: float) -> TrainingResult:
+    """A result of one round, as if its test accuracy, 0 to 1, were that."""
+    (only,) = result.rounds
+    test = replace(result.test, accuracy=accuracy)
+    return replace(result, rounds=(replace(only, test=test),))
+
+
+def folder_of(store: ResultsStore, name: str = "") -> Path:
+    """A folder of the store."""
+    return Path(store.location.name) / name
+
+
+def files_of(store: ResultsStore) -> dict[str, int]:
+    """Its Parquet files, and when each was written."""
+    found = folder_of(store).rglob("*.parquet")
+    return {str(path.relative_to(folder_of(store))): path.stat().st_mtime_ns for path in found}
+
+
+def store_failure(store: ResultsStore, study: Study, seed: int, minutes: int = 0) -> Run:
+    """Stores a failed attempt at a run of that seed, and gives the run."""
+    run = Run(architecture="baseline", seed=seed, recipe=study.recipe)
+    failed = Failed(
+        run=run,
+        error=f"ValueError: {minutes}",
+        traceback="...",
+        host=None,
+        failed_at=NOON + timedelta(minutes=minutes),
+    )
+    store.write_failed(study.name, failed)
+    return run
