@@ -17,7 +17,7 @@ from mnistcmp.data.torchvision_import import import_torchvision_mnist
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.networks.source import digest_as_first_seen
 from mnistcmp.provenance import environment
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study

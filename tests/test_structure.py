@@ -77,7 +77,7 @@ def test_imports_point_down(path: Path) -> None:
     ],
 )
 def test_a_library_has_one_owner(library: str, owners: set[str]) -> None:
-    """Only cluster and searches know Ray, only the command line typer, only results Arrow and safetensors."""
+    """Only cluster and searches know Ray, only the command line typer, only results Arrow."""
     users = {_part(p) for p in FILES if any(n.split(".")[0] == library for n in _imports(p))}
     assert users == owners
 

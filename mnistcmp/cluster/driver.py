@@ -15,7 +15,7 @@ from mnistcmp.cluster.session import Resources
 from mnistcmp.cluster.stacks import plan_stacks
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.report.build import build_report
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.weights import WeightsChoice
 from mnistcmp.study.study import Study

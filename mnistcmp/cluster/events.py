@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from mnistcmp.report.contents import Report
-from mnistcmp.results.rows import Failed, Finished
+from mnistcmp.results.outcome import Failed, Finished
 
 PREFIX = "mnistcmp-event: "
 """Marks the lines of a job's log that are events."""

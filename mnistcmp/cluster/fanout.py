@@ -12,7 +12,7 @@ from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.provenance import environment
-from mnistcmp.results.rows import Failed, Finished
+from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import DeviceChoice, resolve_device
 from mnistcmp.training.result import TrainingResult
@@ -20,7 +20,6 @@ from mnistcmp.training.threads import one_thread
 from mnistcmp.training.train import train
 from mnistcmp.training.warm import warm_up as warm_up_training
 
-Outcome = Finished | Failed
 Train = Callable[[Stack, Mnist, DeviceChoice], list[TrainingResult]]
 
 IN_FLIGHT = 256

@@ -1,40 +1,13 @@
 """A run's outcome as rows of the tables."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from mnistcmp.provenance import Environment
+from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.schema import to_table
 from mnistcmp.study.study import Run
-
-if TYPE_CHECKING:
-    from mnistcmp.training.result import TrainingResult
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
-    """A run that was trained and tested."""
-
-    run: Run
-    result: "TrainingResult"
-    environment: Environment
-    started_at: datetime
-    finished_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failed:
-    """A run that raised, or whose worker was lost for good."""
-
-    run: Run
-    error: str
-    traceback: str
-    host: str | None
-    failed_at: datetime
 
 
 def _identity(study: str, run: Run) -> dict[str, Any]:

@@ -20,10 +20,9 @@ import pyarrow.compute as pc
 from mnistcmp.errors import UserError
 from mnistcmp.results import trials, weights
 from mnistcmp.results.location import Location
+from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.results.parquet import SUFFIX, encode
 from mnistcmp.results.rows import (
-    Failed,
-    Finished,
     epochs_table,
     failures_table,
     predictions_table,
@@ -97,6 +96,18 @@ class ResultsStore:
                 "says what they are of. Launch the study again into this folder."
             )
         return combine(launches, place=str(self.location))
+
+    def write(self, study_name: str, outcomes: Sequence[Outcome]) -> None:
+        """Stores what one task gave back.
+
+        Raises:
+            UserError: The folder cannot be written any more.
+        """
+        for outcome in outcomes:
+            if isinstance(outcome, Finished):
+                self.write_finished(study_name, outcome)
+            else:
+                self.write_failed(study_name, outcome)
 
     def write_finished(self, study: str, finished: Finished) -> None:
         """Stores a run: its details first, and the row that makes it count last.

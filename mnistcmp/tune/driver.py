@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from ray.util.queue import Queue
 
-from mnistcmp.cluster.fanout import Outcome, failed, warm_up
+from mnistcmp.cluster.fanout import failed, warm_up
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.session import Resources
 from mnistcmp.data.mnist import Mnist
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished, Outcome
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.trials import Trial
 from mnistcmp.study.recipe import Recipe

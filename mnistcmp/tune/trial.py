@@ -13,7 +13,7 @@ from ray.util.queue import Queue
 from mnistcmp.cluster.fanout import failed
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.provenance import environment
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import verify_source
 from mnistcmp.study.study import Run

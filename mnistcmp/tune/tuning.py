@@ -22,9 +22,9 @@ from ray.tune.search import Searcher
 from ray.util.queue import Empty, Queue
 from typing_extensions import override
 
-from mnistcmp.cluster.fanout import Outcome
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.data.mnist import Mnist
+from mnistcmp.results.outcome import Outcome
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.tune.trial import EPOCH, SCORE, Plan, SearchTrial
 

@@ -18,7 +18,7 @@ from mnistcmp.cluster.session import Resources, local_ray
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.device import DeviceChoice

@@ -10,7 +10,7 @@ from mnistcmp.cluster.placement import Node, Pool, choose_pools
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.result import TrainingResult

@@ -14,7 +14,7 @@ import pytest
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.provenance import environment
 from mnistcmp.results.compaction import compact
-from mnistcmp.results.rows import Failed, Finished
+from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.schema import SOURCES, TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study

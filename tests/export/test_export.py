@@ -18,7 +18,7 @@ from mnistcmp.export import to_mlflow
 from mnistcmp.export.csv_files import export_csv
 from mnistcmp.export.to_mlflow import export_mlflow
 from mnistcmp.export.to_tensorboard import export_tensorboard
-from mnistcmp.results.rows import Failed
+from mnistcmp.results.outcome import Failed
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study

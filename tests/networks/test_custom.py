@@ -24,7 +24,7 @@ from mnistcmp.predict.model import answer, choose_model
 from mnistcmp.provenance import environment
 from mnistcmp.report.build import build_report
 from mnistcmp.report.text import to_markdown
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import record_sources

@@ -16,7 +16,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.predict.images import Digit
 from mnistcmp.predict.model import answer, choose_model
 from mnistcmp.provenance import environment
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult

@@ -14,7 +14,7 @@ from mnistcmp.cluster.events import Reported, from_line, to_line
 from mnistcmp.report.build import build_report
 from mnistcmp.report.contents import Report
 from mnistcmp.report.text import to_json, to_markdown
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study

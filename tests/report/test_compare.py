@@ -16,7 +16,7 @@ from mnistcmp.provenance import environment
 from mnistcmp.report.html.comparison import comparison_page
 from mnistcmp.report.sentences import in_a_sentence, notes
 from mnistcmp.report.sides import compare_folders, compare_in_study
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult

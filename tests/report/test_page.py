@@ -23,7 +23,7 @@ from mnistcmp.report import groups
 from mnistcmp.report.build import build_report
 from mnistcmp.report.html.report import report_page
 from mnistcmp.report.text import to_json
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Study
 from mnistcmp.training.train import train

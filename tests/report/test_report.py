@@ -11,7 +11,7 @@ import pytest
 from mnistcmp.errors import UserError
 from mnistcmp.report.build import build_report
 from mnistcmp.report.text import to_json, to_markdown
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import summarise
 from mnistcmp.study.recipe import Recipe

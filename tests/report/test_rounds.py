@@ -13,7 +13,7 @@ from mnistcmp.report.build import build_report
 from mnistcmp.report.html.report import report_page
 from mnistcmp.report.text import to_json, to_markdown
 from mnistcmp.results.compaction import compact
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study

@@ -14,7 +14,7 @@ from mnistcmp.cluster.driver import LaunchRequest, run_launch
 from mnistcmp.cluster.events import Event, Reported
 from mnistcmp.errors import UserError
 from mnistcmp.results.compaction import compact
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study

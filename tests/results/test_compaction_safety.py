@@ -13,7 +13,7 @@ import pytest
 from mnistcmp.errors import UserError
 from mnistcmp.results.compaction import compact
 from mnistcmp.results.location import Location
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import Listing, TableFiles

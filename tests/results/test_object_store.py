@@ -7,7 +7,7 @@ import pytest
 from mnistcmp.errors import UserError
 from mnistcmp.report.build import build_report
 from mnistcmp.results.location import fresh_place
-from mnistcmp.results.rows import Finished
+from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from tests.support.servers import S3Server

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnistcmp.errors import UserError
-from mnistcmp.results.rows import Failed, Finished
+from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.schema import SCHEMA_VERSION, TABLES, to_table
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mnistcmp.results.rows import Failed
+from mnistcmp.results.outcome import Failed
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult

@@ -1,0 +1,36 @@
+"""What became of a run: what a worker gives back, and the store keeps."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mnistcmp.provenance import Environment
+from mnistcmp.study.study import Run
+
+if TYPE_CHECKING:
+    from mnistcmp.training.result import TrainingResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A run that was trained and tested."""
+
+    run: Run
+    result: "TrainingResult"
+    environment: Environment
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """A run that raised, or whose worker was lost for good."""
+
+    run: Run
+    error: str
+    traceback: str
+    host: str | None
+    failed_at: datetime
+
+
+Outcome = Finished | Failed
