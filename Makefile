@@ -6,20 +6,22 @@ VENV := $(or $(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 # What is installed beside the package: its own needs only, or those of its tests too.
 EXTRAS = run
-test test-cluster lint: EXTRAS = dev
+test test-quick test-cluster lint: EXTRAS = dev
 
 WORKERS ?= 2
 WORKER_CPUS ?= 1
 GPUS ?= 0
 CLUSTER_PORT ?= 8265
 ENGINE ?= auto
+# Tests of one file stay together, since they share what they start.
+PARALLEL = --numprocesses 2 --dist loadfile
 
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' mnistcmp/__init__.py)
 REVISION = $(shell r=$$(git rev-parse HEAD 2>/dev/null) && { git diff --quiet HEAD || r=$$r-dirty; echo $$r; })
 IMAGE = mnistcmp:$(VERSION)-$(if $(filter 0,$(GPUS)),cpu,gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-cluster lint image
+.PHONY: help install report test test-quick test-cluster lint image
 .PHONY: cluster-up cluster-down cluster-status cluster-logs
 
 help: ## List the targets
@@ -42,11 +44,14 @@ install: ## Set up the environment, and the command mnistcmp in it
 report: install ## Train what is missing of Table I on this machine, and print it
 	@$(BIN)/mnistcmp launch --all --local
 
-test: install ## Run the tests, but those of containers; ARGS go to pytest
-	@$(BIN)/python -m pytest --ignore tests/containers $(ARGS)
+test-quick: install ## Run the tests that need no Ray, browser or container; ARGS go to pytest
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not ray and not browser and not containers" $(ARGS)
+
+test: install ## Run all tests but those of containers
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not containers" $(ARGS)
 
 test-cluster: install ## Run the tests of image and containers; needs a Docker engine
-	@$(BIN)/python -m pytest tests/containers $(ARGS)
+	@$(BIN)/python -m pytest -m containers $(ARGS)
 
 lint: install ## Check style, format and types
 	@$(BIN)/ruff check .

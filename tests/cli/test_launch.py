@@ -15,6 +15,8 @@ from mnistcmp.data.mnist import load_mnist
 from mnistcmp.results.store import ResultsStore
 from tests.support.clusters import INTERRUPTIBLE
 
+pytestmark = pytest.mark.ray
+
 COMMAND = (sys.executable, "-m", "mnistcmp")
 METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
 

@@ -19,6 +19,8 @@ from tests.support.clusters import Checkout, make_checkout
 from tests.support.custom_networks import RIGHT
 from tests.support.servers import free_port
 
+pytestmark = pytest.mark.ray
+
 STUDY = """\
 name = "mine"
 architectures = ["{}", "baseline"]

@@ -24,6 +24,8 @@ from mnistcmp.study.study import Run, Study
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.result import TrainingResult
 
+pytestmark = pytest.mark.ray
+
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Resources]:

@@ -20,6 +20,8 @@ from mnistcmp.training.result import TrainingResult
 from tests.support.clusters import Checkout, make_checkout
 from tests.support.servers import S3Server, free_port
 
+pytestmark = pytest.mark.ray
+
 STUDY = """\
 name = "small"
 architectures = ["baseline", "siamese-shared-aux"]

@@ -34,10 +34,13 @@ def _docker(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("docker") is None or not _docker("info", "--format", "{{.ServerVersion}}"),
-    reason="no Docker engine answers",
-)
+pytestmark = [
+    pytest.mark.containers,
+    pytest.mark.skipif(
+        shutil.which("docker") is None or not _docker("info", "--format", "{{.ServerVersion}}"),
+        reason="no Docker engine answers",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

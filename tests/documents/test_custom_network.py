@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.file import read_study
+
+pytestmark = pytest.mark.ray
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "own-network.md").read_text(encoding="utf-8")
 

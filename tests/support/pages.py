@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import duckdb
 import pytest
@@ -16,6 +16,7 @@ from mnistcmp.results.store import ResultsStore
 
 Window = tuple[int, Literal["light", "dark"]]
 """Width in pixels, and colour scheme."""
+Test = TypeVar("Test", bound=Callable[..., None])
 Look = Callable[[str, Window], "Seen"]
 """Shows HTML in a window."""
 
@@ -23,9 +24,12 @@ WINDOWS: tuple[Window, ...] = ((380, "light"), (380, "dark"), (1400, "light"), (
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"
-)
+
+def needs_browser(test: Test) -> Test:
+    """Marks a test that looks at a page in Chromium; it is skipped where there is none."""
+    absent = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+    marked: Test = pytest.mark.browser(absent(test))
+    return marked
 
 
 @contextmanager

@@ -28,6 +28,8 @@ from tests.support.clusters import INTERRUPTIBLE
 from tests.support.commands import run_command
 from tests.support.custom_networks import RIGHT
 
+pytestmark = pytest.mark.ray
+
 STUDY = """
 name = "small"
 architectures = ["baseline", "searched:Digits"]

@@ -1,0 +1,102 @@
+"""Writes docs/reference.md from the command line's own help and the recipe's own fields.
+
+python -m tests.support.reference    writes the file; a test holds it against the code
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+from pydantic import BaseModel
+from typer.cli import get_docs_for_click
+
+from mnistcmp.cli.app import app
+from mnistcmp.networks.architectures import ARCHITECTURES
+from mnistcmp.study.named import STUDIES
+from mnistcmp.study.recipe import RECIPES, Recipe
+from mnistcmp.study.study import Study
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference.md"
+
+BEGINNING = """\
+# Reference
+
+Commands with their options, and the fields of study files and recipes. Written from the code by
+`python -m tests.support.reference`; a test holds it against the code.
+
+- [Commands](#commands)
+- [Study files](#study-files)
+- [Recipe fields](#recipe-fields)
+- [Named recipes](#named-recipes), [named studies](#named-studies), [architectures](#architectures)
+"""
+
+
+def reference() -> str:
+    """The document."""
+    return "\n".join([BEGINNING, "## Commands\n", _commands(), *_fields(), *_names()])
+
+
+def _commands() -> str:
+    """Typer's own description of each command, its headings below this document's."""
+    command = typer.main.get_command(app)
+    context = command.make_context("mnistcmp", [], resilient_parsing=True)
+    described = get_docs_for_click(
+        obj=command,
+        ctx=context,  # type: ignore[arg-type]
+        name="mnistcmp",
+    )
+    described = re.sub(r"\[/?bold\]", "`", described)
+    described = re.sub(r"<span[^>]*>(.*?)</span>", r"`\1`", described)
+    described = re.sub(r"^\* `--(install|show)-completion`.*\n", "", described, flags=re.MULTILINE)
+    lines = [line.rstrip() for line in html.unescape(described).splitlines()]
+    return "\n".join("##" + line if re.match("#+ ", line) else line for line in lines)
+
+
+def _fields() -> Iterator[str]:
+    for title, model, left_out in (
+        ("Study files", Study, {"recipe", "recipes"} - set(Study.model_fields)),
+        ("Recipe fields", Recipe, set[str]()),
+    ):
+        yield f"\n## {title}\n\n| field | type | default | |\n|---|---|---|---|"
+        yield from (line for name, line in _rows(model) if name not in left_out)
+
+
+def _rows(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    schema = model.model_json_schema()
+    for name, field in schema["properties"].items():
+        default = "" if name in schema.get("required", ()) else _value(field.get("default"))
+        words = " ".join(str(field.get("description", "")).split())
+        yield name, f"| `{name}` | {_type(field)} | {default} | {words} |"
+
+
+def _type(field: dict[str, object]) -> str:
+    """A field's values, as a study file has them."""
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])  # type: ignore[attr-defined]
+    kinds = [field, *field.get("anyOf", [])]  # type: ignore[misc]
+    names = [str(kind["type"]) for kind in kinds if "type" in kind]
+    return " or ".join(name for name in names if name != "null")
+
+
+def _value(value: object) -> str:
+    return "" if value in (None, {}, []) else f"`{value}`"
+
+
+def _names() -> Iterator[str]:
+    yield "\n## Named recipes\n\n| recipe | what differs from `default` |\n|---|---|"
+    for name, recipe in RECIPES.items():
+        changes = ", ".join(f"`{field} = {value!r}`" for field, value in recipe.changes().items())
+        yield f"| `{name}` | {changes or 'the defaults above'} |"
+    yield "\n## Named studies\n\n| study | question | runs |\n|---|---|---|"
+    for name, study in STUDIES.items():
+        yield f"| `{name}` | {study.question} | {len(study.runs()):,} |"
+    yield "\n## Architectures\n\n| architecture | |\n|---|---|"
+    for name, entry in ARCHITECTURES.items():
+        yield f"| `{name}` | {entry.description} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(reference(), encoding="utf-8")
