@@ -3,14 +3,15 @@
 import heapq
 import tempfile
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
-from mnistcmp.cluster.driver import LaunchRequest, run_launch
 from mnistcmp.cluster.events import Event, Progress
+from mnistcmp.cluster.launch import Launch, Worker
+from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import local_ray
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data.mnist import Digits, Mnist
@@ -45,15 +46,12 @@ def measure_driver_cost(runs: int, workers: int | None) -> DriverCost:
     with local_ray(workers) as resources, tempfile.TemporaryDirectory() as folder:
         cpus = sum(node.cpus for node in resources.nodes)
         empty = Digits(images=np.zeros((1, 14, 14), np.float32), labels=np.zeros(1, np.int64))
+        place = OpenPlace(resources, Mnist(train=empty, test=empty))
         for name, count in (("warm-up", cpus * 4), ("measured", runs)):
             study = Study(name=name, architectures=("baseline",), seeds=tuple(range(count)))
-            run_launch(
-                LaunchRequest(study=study, output=str(Path(folder) / name), device="cpu"),
-                load_mnist=lambda: Mnist(train=empty, test=empty),
-                connect=lambda: nullcontext(resources),
-                tell=clock.note,
-                train=_train_nothing,
-            )
+            launch = _EmptyLaunch(study=study, output=str(Path(folder) / name), device="cpu")
+            for event in place.run(launch):
+                clock.note(event)
     return DriverCost(
         runs=runs,
         workers=cpus,
@@ -90,12 +88,9 @@ def measure_scaling(workers: int, seeds: int, epochs: int, mnist: Mnist) -> Meas
     warm_up = Study(name="warm-up", seeds=(0, 1), recipe=Recipe(epochs=1))
     with local_ray(workers) as resources, tempfile.TemporaryDirectory() as folder:
         for each in (warm_up, study):
-            run_launch(
-                LaunchRequest(study=each, output=str(Path(folder) / each.name), device="cpu"),
-                load_mnist=lambda: mnist,
-                connect=lambda: nullcontext(resources),
-                tell=clock.note,
-            )
+            launch = Launch(study=each, output=str(Path(folder) / each.name), device="cpu")
+            for event in OpenPlace(resources, mnist).run(launch):
+                clock.note(event)
         stored = ResultsStore(Path(folder) / study.name).read("runs")
     trained = sum(stored["seconds"].to_pylist())
     return MeasuredScaling(
@@ -164,22 +159,35 @@ class _Clock:
         self.wall, self.cpu = now[0] - self._started[0], now[1] - self._started[1]
 
 
-def _train_nothing(stack: Stack, _mnist: Mnist, _device: DeviceChoice) -> list[TrainingResult]:
-    score = Score(loss=0.5, accuracy=0.5)
-    pairs = np.zeros((1000, 2), np.int64)
-    predictions = Predictions(
-        sources=pairs,
-        digits=pairs,
-        labels=pairs[:, 0],
-        probabilities=np.zeros(1000, np.float32),
-        predicted=pairs[:, 0],
-        predicted_digits=pairs,
-    )
-    result = TrainingResult(
-        parameters=1,
-        epochs=(Epoch(train=score, validation=score),) * 150,
-        rounds=(Round(best_epoch=1, test=score, predictions=predictions),),
-        device="cpu",
-        seconds=0.0,
-    )
-    return [result] * len(stack)
+class _Idle(Worker):
+    """Trains nothing."""
+
+    @override
+    def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        score = Score(loss=0.5, accuracy=0.5)
+        pairs = np.zeros((1000, 2), np.int64)
+        predictions = Predictions(
+            sources=pairs,
+            digits=pairs,
+            labels=pairs[:, 0],
+            probabilities=np.zeros(1000, np.float32),
+            predicted=pairs[:, 0],
+            predicted_digits=pairs,
+        )
+        result = TrainingResult(
+            parameters=1,
+            epochs=(Epoch(train=score, validation=score),) * 150,
+            rounds=(Round(best_epoch=1, test=score, predictions=predictions),),
+            device="cpu",
+            seconds=0.0,
+        )
+        return [result] * len(stack)
+
+
+class _EmptyLaunch(Launch):
+    """A launch whose workers train nothing."""
+
+    @property
+    @override
+    def worker(self) -> Worker:
+        return _Idle()

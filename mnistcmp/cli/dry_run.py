@@ -5,26 +5,20 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
-from mnistcmp.cli.selection import default_output
-from mnistcmp.cluster.address import Cluster
-from mnistcmp.results.location import fresh_place
+from mnistcmp.cluster.launch import Launch
+from mnistcmp.results.output import Output
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.seeds import describe_seeds
-from mnistcmp.study.study import Study
 
 
-def seen_from_here(study: Study, output: str | None, cluster: Cluster | None) -> str | None:
-    """Where this machine finds a study's results; None where it does not see them."""
-    if cluster is None:
-        return output or default_output(study)
-    return cluster.place_here(cluster.output_there(output, study.name))
-
-
-def print_plan(study: Study, output: str | None, console: Console, *, fresh: bool) -> None:
-    """What a launch would train, and under which recipe; `output` is None where it is not seen."""
+def print_plan(launch: Launch, output: Output, console: Console) -> None:
+    """Prints what a launch would train, and under which recipe."""
+    study = launch.study
     missing, place = study.runs(), "on the cluster, what it has already is not seen from here"
-    if output is not None:
-        store = ResultsStore(fresh_place(output) if fresh else output)
+    if launch.fresh:
+        output = output.fresh()
+    if output.here is not None:
+        store = ResultsStore(output.here)
         store.check(study)
         missing, place = store.missing(study.runs()), str(store.location)
     table = Table(title=f"Plan of study {study.name}", title_justify="left")

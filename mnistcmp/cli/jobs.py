@@ -80,15 +80,18 @@ def logs(
     if not follow:
         typer.echo(client.log(found.id).rstrip())
         return
-    client.follow(found.id, typer.echo)
+    for line in client.follow(found.id):
+        typer.echo(line)
 
 
 def attach(job: JobId = None, address: Address = None, json_lines: JsonLines = False) -> None:
     """Follow a job as its launch does, to its report. Ctrl-C detaches."""
-    from mnistcmp.cli.remote import follow_job
+    from mnistcmp.cli.view import show_launch
+    from mnistcmp.cluster.places import ClusterPlace
 
     client = _client(address)
-    status = follow_job(client, client.job(job).id, json_lines=json_lines)
+    place, found = ClusterPlace(client.cluster), client.job(job).id
+    status = show_launch(place.follow(client, found), place, json_lines=json_lines, job=found)
     if status:
         raise typer.Exit(status)
 

@@ -1,12 +1,9 @@
 """`mnistcmp launch`: trains what is missing of a study, and reports."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from mnistcmp.cli import exit_status
 from mnistcmp.cli.console import make_console
@@ -14,7 +11,9 @@ from mnistcmp.cli.options import DataDir, Device, DryRun, Epochs, JsonLines, Loc
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
-    from mnistcmp.study.study import Study
+    from mnistcmp.cluster.launch import Launch
+    from mnistcmp.cluster.places import Place
+    from mnistcmp.training.device import DeviceChoice
 
 EXAMPLES = """
 Examples:
@@ -119,9 +118,9 @@ def launch(
     Runs that the results folder already has are not trained again, so an interrupted launch goes
     on where it stopped.
     """
-    from mnistcmp.cli.selection import output_of, select_studies
-    from mnistcmp.cluster.address import find_cluster
+    from mnistcmp.cli.selection import select_studies
     from mnistcmp.cluster.custom import check_custom_networks
+    from mnistcmp.cluster.launch import Launch
 
     studies = select_studies(
         study_file,
@@ -132,64 +131,80 @@ def launch(
         epochs=epochs,
         recipe=recipe,
     )
+    place = choose_place(
+        address, local=local, device=device, output=output, workers=workers, data_dir=data_dir
+    )
+    launches = [
+        Launch(
+            study=check_custom_networks(chosen),
+            output=f"{output.rstrip('/')}/{chosen.name}" if output and len(studies) > 1 else output,
+            fresh=fresh,
+            device=device,
+            weights=weights,
+        )
+        for chosen in studies
+    ]
+    if dry_run:
+        from mnistcmp.cli.dry_run import print_plan
+
+        for each in launches:
+            print_plan(each, place.output(each), make_console(stderr=json_lines))
+        return
+    status = _launch_each(launches, place, json_lines=json_lines, data_dir=data_dir)
+    if status:
+        raise typer.Exit(status)
+
+
+def choose_place(
+    address: str | None,
+    *,
+    local: bool,
+    device: "DeviceChoice",
+    output: str | None,
+    workers: int | None,
+    data_dir: Path | None,
+) -> "Place":
+    """The cluster that is named or up, else this machine.
+
+    Raises:
+        UserError: Options contradict each other, or ask for what is not there.
+    """
+    from mnistcmp.cluster.address import find_cluster
+    from mnistcmp.cluster.places import ClusterPlace, LocalPlace
+
     if output is not None and not output.strip():
         raise UserError("--output is empty. Name a folder or s3://BUCKET/PREFIX, or leave it out.")
     if local and address:
         raise UserError("--local and --address cannot go together. Take one of them.")
-    console = make_console(stderr=json_lines)
     cluster = None if local else find_cluster(address)
     if cluster is None:
         from mnistcmp.training.device import resolve_device
 
         resolve_device(device)
-    studies = [check_custom_networks(chosen) for chosen in studies]
-    places = [(chosen, output_of(chosen, output, several=len(studies) > 1)) for chosen in studies]
-    if dry_run:
-        from mnistcmp.cli.dry_run import print_plan, seen_from_here
-
-        for chosen, place in places:
-            print_plan(chosen, seen_from_here(chosen, place, cluster), console, fresh=fresh)
-        return
-    if cluster is not None:
-        from mnistcmp.cli.remote import launch_on_cluster
-
-        if workers is not None or data_dir is not None:
-            option = "--workers" if workers is not None else "--data-dir"
-            raise UserError(f"{option} is for this machine; with a cluster, take --local too.")
-        launch_one = partial(
-            launch_on_cluster,
-            cluster,
-            fresh=fresh,
-            device=device,
-            weights=weights,
-            json_lines=json_lines,
-        )
-    else:
-        from mnistcmp.cli.local import launch_here
-
-        launch_one = partial(
-            launch_here,
-            fresh=fresh,
-            device=device,
-            weights=weights,
-            data_dir=data_dir,
-            workers=workers,
-            json_lines=json_lines,
-        )
-    status = _launch_each(places, launch_one, console)
-    if status:
-        raise typer.Exit(status)
+        return LocalPlace(workers=workers, data_dir=data_dir)
+    if workers is not None or data_dir is not None:
+        option = "--workers" if workers is not None else "--data-dir"
+        raise UserError(f"{option} is for this machine; with a cluster, take --local too.")
+    return ClusterPlace(cluster)
 
 
 def _launch_each(
-    places: list[tuple["Study", str | None]], launch_one: Callable[..., int], console: Console
+    launches: list["Launch"], place: "Place", *, json_lines: bool, data_dir: Path | None
 ) -> int:
-    """One study after the other, until one is interrupted; the worst exit status."""
-    status = 0
-    for number, (study, output) in enumerate(places, start=1):
-        status = max(status, launch_one(study, output=output))
+    """One launch after the other, until one is interrupted; the worst exit status."""
+    from mnistcmp.cli.view import show_launch
+    from mnistcmp.cluster.places import LocalPlace
+
+    console, status = make_console(stderr=json_lines), 0
+    for number, launch in enumerate(launches, start=1):
+        if isinstance(place, LocalPlace):
+            console.print(
+                f"Study {launch.name} on this machine: no cluster is named.", highlight=False
+            )
+        events = place.run(launch)
+        status = max(status, show_launch(events, place, json_lines=json_lines, data_dir=data_dir))
         if status == exit_status.INTERRUPTED:
-            if left := ", ".join(study.name for study, _ in places[number:]):
+            if left := ", ".join(launch.name for launch in launches[number:]):
                 console.print(f"Not started: {left}.", highlight=False)
             break
     return status

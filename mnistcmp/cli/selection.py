@@ -103,13 +103,3 @@ def _change_recipes(
     if len(name) > LONGEST_NAME:
         name = f"{base.name[:LONGEST_NAME]}-{changed.hash}"
     return study.model_copy(update={"name": name})
-
-
-def output_of(study: Study, output: str | None, *, several: bool) -> str | None:
-    """The output that a study of one launch was given, one for each where there are several."""
-    return f"{output.rstrip('/')}/{study.name}" if output and several else output
-
-
-def default_output(study: Study) -> str:
-    """The folder of a study's results where none is named and none is a cluster's."""
-    return str(Path("results") / study.name)

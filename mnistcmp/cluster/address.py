@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mnistcmp.errors import UserError
-from mnistcmp.results.location import is_uri
+from mnistcmp.results.output import SharedFolder
 
 ADDRESS_VARIABLES = ("MNISTCMP_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
 STATE_FOLDER = ".cluster"
@@ -24,43 +24,8 @@ class Cluster:
     found: str
     """How it was found, for people."""
     token: str | None = field(repr=False, default=None)
-    results: Path | None = None
-    """This machine's name of the cluster's results folder, where that is known."""
-    results_there: str | None = None
-    """The cluster's own name of it."""
-
-    def output_there(self, output: Path | str | None, default: str) -> str:
-        """The cluster's name of an output that is named here.
-
-        Raises:
-            UserError: It is a folder that the cluster does not see.
-        """
-        if output is None:
-            return default
-        if is_uri(str(output)) or self.results is None:
-            return str(output)
-        folder = Path(os.path.normpath(Path(output).absolute()))
-        if not folder.is_relative_to(self.results) or folder == self.results:
-            raise UserError(
-                f"the cluster does not see the folder {output}. Allowed: a folder in "
-                f"{self.results}, or a URI of an object store; or take --local."
-            )
-        return str(folder.relative_to(self.results))
-
-    def place_here(self, there: str) -> str | None:
-        """Where this machine finds an output of `output_there`; None where it does not see it."""
-        if is_uri(there):
-            return there
-        return None if self.results is None else self.output_here(f"{self.results_there}/{there}")
-
-    def output_here(self, output: str) -> str:
-        """This machine's name of an output that the cluster names."""
-        there = self.results_there
-        if self.results is None or there is None or not Path(output).is_relative_to(there):
-            return output
-        folder = self.results / Path(output).relative_to(there)
-        here = Path.cwd()
-        return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    shared: SharedFolder | None = None
+    """The cluster's results folder, where this machine sees it too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +49,11 @@ class ClusterState:
     """Of `processes`: where workers join."""
     temporary: str | None = None
     """Of `processes`: Ray's own folder."""
+
+    @property
+    def shared(self) -> SharedFolder:
+        """The results folder, by its two names."""
+        return SharedFolder(here=Path(self.results), there=self.results_there)
 
     @staticmethod
     def read(folder: Path) -> "ClusterState | None":
@@ -119,25 +89,24 @@ def find_cluster(
         UserError: The address is not one of a dashboard.
     """
     up = _cluster_up(start or Path.cwd())
-    own = None if up is None else ClusterState.read(up)
+    state = None if up is None else ClusterState.read(up)
     if address is not None:
         named, found = address, "--address"
     else:
         variable = next((name for name in ADDRESS_VARIABLES if environment.get(name)), None)
         if variable is not None:
             named, found = environment[variable], variable
-        elif own is not None:
-            named, found = own.address, "make cluster-up"
+        elif state is not None:
+            named, found = state.address, "make cluster-up"
         else:
             return None
     named = _checked(named, found)
-    is_custom = own is not None and own.address == named
+    is_up = state is not None and state.address == named
     return Cluster(
         address=named,
         found=found,
-        token=_token(environment, up if is_custom else None),
-        results=Path(own.results) if own is not None and is_custom else None,
-        results_there=own.results_there if own is not None and is_custom else None,
+        token=_token(environment, up if is_up else None),
+        shared=state.shared if state is not None and is_up else None,
     )
 
 

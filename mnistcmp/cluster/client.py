@@ -5,7 +5,7 @@ import os
 import shlex
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,13 +19,11 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from mnistcmp.cluster import labels
 from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
 from mnistcmp.cluster.placement import Node, choose_pools
-from mnistcmp.cluster.request import JobRequest
 from mnistcmp.cluster.shipping import shipped
+from mnistcmp.cluster.work import Work
 from mnistcmp.errors import UserError
-from mnistcmp.study.study import Study
 
 if TYPE_CHECKING:
-    from mnistcmp.results.weights import WeightsChoice
     from mnistcmp.training.device import DeviceChoice
 
 HTTP_SECONDS = 5
@@ -39,7 +37,7 @@ LOOPBACK = {"127.0.0.1", "::1"}
 OUTPUT_KEY = "mnistcmp_output"
 """In a job's metadata; it marks the jobs that are ours."""
 
-ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run_study.py"'
+ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run.py"'
 """Run by a shell on the head; image and `make cluster-up` set the variables."""
 
 
@@ -117,33 +115,23 @@ class ClusterClient:
         place = f"the cluster at {self.cluster.address}"
         choose_pools(device, self.resources(), place=place)
 
-    def submit(
-        self,
-        study: Study,
-        *,
-        output: str,
-        fresh: bool,
-        device: "DeviceChoice",
-        weights: "WeightsChoice" = "none",
-    ) -> str:
-        """Submits a study, and returns the job's id.
+    def submit(self, work: Work, output: str) -> str:
+        """Submits work whose results go to what the cluster calls `output`; returns the job's id.
 
         Raises:
             UserError: A job that has not ended yet trains into the same output, or the source of
                 an own network cannot be shipped.
         """
         for job in self.jobs():
-            if job.output == output and not job.ended and not fresh:
+            if job.output == output and not job.ended and not work.fresh:
                 raise UserError(
                     f"the job {job.id} trains into '{output}' already. Follow it: mnistcmp attach "
                     f"{job.id}, or stop it, or choose another --output."
                 )
-        request = JobRequest(
-            study=study.to_toml_dict(), output=output, fresh=fresh, device=device, weights=weights
-        ).model_dump_json()
-        job_id = f"{study.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+        request = work.model_copy(update={"output": output}).to_json()
+        job_id = f"{work.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
-        with shipped(study) as files, _ray_errors():
+        with shipped(work.study) as files, _ray_errors():
             return str(
                 self._jobs.submit_job(
                     entrypoint=f"{ENTRYPOINT} {shlex.quote(request)}",
@@ -180,8 +168,8 @@ class ClusterClient:
         """All that a job's driver has printed so far."""
         return str(self._get(f"/api/jobs/{quote(job_id)}/logs")["logs"] or "")
 
-    def follow(self, job_id: str, show: Callable[[str], None], *, every: float = 0.5) -> Job:
-        """Shows each line of a job's log, once and in order, until the job has ended.
+    def follow(self, job_id: str, *, every: float = 0.5) -> Iterator[str]:
+        """Each line of a job's log, once and in order, until the job has ended.
 
         The log is read whole each time, and once more after the end: Ray's log streams may break
         off and lose their last lines. A dashboard that does not answer is asked again for a minute.
@@ -204,11 +192,10 @@ class ClusterClient:
             lost_since = None
             # The last line of a running job may not be whole yet.
             whole = len(lines) if job.ended else max(shown, len(lines) - 1)
-            for line in lines[shown:whole]:
-                show(line)
+            yield from lines[shown:whole]
             shown = whole
             if job.ended:
-                return job
+                return
             time.sleep(every)
 
     def _job_now(self, job_id: str) -> Job:

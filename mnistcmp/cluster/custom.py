@@ -1,16 +1,7 @@
 """Own networks on the way to where they train: looked at before, and held to the plan there."""
 
-from typing import TYPE_CHECKING
-
-from mnistcmp.study.sources import custom_networks, record_sources, verify_source
+from mnistcmp.study.sources import custom_networks, record_sources
 from mnistcmp.study.study import Study
-
-if TYPE_CHECKING:
-    from mnistcmp.cluster.fanout import Train
-    from mnistcmp.cluster.stacks import Stack
-    from mnistcmp.data.mnist import Mnist
-    from mnistcmp.training.device import DeviceChoice
-    from mnistcmp.training.result import TrainingResult
 
 
 def check_custom_networks(study: Study) -> Study:
@@ -29,21 +20,3 @@ def check_custom_networks(study: Study) -> Study:
         if condition.architecture in names:
             check_network(condition.architecture, condition.recipe)
     return noted
-
-
-def train_as_planned(
-    train: "Train",
-    sources: dict[str, str],
-    stack: "Stack",
-    mnist: "Mnist",
-    device: "DeviceChoice",
-) -> "list[TrainingResult]":
-    """In a worker: trains what the study means, and not another copy of it.
-
-    Raises:
-        UserError: What this process would import has another source than `sources` says.
-    """
-    name = stack[0].architecture
-    if name in sources:
-        verify_source(name, sources[name])
-    return train(stack, mnist, device)

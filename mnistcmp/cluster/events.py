@@ -1,15 +1,61 @@
-"""What a driver tells while it runs a study: to this process, or through a job's log to another."""
+"""What a driver tells while it works: to this process, or through a job's log to another.
 
+An event is never changed once it was told. `Event.kind` names each form of it in JSON.
+"""
+
+import json
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from functools import cache
+from typing import Any, ClassVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from mnistcmp.report.contents import Report
-from mnistcmp.results.outcome import Failed, Finished
 
 PREFIX = "mnistcmp-event: "
 """Marks the lines of a job's log that are events."""
+
+_KINDS: "dict[str, type[Event]]" = {}
+_JSON = TypeAdapter(dict[str, Any])
+
+
+class Event:
+    """Something that happened. Each form of it is a frozen dataclass with a `kind` of its own."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    is_last: ClassVar[bool] = False
+    """Whether nothing comes after it."""
+
+    def __init_subclass__(cls) -> None:
+        # Read from a job's log by its kind, of whatever work: see `from_line`.
+        _KINDS[cls.kind] = cls
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submitted(Event):
+    """A cluster has taken the work as a job, which goes on without whoever submitted it."""
+
+    kind: ClassVar[str] = "submitted"
+    study: str
+    job: str
+    cluster: str
+    """For people: where the cluster is, and how it was found."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started(Event):
+    """Training begins."""
+
+    kind: ClassVar[str] = "started"
+    place: str
+    cpus: int
+    gpus: int
+    output: str
+    """As whoever trains names it."""
+    total: int
+    kept: int
+    """Runs that the output had already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,20 +69,6 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Started:
-    """Training begins."""
-
-    place: str
-    cpus: int
-    gpus: int
-    output: str
-    total: int
-    kept: int
-    """Runs that the output had already."""
-    kind: Literal["started"] = "started"
-
-
-@dataclass(kw_only=True, slots=True)
 class ConditionProgress:
     """How far a condition is, and how its runs do so far."""
 
@@ -50,27 +82,19 @@ class ConditionProgress:
     deviation: float | None = None
     """Their sample standard deviation; None for one run."""
 
-    def note(self, accuracy: float) -> None:
-        """Counts a finished run (Welford's running mean and sum of squares)."""
-        before, squares = self.mean or 0.0, (self.deviation or 0.0) ** 2 * (self.finished - 1)
-        self.finished += 1
-        self.mean = before + (accuracy - before) / self.finished
-        if self.finished > 1:
-            squares = max(squares, 0.0) + (accuracy - before) * (accuracy - self.mean)
-            self.deviation = (squares / (self.finished - 1)) ** 0.5
 
-
-@dataclass(kw_only=True, slots=True)
-class Progress:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress(Event):
     """How far a launch is."""
 
+    kind: ClassVar[str] = "progress"
     total: int
     """Runs to train in this launch."""
     workers: int
     """Places for stacks of runs to be trained at."""
     slots: int
     """Runs that can be trained at a time, in the workers' stacks."""
-    conditions: list[ConditionProgress]
+    conditions: tuple[ConditionProgress, ...]
     """Of those with runs to train, in the study's order."""
     finished: int = 0
     failed: int = 0
@@ -78,7 +102,6 @@ class Progress:
     """Seconds since the first run was handed out."""
     best: Ended | None = None
     latest: Ended | None = None
-    kind: Literal["progress"] = "progress"
 
     @property
     def done(self) -> int:
@@ -90,52 +113,48 @@ class Progress:
         """Runs being trained now."""
         return min(self.slots, self.total - self.done)
 
-    def note(self, outcome: Finished | Failed, condition: str) -> Ended:
-        """Counts a run that ended, and says it in short; `condition` is the name of the run's."""
-        seed = outcome.run.seed
-        own = next(part for part in self.conditions if part.condition == condition)
-        if isinstance(outcome, Failed):
-            ended = Ended(condition=condition, seed=seed, error=outcome.error)
-            self.failed += 1
-            own.failed += 1
-        else:
-            accuracy = outcome.result.test.accuracy
-            ended = Ended(condition=condition, seed=seed, accuracy=accuracy)
-            self.finished += 1
-            own.note(accuracy)
-            if self.best is None or accuracy > (self.best.accuracy or 0):
-                self.best = ended
-        self.latest = ended
-        return ended
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reported:
-    """The end: what the output holds now."""
+class Reported(Event):
+    """The end of a launch: what the output holds now."""
 
+    kind: ClassVar[str] = "reported"
+    is_last: ClassVar[bool] = True
     output: str
+    """As whoever trains names it."""
     trained: int
     failed: tuple[Ended, ...] = ()
     report: Report | None
     """None where no run has finished."""
-    kind: Literal["reported"] = "reported"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
-    """The request was wrong, and nothing was trained, or nothing more can be stored."""
+class Refused(Event):
+    """The work was asked for wrongly, and nothing was trained, or nothing more can be stored."""
 
+    kind: ClassVar[str] = "refused"
+    is_last: ClassVar[bool] = True
     message: str
-    kind: Literal["refused"] = "refused"
 
 
-Event = Started | Progress | Reported | Refused
-_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BrokeOff(Event):
+    """A job ended before its driver told its end."""
+
+    kind: ClassVar[str] = "broke-off"
+    is_last: ClassVar[bool] = True
+    message: str
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_KINDS[kind])
 
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON; `kind` says which it is."""
-    return _EVENT.dump_json(event).decode()
+    content = {"kind": event.kind} | _adapter(event.kind).dump_python(event, mode="json")
+    return _JSON.dump_json(content).decode()
 
 
 def to_line(event: Event) -> str:
@@ -149,6 +168,7 @@ def from_line(line: str) -> Event | None:
     if not found:
         return None
     try:
-        return _EVENT.validate_json(text)
-    except ValidationError:
+        event: Event = _adapter(json.loads(text)["kind"]).validate_json(text)
+    except (ValueError, KeyError, TypeError, ValidationError):
         return None
+    return event

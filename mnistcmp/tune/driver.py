@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from ray.util.queue import Queue
 
-from mnistcmp.cluster.fanout import failed, warm_up
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.session import Resources
+from mnistcmp.cluster.tasks import failed, warm_up
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.results.outcome import Finished, Outcome
 from mnistcmp.results.store import ResultsStore

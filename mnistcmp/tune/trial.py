@@ -10,7 +10,7 @@ import torch
 from ray.tune import Trainable
 from ray.util.queue import Queue
 
-from mnistcmp.cluster.fanout import failed
+from mnistcmp.cluster.tasks import failed
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Finished

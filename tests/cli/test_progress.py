@@ -1,7 +1,6 @@
 """The progress display."""
 
 import io
-import statistics
 
 import pytest
 from rich.console import Console
@@ -15,13 +14,13 @@ def _progress() -> Progress:
         total=50,
         workers=2,
         slots=20,
-        conditions=[
+        conditions=(
             ConditionProgress(
                 condition="siamese-shared-aux", total=10, finished=4, mean=0.9741, deviation=0.0031
             ),
             ConditionProgress(condition="baseline", total=10, finished=1, failed=1, mean=0.795),
             ConditionProgress(condition="siamese-separate", total=10),
-        ],
+        ),
         finished=12,
         failed=1,
         elapsed=60,
@@ -58,19 +57,6 @@ def test_a_file_gets_a_line_with_the_condition_of_the_latest_run() -> None:
     assert line.startswith("[13/50] 20 running on 2 workers, 1 failed, latest baseline seed 3")
     assert "baseline 1/10 79.50%, 1 failed" in line
     assert "4/10" not in line
-
-
-def test_mean_and_deviation_follow_the_runs() -> None:
-    """As of all values at once; one run has no deviation."""
-    accuracies = [0.81, 0.79, 0.86, 0.80]
-    part = ConditionProgress(condition="baseline", total=4)
-    part.note(accuracies[0])
-    assert (part.mean, part.deviation) == (0.81, None)
-    for accuracy in accuracies[1:]:
-        part.note(accuracy)
-    assert part.finished == 4
-    assert part.mean == pytest.approx(statistics.mean(accuracies))
-    assert part.deviation == pytest.approx(statistics.stdev(accuracies))
 
 
 def test_of_many_conditions_those_under_way_are_shown() -> None:

@@ -84,20 +84,6 @@ def test_what_is_not_a_dashboard_s_address_is_refused(address: str) -> None:
         find_cluster(None, {"RAY_ADDRESS": address}, Path("/"))
 
 
-def test_outputs_are_named_as_the_cluster_sees_them(checkout: Path) -> None:
-    """A folder of the mounted results folder, a URI, or nothing that the cluster could not see."""
-    cluster = find_cluster(None, {}, checkout)
-    assert cluster is not None
-    assert cluster.output_there(None, "table1") == "table1"
-    assert cluster.output_there(checkout / "results" / "a" / "b", "table1") == "a/b"
-    assert cluster.output_there("s3://bucket/x", "table1") == "s3://bucket/x"
-    assert cluster.output_here("/results/a") == str(checkout / "results" / "a")
-    assert cluster.output_here("s3://bucket/x") == "s3://bucket/x"
-    for unseen in (checkout / "elsewhere", checkout / "results"):
-        with pytest.raises(UserError, match="the cluster does not see the folder"):
-            cluster.output_there(unseen, "table1")
-
-
 def test_a_broken_state_file_is_named(checkout: Path) -> None:
     """With what to do about it."""
     (checkout / ".cluster" / "state.json").write_text("{")

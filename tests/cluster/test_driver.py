@@ -3,19 +3,19 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from mnistcmp.cluster.driver import LaunchRequest, run_launch
 from mnistcmp.cluster.events import Event, Progress, Reported, Started
-from mnistcmp.cluster.fanout import Train, fan_out, train_on
+from mnistcmp.cluster.launch import Launch, Worker
 from mnistcmp.cluster.placement import Pool
+from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import Resources, local_ray
 from mnistcmp.cluster.stacks import Stack
+from mnistcmp.cluster.tasks import fan_out
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results.outcome import Finished
@@ -39,19 +39,16 @@ def _launch(
     output: Path,
     mnist: Mnist,
     ray: Resources,
+    worker: Worker | None = None,
     *,
-    train: Train = train_on,
     device: DeviceChoice = "cpu",
 ) -> list[Event]:
-    events: list[Event] = []
-    run_launch(
-        LaunchRequest(study=study, output=str(output), device=device),
-        load_mnist=lambda: mnist,
-        connect=lambda: nullcontext(ray),
-        tell=events.append,
-        train=train,
-    )
-    return events
+    class Asked(Launch):
+        @property
+        def worker(self) -> Worker:
+            return worker or super().worker
+
+    return list(OpenPlace(ray, mnist).run(Asked(study=study, output=str(output), device=device)))
 
 
 def _progress(events: list[Event]) -> Progress:
@@ -77,7 +74,8 @@ def test_a_launch_tells_its_start_its_progress_and_its_report(
     first, *middle, last = _launch(study, tmp_path, mnist, ray)
     assert isinstance(first, Started)
     assert (first.total, first.kept, first.cpus) == (4, 0, 2)
-    assert len(middle) == 5
+    assert 2 <= len(middle) <= 5
+    assert {type(event) for event in middle} == {Progress}
     assert isinstance(last, Reported)
     assert last.report is not None
     assert [row.accuracy.n for row in last.report.rows] == [2, 2]
@@ -91,14 +89,15 @@ def test_each_run_uses_one_thread(
 ) -> None:
     """Two runs at a time do not fight for the processors."""
 
-    def checked(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-        libraries = threadpool_info()
-        assert {"blas"} <= {library["user_api"] for library in libraries}
-        threads = {lib["num_threads"] for lib in libraries if lib["user_api"] == "blas"}
-        assert threads | {torch.get_num_threads()} == {1}
-        return train_on(stack, mnist, device)
+    class Checked(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+            libraries = threadpool_info()
+            assert {"blas"} <= {library["user_api"] for library in libraries}
+            threads = {lib["num_threads"] for lib in libraries if lib["user_api"] == "blas"}
+            assert threads | {torch.get_num_threads()} == {1}
+            return super().train(stack, mnist, device)
 
-    assert _progress(_launch(study, tmp_path, mnist, ray, train=checked)).finished == 4
+    assert _progress(_launch(study, tmp_path, mnist, ray, Checked())).finished == 4
 
 
 def test_a_run_that_raises_is_recorded_and_the_others_finish(
@@ -106,19 +105,20 @@ def test_a_run_that_raises_is_recorded_and_the_others_finish(
 ) -> None:
     """Its error and traceback are stored; a later launch trains it alone."""
 
-    def fragile(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-        if any((run.architecture, run.seed) == ("baseline", 1) for run in stack):
-            raise ValueError("a network that\nbreaks")
-        return train_on(stack, mnist, device)
+    class Fragile(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+            if any((run.architecture, run.seed) == ("baseline", 1) for run in stack):
+                raise ValueError("a network that\nbreaks")
+            return super().train(stack, mnist, device)
 
-    *_, reported = events = _launch(study, tmp_path, mnist, ray, train=fragile)
+    *_, reported = events = _launch(study, tmp_path, mnist, ray, Fragile())
     assert (_progress(events).finished, _progress(events).failed) == (3, 1)
     assert isinstance(reported, Reported)
     assert [failed.error for failed in reported.failed] == ["ValueError: a network that"]
     store = ResultsStore(tmp_path)
     (row,) = store.read("failures").to_pylist()
     assert (row["architecture"], row["seed"]) == ("baseline", 1)
-    assert "in fragile" in row["traceback"]
+    assert "in train" in row["traceback"]
     assert len(store.missing(study.runs())) == 1
     assert _progress(_launch(study, tmp_path, mnist, ray)).finished == 1
     assert store.missing(study.runs()) == ()
@@ -130,14 +130,15 @@ def test_a_killed_worker_costs_nothing(
     """Ray trains the run again elsewhere; every run is there once."""
     marker = tmp_path / "killed"
 
-    def dying(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-        if any(run.seed == 1 for run in stack) and not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return train_on(stack, mnist, device)
+    class Dying(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+            if any(run.seed == 1 for run in stack) and not marker.exists():
+                marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().train(stack, mnist, device)
 
     output = tmp_path / "results"
-    progress = _progress(_launch(study, output, mnist, ray, train=dying))
+    progress = _progress(_launch(study, output, mnist, ray, Dying()))
     assert marker.exists()
     assert (progress.finished, progress.failed) == (4, 0)
     assert len(ResultsStore(output).read("runs")) == 4
@@ -148,12 +149,13 @@ def test_a_worker_that_always_dies_fails_its_run_alone(
 ) -> None:
     """After Ray's retries the run is recorded as failed; the others are stored."""
 
-    def dying(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-        if any((run.architecture, run.seed) == ("baseline", 0) for run in stack):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return train_on(stack, mnist, device)
+    class Dying(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+            if any((run.architecture, run.seed) == ("baseline", 0) for run in stack):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().train(stack, mnist, device)
 
-    progress = _progress(_launch(study, tmp_path, mnist, ray, train=dying))
+    progress = _progress(_launch(study, tmp_path, mnist, ray, Dying()))
     assert (progress.finished, progress.failed) == (3, 1)
     (failure,) = ResultsStore(tmp_path).read("failures").to_pylist()
     assert (failure["architecture"], failure["seed"]) == ("baseline", 0)
@@ -163,15 +165,12 @@ def test_a_worker_that_always_dies_fails_its_run_alone(
 def test_progress_counts_what_ended(
     tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
 ) -> None:
-    """Done goes up by one; running never exceeds the workers or what is left."""
-    seen: list[tuple[int, int]] = []
-    run_launch(
-        LaunchRequest(study=study, output=str(tmp_path), device="cpu"),
-        load_mnist=lambda: mnist,
-        connect=lambda: nullcontext(ray),
-        tell=lambda e: seen.append((e.done, e.running)) if isinstance(e, Progress) else None,
-    )
-    assert seen == [(0, 2), (1, 2), (2, 2), (3, 1), (4, 0)]
+    """From none to all; running never exceeds the workers or what is left."""
+    events = _launch(study, tmp_path, mnist, ray)
+    seen = [(e.done, e.running) for e in events if isinstance(e, Progress)]
+    assert (seen[0], seen[-1]) == ((0, 2), (4, 0))
+    assert seen == sorted(set(seen))
+    assert all(running == min(2, 4 - done) for done, running in seen)
 
 
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
@@ -196,7 +195,13 @@ def test_more_runs_than_are_handed_out_at_once_all_come_back(
     runs = study.model_copy(update={"seeds": tuple(range(300))}).runs()
     stacks = [(run,) for run in runs]
     pools = [Pool(gpu=False, device="cpu", slots=2)]
-    outcomes = list(fan_out(stacks, mnist, pools, train=lambda *_: [result]))
+
+    class Quick(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+            del stack, mnist, device
+            return [result]
+
+    outcomes = [outcome for found in fan_out(stacks, mnist, pools, Quick()) for outcome in found]
     assert all(isinstance(outcome, Finished) for outcome in outcomes)
     assert {outcome.run.run_id for outcome in outcomes} == {run.run_id for run in runs}
     assert len(outcomes) == 600

@@ -17,7 +17,7 @@ from mnistcmp.cluster.job import run_job
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run
 from mnistcmp.training.result import TrainingResult
-from tests.support.clusters import Checkout, make_checkout
+from tests.support.clusters import KINDS, Checkout, make_checkout
 from tests.support.servers import S3Server, free_port
 
 pytestmark = pytest.mark.ray
@@ -153,7 +153,9 @@ def test_a_second_launch_into_the_same_output_is_refused_while_the_first_runs(
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ("not json", "the job's request is wrong at the whole: Invalid JSON"),
+        ("{not json", "the job's request is wrong at the whole: Invalid JSON"),
+        ("nowhere.json", "cannot read the job's request nowhere.json: No such file"),
+        ('{"kind": "lunch"}', "unknown kind of job 'lunch'; did you mean 'launch'?"),
         ('{"output": "x"}', "wrong at study: Field required"),
         ('{"study": {"name": "x"}, "outptu": "y"}', "wrong at outptu: Extra inputs"),
         ('{"study": {"name": "x"}, "device": "gpu"}', "wrong at device: Input should be"),
@@ -164,7 +166,7 @@ def test_a_wrong_job_request_is_refused(
     capsys: pytest.CaptureFixture[str], request_: str, message: str
 ) -> None:
     """People write them too, for Slurm and Kubernetes."""
-    assert run_job([request_]) == 2
+    assert run_job(request_, KINDS) == 2
     event = from_line(capsys.readouterr().out)
     assert isinstance(event, Refused)
     assert message in event.message

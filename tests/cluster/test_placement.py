@@ -1,13 +1,15 @@
 """Placement, on the machine's Ray given a pretended GPU: Ray places by what it is told it has."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import ray
 
-from mnistcmp.cluster.fanout import fan_out
+from mnistcmp.cluster.launch import Worker
 from mnistcmp.cluster.placement import Node, Pool, choose_pools
 from mnistcmp.cluster.stacks import Stack
+from mnistcmp.cluster.tasks import fan_out
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results.outcome import Finished
@@ -67,18 +69,16 @@ def test_a_mixed_cluster_trains_on_all_it_has(
     """Tasks for the GPU are given one, the others none, and all runs come back."""
     result = next(iter(results.values()))
 
-    def note_device(_stack: Stack, _mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-        from dataclasses import replace  # noqa: PLC0415 - as above
-
-        import ray as in_worker  # noqa: PLC0415 - the worker's own
-
-        gpus = len(in_worker.get_runtime_context().get_accelerator_ids()["GPU"])
-        return [replace(result, device=f"{device} with {gpus} GPUs")]
+    class DeviceNoting(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+            del stack, mnist
+            gpus = len(ray.get_runtime_context().get_accelerator_ids()["GPU"])
+            return [replace(result, device=f"{device} with {gpus} GPUs")]
 
     runs = study.model_copy(update={"seeds": tuple(range(10))}).runs()
     pools = [Pool(gpu=True, device="cuda", slots=1), Pool(gpu=False, device="cpu", slots=2)]
     stacks = [(run,) for run in runs]
-    outcomes = list(fan_out(stacks, mnist, pools, train=note_device))
+    outcomes = [o for found in fan_out(stacks, mnist, pools, DeviceNoting()) for o in found]
     assert len(outcomes) == 20
     devices = {o.result.device for o in outcomes if isinstance(o, Finished)}
     assert devices == {"cuda with 1 GPUs", "cpu with 0 GPUs"}

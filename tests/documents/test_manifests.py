@@ -108,7 +108,7 @@ def test_the_job_s_entry_point_is_the_image_s() -> None:
     entrypoint = _load("rayjob.yaml")["spec"]["entrypoint"]
     dockerfile = (PROJECT / "docker" / "Dockerfile").read_text(encoding="utf-8")
     assert "COPY jobs /opt/jobs" in dockerfile
-    assert (PROJECT / "jobs" / "run_study.py").exists()
-    assert entrypoint.startswith("python /opt/jobs/run_study.py '{")
+    assert (PROJECT / "jobs" / "run.py").exists()
+    assert entrypoint.startswith("python /opt/jobs/run.py '{")
     request = yaml.safe_load(entrypoint.split("'")[1])
     assert request == {"study": {"name": "table1"}}

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnistcmp.cluster.custom import check_custom_networks, train_as_planned
+from mnistcmp.cluster.custom import check_custom_networks
 from mnistcmp.cluster.events import Refused, from_line
-from mnistcmp.cluster.fanout import train_on
 from mnistcmp.cluster.job import run_job
+from mnistcmp.cluster.launch import Launch, Worker
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture
@@ -33,6 +33,7 @@ from mnistcmp.training.check import check_network
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.train import train
 from tests.conftest import CPU, SMALL
+from tests.support.clusters import KINDS
 from tests.support.commands import run_command
 from tests.support.custom_networks import RIGHT, WRONG
 
@@ -155,11 +156,11 @@ def test_a_worker_refuses_another_source(mnist: Mnist) -> None:
     """A stale copy is not trained under the name of the one that was launched."""
     run = Run(architecture="right:plain", seed=0, recipe=SMALL)
     study = check_custom_networks(Study(name="x", architectures=("right:plain",), recipe=SMALL))
-    (result,) = train_as_planned(train_on, study.sources, (run,), mnist, "cpu")
+    (result,) = Launch(study=study).worker.train((run,), mnist, "cpu")
     assert _numbers(result) == _numbers(train([run], mnist, CPU)[0])
     stale = {"right:plain": study.sources["right:plain"][::-1]}
     with pytest.raises(UserError, match="is not that of the study"):
-        train_as_planned(train_on, stale, (run,), mnist, "cpu")
+        Worker(sources=stale).train((run,), mnist, "cpu")
 
 
 def test_a_study_file_s_digest_is_held_to(
@@ -184,7 +185,7 @@ def test_a_job_looks_at_its_own_networks_too(
     before = sorted(nets.glob("*.*"))
     for name, message in (("nowhere.nets:Net", "there is no module"), ("wrong:Wide", "(32, 10)")):
         study = {"name": "x", "architectures": [name]}
-        assert run_job([json.dumps({"study": study, "output": str(nets / "x")})]) == 2
+        assert run_job(json.dumps({"study": study, "output": str(nets / "x")}), KINDS) == 2
         event = from_line(capsys.readouterr().out)
         assert isinstance(event, Refused)
         assert message in event.message

@@ -3,15 +3,15 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mnistcmp.cluster.driver import LaunchRequest, run_launch
-from mnistcmp.cluster.events import Event, Reported
+from mnistcmp.cluster.events import Reported
+from mnistcmp.cluster.launch import Launch
+from mnistcmp.cluster.places import JoinedPlace
 from mnistcmp.errors import UserError
 from mnistcmp.results.compaction import compact
 from mnistcmp.results.outcome import Finished
@@ -95,18 +95,7 @@ def test_full_parts_stay_as_they_are(store: ResultsStore, study: Study, finish: 
 def test_a_launch_after_compacting_trains_nothing(store: ResultsStore, study: Study) -> None:
     """It starts no Ray and reads no data; it reports."""
     compact(store)
-    events: list[Event] = []
-
-    def unwanted() -> NoReturn:
-        raise AssertionError
-
-    run_launch(
-        LaunchRequest(study=study, output=store.location.name),
-        load_mnist=unwanted,
-        connect=unwanted,
-        tell=events.append,
-    )
-    (only,) = events
+    (only,) = JoinedPlace().run(Launch(study=study, output=store.location.name))
     assert isinstance(only, Reported)
     assert only.trained == 0
 

@@ -1,6 +1,7 @@
 """Clusters that tests start in a checkout of their own, with the project's own command."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from mnistcmp.cluster.address import ClusterState
 
 PROJECT = Path(__file__).resolve().parents[2]
+KINDS: dict[str, str] = runpy.run_path(str(PROJECT / "jobs" / "run.py"))["KINDS"]
+"""What a cluster's jobs can be."""
 SCRIPT = (sys.executable, "-m", "mnistcmp")
 INTERRUPTIBLE = (
     sys.executable,

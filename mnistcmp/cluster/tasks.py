@@ -1,40 +1,30 @@
 """Stacks of runs as Ray tasks: each is trained by whichever worker is free."""
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
 
 import ray
 from ray.exceptions import RayError
 
+from mnistcmp.cluster.launch import Worker
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.study.study import Run
-from mnistcmp.training.device import DeviceChoice, resolve_device
-from mnistcmp.training.result import TrainingResult
+from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.threads import one_thread
-from mnistcmp.training.train import train
 from mnistcmp.training.warm import warm_up as warm_up_training
-
-Train = Callable[[Stack, Mnist, DeviceChoice], list[TrainingResult]]
 
 IN_FLIGHT = 256
 """Tasks handed to Ray at a time where there is one kind of device: enough that no worker waits for
 the driver and that an autoscaler sees work, and few enough for a study of a million runs."""
 
-
-def train_on(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-    """`train`, on a kind of device of this machine."""
-    return train(stack, mnist, resolve_device(device))
-
-
-def train_keeping_weights(stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-    """The same, the best epochs' weights in the results."""
-    return train(stack, mnist, resolve_device(device), keep_weights=True)
+PATIENCE = 0.5
+"""Seconds after which whoever listens is told that nothing came back."""
 
 
 def warm_up(pools: Sequence[Pool]) -> None:
@@ -50,15 +40,16 @@ def _warm_up() -> None:
 
 
 def fan_out(
-    stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], *, train: Train = train_on
-) -> Iterator[Outcome]:
-    """Trains the stacks on the connected Ray, and yields each outcome as soon as it is there.
+    stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], worker: Worker
+) -> Iterator[list[Outcome]]:
+    """Trains the stacks on the connected Ray, and yields what each gave as soon as it is there.
 
-    A run that raises is yielded as failed, and so are those whose worker died four times; the
-    others go on. MNIST travels once per machine, through Ray's object store. With several pools,
-    each takes the next stack when it has a place free.
+    Where nothing comes back for a while, an empty list is yielded. A run that raises is yielded as
+    failed, and so are those whose worker died four times; the others go on. MNIST travels once per
+    machine, through Ray's object store. With several pools, each takes the next stack when it has
+    a place free.
     """
-    shared = ray.put(mnist)
+    shared = ray.put((mnist, worker))
     tasks = [
         ray.remote(num_cpus=1, num_gpus=int(pool.gpu), max_retries=3)(_train_stack)
         for pool in pools
@@ -67,35 +58,38 @@ def fan_out(
     waiting: Iterator[Stack] = iter(stacks)
     in_flight: list[dict[ray.ObjectRef[list[Outcome]], Stack]] = [{} for _ in pools]
     while True:
-        for pool, task, window, own in zip(pools, tasks, windows, in_flight, strict=True):
-            for stack in islice(waiting, window - len(own)):
-                own[task.remote(stack, shared, pool.device, train)] = stack
-        references = [reference for own in in_flight for reference in own]
+        for pool, task, window, handed_out in zip(pools, tasks, windows, in_flight, strict=True):
+            for stack in islice(waiting, window - len(handed_out)):
+                handed_out[task.remote(stack, shared, pool.device)] = stack
+        references = [reference for handed_out in in_flight for reference in handed_out]
         if not references:
             return
-        for reference in ray.wait(references, num_returns=1)[0]:
-            own = next(own for own in in_flight if reference in own)
-            stack = own.pop(reference)
+        ready, _ = ray.wait(references, num_returns=1, timeout=PATIENCE)
+        if not ready:
+            yield []
+        for reference in ready:
+            stack = next(h.pop(reference) for h in in_flight if reference in h)
             try:
-                yield from ray.get(reference)
+                yield ray.get(reference)
             except RayError as error:
                 if len(stack) == 1:
-                    yield failed(stack[0], error, str(error), host=None)
+                    yield [failed(stack[0], error, str(error), host=None)]
                 else:
                     # Which of them the worker died of shows when they are trained one by one.
                     waiting = chain([(run,) for run in stack], waiting)
 
 
 @one_thread()
-def _train_stack(stack: Stack, mnist: Mnist, device: DeviceChoice, train: Train) -> list[Outcome]:
+def _train_stack(stack: Stack, shared: tuple[Mnist, Worker], device: DeviceChoice) -> list[Outcome]:
     """In a worker: one stack on one thread. Errors are results too."""
+    mnist, worker = shared
     started_at = datetime.now(UTC)
     try:
-        results = train(stack, mnist, device)
+        results = worker.train(stack, mnist, device)
     except Exception as error:  # noqa: BLE001 - whatever a network raises is its run's failure
         if len(stack) > 1:
             # The others are not to fail with the one that does.
-            return [_train_stack((run,), mnist, device, train)[0] for run in stack]
+            return [_train_stack((run,), shared, device)[0] for run in stack]
         return [failed(stack[0], error, traceback.format_exc(), environment().host)]
     return [
         Finished(

@@ -1,0 +1,186 @@
+"""Where work can be done: on this machine, on the cluster that one is in, or on one far away."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from mnistcmp.cluster.address import Cluster
+from mnistcmp.cluster.events import BrokeOff, Event, Submitted, from_line
+from mnistcmp.cluster.work import Work
+from mnistcmp.results.location import is_uri
+from mnistcmp.results.output import Output
+
+if TYPE_CHECKING:
+    from mnistcmp.cluster.client import ClusterClient, Job
+    from mnistcmp.cluster.session import Resources
+    from mnistcmp.data.mnist import Mnist
+
+RESULTS_VARIABLE = "MNISTCMP_RESULTS"
+"""A cluster's results folder, below which its jobs' relative outputs are."""
+
+
+class Place(ABC):
+    """Where work can be done."""
+
+    @abstractmethod
+    def output(self, work: Work) -> Output:
+        """Where the results of work go, apart from what `fresh` may add.
+
+        Raises:
+            UserError: They cannot go where it was asked for.
+        """
+
+    @abstractmethod
+    def run(self, work: Work) -> Generator[Event, None, None]:
+        """Does the work, and tells what happens.
+
+        Raises:
+            UserError: It cannot be done here.
+        """
+
+    def seen(self, output: str) -> str | None:
+        """What this machine calls an output that an event names; None where it does not see it."""
+        return output
+
+
+class RayPlace(Place):
+    """A place whose driver is this process."""
+
+    @abstractmethod
+    def connect(self) -> "AbstractContextManager[Resources]":
+        """Ray, for as long as one is in the context.
+
+        Raises:
+            UserError: There is none.
+        """
+
+    @abstractmethod
+    def mnist(self) -> "Mnist":
+        """The digits to train on.
+
+        Raises:
+            UserError: They cannot be read.
+        """
+
+    @override
+    def run(self, work: Work) -> Generator[Event, None, None]:
+        output = self.output(work)
+        yield from work.drive(self, (output.fresh() if work.fresh else output).there)
+
+
+class LocalPlace(RayPlace):
+    """This machine, with a Ray of its own for each work."""
+
+    def __init__(self, *, workers: int | None = None, data_dir: Path | None = None) -> None:
+        self.workers, self.data_dir = workers, data_dir
+
+    @override
+    def output(self, work: Work) -> Output:
+        return Output.local(work.output, work.name)
+
+    @override
+    def connect(self) -> "AbstractContextManager[Resources]":
+        from mnistcmp.cluster.session import local_ray  # noqa: PLC0415 - imports Ray
+
+        return local_ray(self.workers)
+
+    @override
+    def mnist(self) -> "Mnist":
+        from mnistcmp.data.cache import data_dir  # noqa: PLC0415 - not needed to submit
+        from mnistcmp.data.mnist import load_mnist  # noqa: PLC0415 - as above
+
+        return load_mnist(data_dir(self.data_dir))
+
+
+class OpenPlace(LocalPlace):
+    """This machine, with a Ray that runs already, and digits that are read already."""
+
+    def __init__(self, resources: "Resources", mnist: "Mnist") -> None:
+        super().__init__()
+        self._resources, self._mnist = resources, mnist
+
+    @override
+    def connect(self) -> "AbstractContextManager[Resources]":
+        return nullcontext(self._resources)
+
+    @override
+    def mnist(self) -> "Mnist":
+        return self._mnist
+
+
+class JoinedPlace(LocalPlace):
+    """The cluster that this machine is part of, as a job's driver finds it."""
+
+    @override
+    def output(self, work: Work) -> Output:
+        return Output.joined(work.output, work.name, os.environ.get(RESULTS_VARIABLE))
+
+    @override
+    def connect(self) -> "AbstractContextManager[Resources]":
+        from mnistcmp.cluster.session import joined_ray  # noqa: PLC0415 - imports Ray
+
+        return joined_ray()
+
+
+class ClusterPlace(Place):
+    """A cluster: work is submitted to its dashboard as a job, whose log tells what happens."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    @override
+    def output(self, work: Work) -> Output:
+        return Output.submitted(work.output, work.name, self.cluster.shared)
+
+    @override
+    def seen(self, output: str) -> str | None:
+        if is_uri(output):
+            return output
+        return None if self.cluster.shared is None else self.cluster.shared.name_here(output)
+
+    def client(self) -> "ClusterClient":
+        """A connection to the dashboard.
+
+        Raises:
+            UserError: It does not answer, is not Ray, or refuses the token.
+        """
+        from mnistcmp.cluster.client import ClusterClient  # noqa: PLC0415 - imports Ray
+
+        return ClusterClient(self.cluster)
+
+    @override
+    def run(self, work: Work) -> Generator[Event, None, None]:
+        output = self.output(work)
+        client = self.client()
+        client.check(work.device)
+        job = client.submit(work, output.there)
+        where = f"{self.cluster.address} ({self.cluster.found})"
+        yield Submitted(study=work.name, job=job, cluster=where)
+        yield from self.follow(client, job)
+
+    @staticmethod
+    def follow(client: "ClusterClient", job_id: str) -> Generator[Event, None, None]:
+        """What a job's driver tells, from its beginning to its end.
+
+        Raises:
+            UserError: The cluster is gone.
+        """
+        event = None
+        for event in filter(None, map(from_line, client.follow(job_id))):
+            yield event
+        if event is None or not event.is_last:
+            yield BrokeOff(message=_why_it_ended(client.job(job_id)))
+
+
+def _why_it_ended(job: "Job") -> str:
+    """For a job that did not get to its report."""
+    where = f"Finished runs are kept; see 'mnistcmp logs {job.id}', and launch again to go on"
+    if job.status == "STOPPED":
+        return f"the job {job.id} was stopped before its end. {where}."
+    reason = (job.message.strip().splitlines() or ["no reason given"])[0].rstrip(".")
+    return f"the job {job.id} broke off: {reason}. {where}."

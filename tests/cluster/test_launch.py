@@ -1,0 +1,103 @@
+"""A launch as data: the JSON that asks for it, what is told of it, and its count."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnistcmp.cluster.events import Ended, Started, from_line, to_line
+from mnistcmp.cluster.launch import Launch, Worker
+from mnistcmp.cluster.tally import Tally
+from mnistcmp.cluster.work import read_work
+from mnistcmp.results.outcome import Failed, Finished
+from mnistcmp.study.combine import combine
+from mnistcmp.study.named import STUDIES, TABLE1
+from mnistcmp.study.study import Run, Study
+from mnistcmp.training.result import TrainingResult
+from tests.support.clusters import KINDS, PROJECT
+from tests.support.stored import NOON, with_accuracy
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.name)
+def test_a_launch_comes_back_from_its_json(study: Study) -> None:
+    """Whole, whatever the study."""
+    launch = Launch(study=study, output="x", fresh=True, device="cpu", weights="best")
+    assert read_work(launch.to_json(), KINDS) == launch
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "jobs").glob("*.json")), ids=lambda p: p.name)
+def test_each_request_in_jobs_is_a_launch(path: Path) -> None:
+    """It can be submitted as it is, and is named as its study."""
+    launch = read_work(path.read_text(encoding="utf-8"), KINDS)
+    assert isinstance(launch, Launch)
+    assert launch.name == path.stem
+
+
+def test_table1_s_request_is_table_1() -> None:
+    """What it leaves out is Table I's."""
+    text = (PROJECT / "jobs" / "table1.json").read_text(encoding="utf-8")
+    assert set(read_work(text, KINDS).study.runs()) == set(TABLE1.runs())
+
+
+def test_a_worker_is_told_what_a_launch_says() -> None:
+    """Whether to keep weights, and of which source custom networks are to be."""
+    assert Launch(study=TABLE1).worker == Worker()
+    assert Launch(study=TABLE1, weights="best").worker == Worker(keep_weights=True)
+
+
+@pytest.mark.parametrize("ending", ["", "...", '"kind": "nonesuch"}', '{"kind": "started"}', "[]"])
+def test_a_line_that_was_cut_or_is_no_event_is_passed_over(ending: str) -> None:
+    """A job's log has other lines too."""
+    event = Started(place="p", cpus=1, gpus=0, output="x", total=2, kept=0)
+    assert from_line(f"10:00 {to_line(event)}") == event
+    assert from_line(to_line(event)[:-3]) is None
+    assert from_line(f"mnistcmp-event: {ending}") is None
+
+
+def test_mean_and_deviation_follow_the_runs(
+    study: Study, results: dict[Run, TrainingResult], finish: Callable[[Run], Finished]
+) -> None:
+    """As of all values at once; one run has no deviation, and a failed one no accuracy."""
+    first = study.runs()[0]
+    accuracies = [0.81, 0.79, 0.86, 0.80]
+    outcomes = [
+        replace(
+            finish(first), run=replace(first, seed=seed), result=with_accuracy(results[first], a)
+        )
+        for seed, a in enumerate(accuracies)
+    ]
+    stacks = [tuple(outcome.run for outcome in outcomes), (replace(first, seed=9),)]
+    tally = Tally(stacks, workers=1, combined=combine([study], place="x"))
+    assert tally.progress().running == 4
+    tally.note(outcomes[:1])
+    (before,) = tally.progress().conditions
+    assert (before.mean, before.deviation) == (0.81, None)
+    tally.note(outcomes[1:])
+    error = Failed(run=stacks[1][0], error="E: x", traceback="", host=None, failed_at=NOON)
+    tally.note([error])
+    progress = tally.progress()
+    (part,) = progress.conditions
+    assert (part.total, part.finished, part.failed) == (5, 4, 1)
+    assert part.mean == pytest.approx(statistics.mean(accuracies))
+    assert part.deviation == pytest.approx(statistics.stdev(accuracies))
+    assert progress.best == Ended(condition="baseline", seed=2, accuracy=0.86)
+    assert progress.latest == tally.failed[0] == Ended(condition="baseline", seed=9, error="E: x")
+    assert (before.finished, before.mean) == (1, 0.81)
+
+
+def test_progress_is_due_at_the_end_and_not_twice(
+    study: Study, finish: Callable[[Run], Finished]
+) -> None:
+    """Between, twice a second at most."""
+    stacks = [(run,) for run in study.runs()]
+    tally = Tally(stacks, workers=1, combined=combine([study], place="x"))
+    assert tally.progress().done == 0
+    due = []
+    for (run,) in stacks:
+        tally.note([finish(run)])
+        due.append(tally.due())
+    assert due == [False, False, False, True]
+    assert tally.progress().done == 4
+    assert not tally.due()
