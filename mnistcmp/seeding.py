@@ -4,17 +4,13 @@ Streams are independent of each other, so that, say, a longer training does not 
 and two architectures with one seed see the same pairs, split and order of batches.
 """
 
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-
-_Y = TypeVar("_Y")
-_R = TypeVar("_R")
 
 
 class Stream(IntEnum):
@@ -51,40 +47,37 @@ def torch_generator(seed: int, stream: Stream) -> torch.Generator:
     return torch.Generator().manual_seed(_torch_seed(seed, stream))
 
 
-@contextmanager
-def seeded_torch(seed: int, stream: Stream, device: torch.device) -> Iterator[None]:
-    """Torch's default generators start a seed's stream inside, and are as before afterwards.
+class TorchStream:
+    """A seed's stream in torch's default generators, which can be left and gone on with.
 
     Layers draw initial weights and dropout masks from the default generators and take no other,
     a user's own layers included, so these are seeded and restored rather than passed around.
     """
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(_torch_seed(seed, stream))
-        yield
 
+    def __init__(self, seed: int, stream: Stream, device: torch.device) -> None:
+        self._seed = _torch_seed(seed, stream)
+        self._gpus = [device] if device.type == "cuda" else []
+        self._states: list[Tensor] = []
+        """Of the CPU's generator and of the GPU's, once the stream was left."""
 
-def seeded_steps(
-    seed: int, stream: Stream, device: torch.device, steps: Generator[_Y, None, _R]
-) -> Generator[_Y, None, _R]:
-    """`seeded_torch` for a generator, whose consumer's own random numbers stay as they are."""
-    devices = [device] if device.type == "cuda" else []
-    state: list[Tensor] = []
-    while True:
-        with torch.random.fork_rng(devices=devices):
-            if state:
-                torch.set_rng_state(state[0])
-                for own, of_device in zip(devices, state[1:], strict=True):
-                    torch.cuda.set_rng_state(of_device, own)
+    @contextmanager
+    def resumed(self) -> Iterator[None]:
+        """The default generators are the stream's inside, and as before afterwards."""
+        with torch.random.fork_rng(devices=self._gpus):
+            if self._states:
+                torch.set_rng_state(self._states[0])
+                for gpu, state in zip(self._gpus, self._states[1:], strict=True):
+                    torch.cuda.set_rng_state(state, gpu)
             else:
-                torch.manual_seed(_torch_seed(seed, stream))
-            try:
-                value = next(steps)
-            except StopIteration as end:
-                result: _R = end.value
-                return result
-            state = [torch.get_rng_state(), *(torch.cuda.get_rng_state(own) for own in devices)]
-        yield value
+                torch.manual_seed(self._seed)
+            yield
+            gpu_states = [torch.cuda.get_rng_state(gpu) for gpu in self._gpus]
+            self._states = [torch.get_rng_state(), *gpu_states]
+
+
+def seeded_torch(seed: int, stream: Stream, device: torch.device) -> AbstractContextManager[None]:
+    """Torch's default generators start a seed's stream inside, and are as before afterwards."""
+    return TorchStream(seed, stream, device).resumed()
 
 
 _GOLDEN_GAMMA = 0x9E3779B97F4A7C15 - 2**64

@@ -22,11 +22,12 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
-from mnistcmp.training.train import train
+from mnistcmp.training.stacked.stackable import is_stackable
+from mnistcmp.training.training import train
 from tests.support.servers import S3Server, start_s3_server
 
 CPU = torch.device("cpu")
-REPORTED = [name for name, entry in ARCHITECTURES.items() if entry.takes_options]
+REPORTED = [name for name in ARCHITECTURES if is_stackable(name, Recipe())]
 """The report's networks."""
 SMALL = Recipe(epochs=1, train_pairs=100, test_pairs=40)
 

@@ -97,7 +97,7 @@ def test_training_works_where_ray_is_not_installed() -> None:
     """The trainer can be carried to a machine that has torch and little else."""
     program = (
         "import sys; sys.modules['ray'] = sys.modules['typer'] = sys.modules['pyarrow'] = None\n"
-        "from mnistcmp.training.train import train; print(train.__name__)"
+        "from mnistcmp.training.training import train; print(train.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout == b"train\n"

@@ -36,7 +36,7 @@ class Worker:
             UserError: There is no such device, or a custom network has another source here.
         """
         from mnistcmp.training.device import resolve_device  # noqa: PLC0415 - in workers only
-        from mnistcmp.training.train import train  # noqa: PLC0415 - imports torch
+        from mnistcmp.training.training import train  # noqa: PLC0415 - imports torch
 
         name = stack[0].architecture
         if name in self.sources:

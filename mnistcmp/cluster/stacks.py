@@ -7,7 +7,8 @@ from itertools import islice
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
-from mnistcmp.training.estimate import is_stacked, seconds_of_a_run
+from mnistcmp.training.estimate import seconds_of_a_run
+from mnistcmp.training.stacked.stackable import is_stackable
 
 CPU_WIDTH = 10
 """Runs of a stack on a CPU. Wider ones are hardly faster, and their results are stored later."""
@@ -40,7 +41,7 @@ def plan_stacks(runs: Iterable[Run], pools: Sequence[Pool]) -> list[Stack]:
         (number, stack)
         for (name, recipe), kind in by_kind.items()
         for number, stack in enumerate(
-            _slices(kind, width if is_stacked(name, recipe) else PLAIN_WIDTH)
+            _slices(kind, width if is_stackable(name, recipe) else PLAIN_WIDTH)
         )
     ]
     blocks.sort(key=lambda block: (block[0], -cost(block[1])))

@@ -146,14 +146,6 @@ class Recipe(BaseModel):
         return self.train_pairs - self.validation_pairs
 
     @property
-    def stackable(self) -> bool:
-        """Whether many runs of it can be trained as one network.
-
-        Windows are cut from images that stay as they are, and sums are made in float32.
-        """
-        return self.augmentation == "none" and self.precision == "float32"
-
-    @property
     def steps(self) -> int:
         """Of the optimizer, in a round."""
         return self.epochs * -(-self.split_size // self.batch_size)

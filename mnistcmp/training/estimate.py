@@ -1,8 +1,8 @@
 """How long runs take, about: for plans, and for people who wonder whether to wait."""
 
-from mnistcmp.networks.architectures import ARCHITECTURES, architecture
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
+from mnistcmp.training.stacked.stackable import is_stackable
 
 MEASURED_ON = "one thread of a 2-core AMD EPYC"
 
@@ -30,14 +30,9 @@ def seconds_of_a_run(name: str, recipe: Recipe) -> float:
     """
     slowest = max(MICROSECONDS_PER_EPOCH_AND_PAIR.values())
     microseconds = float(MICROSECONDS_PER_EPOCH_AND_PAIR.get(name, slowest))
-    if not recipe.stackable and is_stacked(name, Recipe()):
+    if is_stackable(name, Recipe()) and not is_stackable(name, recipe):
         microseconds *= PLAIN
     return microseconds * recipe.rounds * recipe.epochs * recipe.train_pairs / 1e6
-
-
-def is_stacked(name: str, recipe: Recipe) -> bool:
-    """Whether runs are trained many at a time."""
-    return recipe.stackable and name in ARCHITECTURES and architecture(name).takes_options
 
 
 def estimated_seconds(study: Study) -> float:

@@ -1,30 +1,33 @@
 """Doing the same many times; on a GPU as one recorded graph."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 
 
-def repeat(work: Callable[[], None], times: int, *, as_graph: bool) -> Iterator[None]:
-    """Does the work so many times, and yields after each.
+class Repeated:
+    """Work that is done once, and as a graph then recorded, and what was recorded done again.
 
-    As a graph, the work is done once, recorded, and what was recorded is done again: a GPU then
-    starts all of an epoch's thousands of small operations by itself. The work must find its inputs
-    and leave its outputs in the same memory each time, and never wait for the GPU.
+    A GPU starts all of an epoch's thousands of small operations by itself then. The work must find
+    its inputs and leave its outputs in the same memory each time, and never wait for the GPU.
     """
-    work()
-    yield
-    if not as_graph or times == 1:
-        for _ in range(times - 1):
-            work()
-            yield
-        return
-    # Written without a GPU at hand, and not run yet.
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        work()
-    for _ in range(times - 1):
-        graph.replay()
-        yield
-    torch.cuda.synchronize()
+
+    def __init__(self, work: Callable[[], None], *, as_graph: bool) -> None:
+        self._work = work
+        self._as_graph = as_graph
+        self._first = True
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self) -> None:
+        """Does the work once more."""
+        if self._first or not self._as_graph:
+            self._first = False
+            self._work()
+            return
+        # Written without a GPU at hand, and not run yet.
+        if self._graph is None:
+            torch.cuda.synchronize()
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph):
+                self._work()
+        self._graph.replay()

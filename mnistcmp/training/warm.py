@@ -6,7 +6,7 @@ import torch
 from mnistcmp.data.mnist import Digits, Mnist
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
-from mnistcmp.training.train import train
+from mnistcmp.training.training import train
 
 PAIRS = 10
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import torch
 from ray.tune import Trainable
 from ray.util.queue import Queue
@@ -19,7 +20,7 @@ from mnistcmp.study.sources import verify_source
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import DeviceChoice, resolve_device
 from mnistcmp.training.threads import one_thread
-from mnistcmp.training.train import side_by_side, to_its_end, training
+from mnistcmp.training.training import Training
 
 SCORE, EPOCH = "score", "epoch"
 """What a trial reports: the mean over its runs of the best validation accuracy so far, or of the
@@ -106,15 +107,19 @@ class SearchTrial(Trainable):
             verify_source(name, digest)
         device, runs = resolve_device(self._plan.device), self._plan.runs(recipe)
         stacks = self._plan.stacks(recipe)
-        steps = side_by_side([training(stack, self._mnist, device) for stack in stacks])
+        trainings = [Training(stack, self._mnist, device) for stack in stacks]
         best = torch.zeros(recipe.rounds, len(runs), dtype=torch.float64)
         for epoch in range(1, recipe.rounds * recipe.epochs + 1):
             in_round = best[: (epoch - 1) // recipe.epochs + 1]
-            now = next(steps).cpu().double()
+            for training in trainings:
+                training.epoch()
+            accuracies = np.concatenate([each.validation_accuracies for each in trainings])
+            now = torch.from_numpy(accuracies).double()
             latest = recipe.tested_epoch == "last"
             in_round[-1] = now if latest else torch.maximum(in_round[-1], now)
             if epoch % self._plan.epochs_per_report == 0 and epoch < best.shape[0] * recipe.epochs:
                 yield epoch, _mean(in_round), False
+        results = [result for training in trainings for result in training.results()]
         outcomes = [
             Finished(
                 run=run,
@@ -123,7 +128,7 @@ class SearchTrial(Trainable):
                 started_at=started_at,
                 finished_at=datetime.now(UTC),
             )
-            for run, result in zip(runs, to_its_end(steps), strict=True)
+            for run, result in zip(runs, results, strict=True)
         ]
         self._outcomes.put(outcomes)
         yield recipe.rounds * recipe.epochs, _mean(best), True

@@ -13,7 +13,7 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.file import read_study
 from mnistcmp.study.study import Run
-from mnistcmp.training.train import train
+from mnistcmp.training.training import train
 from tests.conftest import CPU
 from tests.support.clusters import Checkout, make_checkout
 from tests.support.custom_networks import RIGHT

@@ -18,7 +18,7 @@ from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.schema import SOURCES, TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
-from mnistcmp.training.train import train
+from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")

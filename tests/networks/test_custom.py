@@ -31,7 +31,7 @@ from mnistcmp.study.sources import record_sources
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.check import check_network
 from mnistcmp.training.result import TrainingResult
-from mnistcmp.training.train import train
+from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
 from tests.support.clusters import KINDS
 from tests.support.commands import run_command

@@ -20,7 +20,7 @@ from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
-from mnistcmp.training.train import train, train_plainly
+from mnistcmp.training.training import train, train_plainly
 from tests.conftest import CPU, SMALL
 from tests.support.commands import run_command
 

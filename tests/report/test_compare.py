@@ -20,7 +20,7 @@ from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
-from mnistcmp.training.train import train
+from mnistcmp.training.training import train
 from tests.conftest import CPU
 from tests.support.commands import run_command
 from tests.support.pages import (

@@ -26,7 +26,7 @@ from mnistcmp.report.text import to_json
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Study
-from mnistcmp.training.train import train
+from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
 from tests.support.commands import run_command
 from tests.support.pages import (

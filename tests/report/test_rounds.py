@@ -18,7 +18,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import Round, TrainingResult
-from mnistcmp.training.train import train
+from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
 from tests.support.stored import content_of, folder_of
 

@@ -13,7 +13,7 @@ from mnistcmp.study.study import Run
 from mnistcmp.training.augmentation import AffineAugmentation
 from mnistcmp.training.optimizer import RecipeOptimizer
 from mnistcmp.training.result import TrainingResult
-from mnistcmp.training.train import train
+from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
 
 BLANK = torch.tensor(-0.4)

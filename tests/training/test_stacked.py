@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from mnistcmp.data.mnist import Digits, Mnist
 from mnistcmp.data.pairs import draw_pair_sets
+from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import BYTES_PER_RUN, most_at_once
@@ -17,8 +19,9 @@ from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.stacked.engine import StackedEngine
 from mnistcmp.training.stacked.loops import compiled
-from mnistcmp.training.train import train, train_plainly
+from mnistcmp.training.stacked.stackable import is_stackable
 from mnistcmp.training.trainer import Engine, Scores, Trainer
+from mnistcmp.training.training import train, train_plainly
 from tests.conftest import CPU, REPORTED, SMALL
 
 VARIANTS: dict[str, dict[str, object]] = {
@@ -198,3 +201,22 @@ def test_runs_of_two_kinds_are_no_stack(mnist: Mnist) -> None:
     runs = [*_runs("baseline", range(1), SMALL), *_runs("siamese-shared", range(1), SMALL)]
     with pytest.raises(ValueError, match="one architecture and one recipe"):
         train(runs, mnist, CPU)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_engine_knows_which_architectures_it_can_stack(architecture: str) -> None:
+    """It stacks those that it says, and has no layers for the others."""
+    runs = _runs(architecture, range(2), SMALL)
+    if is_stackable(architecture, SMALL):
+        assert StackedEngine(runs, CPU).parameters == PlainEngine(runs[0], CPU).parameters
+    else:
+        with pytest.raises(NotImplementedError, match="not one of the report's networks"):
+            StackedEngine(runs, CPU)
+
+
+@pytest.mark.parametrize("changes", [{"augmentation": "affine"}, {"precision": "bf16"}])
+def test_recipes_that_change_images_or_precision_are_not_stacked(changes: dict[str, Any]) -> None:
+    """Whatever the architecture; custom networks are not stacked under any recipe."""
+    assert is_stackable("baseline", SMALL)
+    assert not is_stackable("baseline", SMALL.model_copy(update=changes))
+    assert not is_stackable("mypackage.nets:MyNet", SMALL)

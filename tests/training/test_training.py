@@ -19,8 +19,8 @@ from mnistcmp.training.device import resolve_device
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.stacked.engine import StackedEngine
-from mnistcmp.training.train import train, training
 from mnistcmp.training.trainer import Trainer
+from mnistcmp.training.training import Training, train
 from tests.conftest import CPU, SMALL
 
 
@@ -248,13 +248,36 @@ def test_without_shuffling_every_epoch_has_one_order(mnist: Mnist) -> None:
 
 
 def test_training_can_be_followed_epoch_by_epoch(mnist: Mnist) -> None:
-    """Each yields the runs' validation accuracies; without test images, none is tested."""
+    """It knows the runs' validation accuracies after each; without test images, none is tested."""
     runs = [_run("baseline", seed, SMALL.model_copy(update={"epochs": 2})) for seed in (0, 1)]
-    steps = training(runs, mnist.without_test(), CPU)
-    seen = [next(steps), next(steps)]
-    with pytest.raises(StopIteration) as end:
-        next(steps)
-    for number, result in enumerate(end.value.value):
+    training = Training(runs, mnist.without_test(), CPU)
+    seen = []
+    while not training.done:
+        training.epoch()
+        seen.append(training.validation_accuracies)
+    assert training.epochs_done == 2
+    for number, result in enumerate(training.results()):
         accuracies = [epoch.validation.accuracy for epoch in result.epochs]
-        assert [float(own[number]) for own in seen] == pytest.approx(accuracies)
+        assert [own[number] for own in seen] == pytest.approx(accuracies)
         assert not result.tested
+
+
+def test_a_training_has_no_results_before_its_end(mnist: Mnist) -> None:
+    """It says how much is left."""
+    training = Training([_run(recipe=_chain())], mnist, CPU)
+    training.epoch()
+    with pytest.raises(ValueError, match="3 epochs are left"):
+        training.results()
+
+
+def test_trainings_do_not_disturb_each_other(mnist: Mnist) -> None:
+    """Epochs of two plain runs in turn, beside draws from torch's own generator."""
+    recipe = SMALL.model_copy(update={"augmentation": "affine", "epochs": 2})
+    runs = [_run("baseline", seed, recipe) for seed in (0, 1)]
+    alone = [_numbers(_train(run, mnist)) for run in runs]
+    trainings = [Training([run], mnist, CPU) for run in runs]
+    for _ in range(2):
+        for training in trainings:
+            torch.rand(3)
+            training.epoch()
+    assert [_numbers(training.results()[0]) for training in trainings] == alone

@@ -10,7 +10,7 @@ from mnistcmp.networks.outputs import Outputs
 from mnistcmp.study.study import Run
 from mnistcmp.training.networks import build_network
 from mnistcmp.training.optimizer import RecipeOptimizer
-from mnistcmp.training.stacked.network import NotStackableError, StackedNetwork
+from mnistcmp.training.stacked.network import StackedNetwork
 from mnistcmp.training.stacked.patches import PatchTable
 
 PADDING = 64
@@ -20,14 +20,8 @@ class StackedEngine:
     """A stack's network and optimizer, with the interface of `mnistcmp.training.trainer.Engine`."""
 
     def __init__(self, runs: Sequence[Run], device: torch.device) -> None:
-        """Stacks the runs' networks.
-
-        Raises:
-            NotStackableError: There is no stacked layer for one of their layers.
-        """
+        """Stacks the runs' networks, which `is_stackable` has said it can."""
         self._recipe = recipe = runs[0].recipe
-        if not recipe.stackable:
-            raise NotStackableError("the recipe changes images, or is not in float32")
         networks = [build_network(run)[0] for run in runs]
         self.parameters = parameter_count(networks[0])
         self.network = StackedNetwork(networks).to(device)

@@ -23,10 +23,6 @@ from mnistcmp.training.stacked.layers import (
 )
 
 
-class NotStackableError(Exception):
-    """The networks have a layer, or an order of layers, that no stacked layer stands for."""
-
-
 class StackedNetwork(nn.Module):
     """S networks of one kind; made of them, and taken apart into their state again."""
 
@@ -34,7 +30,7 @@ class StackedNetwork(nn.Module):
         """Takes over the networks' weights and dropout layers.
 
         Raises:
-            NotStackableError: It cannot stand for them.
+            NotImplementedError: A layer has no stacked form, so `is_stackable` is wrong.
         """
         super().__init__()
         first = networks[0]
@@ -44,7 +40,9 @@ class StackedNetwork(nn.Module):
             self._prefixes = [f"branches.{number}" for number in range(len(first.branches))]
             self.uses = 2 // len(self._prefixes)
         else:
-            raise NotStackableError(f"{type(first).__name__} is not one of the package's networks")
+            raise NotImplementedError(
+                f"{type(first).__name__} is not one of the package's networks"
+            )
         # How branches and head go together stands in the plain network alone. As a method, it does
         # not become a part of this one.
         self._answer: Callable[..., Outputs] = first.combine
@@ -185,4 +183,4 @@ def _stacked_layer(
             return StackedRelu()
         case nn.Tanh():
             return StackedTanh()
-    raise NotStackableError(f"no stacked layer stands for {name}: {layer}")
+    raise NotImplementedError(f"no stacked layer stands for {name}: {layer}")
