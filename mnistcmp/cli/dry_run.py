@@ -23,7 +23,7 @@ def print_plan(launch: Launch, output: Output, console: Console) -> None:
         missing, place = store.missing(study.runs()), str(store.location)
     table = Table(title=f"Plan of study {study.name}", title_justify="left")
     for header in (
-        "condition" if study.recipes else "architecture",
+        "condition" if len(study.recipes) > 1 else "architecture",
         "seeds",
         "there already",
         "to train",
@@ -35,7 +35,7 @@ def print_plan(launch: Launch, output: Output, console: Console) -> None:
         there = len(study.seeds) - left
         table.add_row(condition.name, describe_seeds(study.seeds), str(there), str(left))
     console.print(table)
-    for recipe_name, recipe in (study.recipes or {study.recipe.label: study.recipe}).items():
+    for recipe_name, recipe in {c.recipe_name: c.recipe for c in study.conditions}.items():
         fields = recipe.model_dump(mode="json").items()
         console.print(f"Recipe {recipe_name}: {', '.join(f'{k} {v}' for k, v in fields)}.")
     console.print(

@@ -6,7 +6,7 @@ from typing import Any
 from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.study.file import build_study, read_study
 from mnistcmp.study.named import STUDIES, TABLE1
-from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.seeds import parse_seeds
 from mnistcmp.study.study import Study, named_recipe
 
@@ -76,29 +76,39 @@ def _select(
         content["sources"] = kept
     if seeds is not None:
         content["seeds"] = parse_seeds(seeds)
-    return _change_recipes(base, content, epochs=epochs, recipe=recipe)
-
-
-def _change_recipes(
-    base: Study, content: dict[str, Any], *, epochs: int | None, recipe: str | None
-) -> Study:
-    """The study of a content whose recipes the options change, renamed where they do.
-
-    One recipe is replaced by the named one. In each of several, the named one sets where softmax
-    stands, which is all that the named recipes differ in.
-    """
-    changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
-    if base.recipes:
-        if recipe is not None:
-            changes["softmax"] = named_recipe(recipe).softmax
-        content["recipes"] = {n: fields | changes for n, fields in content["recipes"].items()}
-    else:
-        chosen = base.recipe if recipe is None else named_recipe(recipe)
-        content["recipe"] = chosen.changes() | changes
+    changes = _changes(base, epochs=epochs, recipe=recipe)
+    content["recipes"] = {name: fields | changes for name, fields in content["recipes"].items()}
     study = build_study(content)
-    if (study.recipes, study.recipe) == (base.recipes, base.recipe):
-        return study
-    changed = Recipe.model_validate(changes) if base.recipes else study.recipe
+    return study if study.recipes == base.recipes else _renamed(study, base, changes)
+
+
+def _changes(base: Study, *, epochs: int | None, recipe: str | None) -> dict[str, Any]:
+    """What the options change in every recipe of a study.
+
+    A named recipe takes the place of a study's only one. In each of several it sets where softmax
+    stands, and one that differs from the default in more than that is refused.
+    """
+    changes: dict[str, Any] = {}
+    if recipe is not None:
+        changes = named_recipe(recipe).model_dump(mode="json")
+        if len(base.recipes) > 1:
+            if others := named_recipe(recipe).changes().keys() - {"softmax"}:
+                raise UserError(
+                    f"--recipe {recipe} sets {' and '.join(sorted(others))}, which the recipes of "
+                    f"{base.name} may vary themselves. Allowed in a study of several recipes: "
+                    f"{', '.join(_softmax_recipes())}."
+                )
+            changes = {"softmax": changes["softmax"]}
+    return changes if epochs is None else changes | {"epochs": epochs}
+
+
+def _softmax_recipes() -> list[str]:
+    return [name for name, recipe in RECIPES.items() if recipe.changes().keys() <= {"softmax"}]
+
+
+def _renamed(study: Study, base: Study, changes: dict[str, Any]) -> Study:
+    """A changed study under a name that says what was changed."""
+    changed = Recipe.model_validate(changes) if len(base.recipes) > 1 else study.recipe
     name = f"{base.name}-{changed.label}"
     if len(name) > LONGEST_NAME:
         name = f"{base.name[:LONGEST_NAME]}-{changed.hash}"

@@ -42,11 +42,10 @@ def average(combined: Combined, accuracies: "Accuracies") -> tuple[Comparison, .
         reference = combined.reference_of(condition)
         if reference is None or reference not in accuracies:
             continue
-        names = condition.recipe_name, reference.recipe_name
-        if reference.architecture != condition.architecture or None in names:
+        if reference.architecture != condition.architecture:
             return ()
-        differences = of_seed - accuracies[reference]
-        of_recipe.setdefault((str(names[0]), str(names[1])), []).append(differences)
+        names = condition.recipe_name, reference.recipe_name
+        of_recipe.setdefault(names, []).append(of_seed - accuracies[reference])
     # A seed that one architecture lacks is not a number there, and so in the sum.
     means = {
         names: sum(found[1:], found[0]) / len(found)

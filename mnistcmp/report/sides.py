@@ -92,13 +92,13 @@ def _named(name: str, conditions: Iterable[Condition]) -> Mapping[str, Condition
         if condition.name == name:
             return {"": condition}
     of_recipe = {c.architecture: c for c in conditions if c.recipe_name == name}
-    of_architecture = {c.recipe_name or "": c for c in conditions if c.architecture == name}
+    of_architecture = {c.recipe_name: c for c in conditions if c.architecture == name}
     if found := of_recipe or of_architecture:
         return found
     known = [
         *(c.name for c in conditions),
         *(c.architecture for c in conditions),
-        *(c.recipe_name for c in conditions if c.recipe_name),
+        *(c.recipe_name for c in conditions if c.name != c.architecture),
     ]
     raise unknown_name("condition", name, dict.fromkeys(known))
 

@@ -1,5 +1,6 @@
 """Several launches of one study, as a results folder keeps them, taken together."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +8,14 @@ from functools import cached_property
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.recipe import Recipe
-from mnistcmp.study.study import Condition, Run, Study, name_conditions, refuse_equal_recipes
+from mnistcmp.study.study import (
+    UNNAMED,
+    Condition,
+    Run,
+    Study,
+    name_conditions,
+    refuse_equal_recipes,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,29 +79,25 @@ def combine(launches: Iterable[Study], *, place: str) -> Combined:
             f"{place} holds one study, and was launched for {' and '.join(names)}. Choose "
             "another folder with --output, or give the studies one name."
         )
-    # A launch without names takes part in those of the others.
-    named = {recipe: name for study in ordered for name, recipe in study.recipes.items()}
-    recipes: dict[str | None, Recipe] = {}
-    cells: dict[tuple[str, str | None], None] = {}
-    for condition in (condition for study in ordered for condition in study.conditions):
-        name, recipe = condition.recipe_name, condition.recipe
-        if name is None and named:
-            name = named.get(recipe, recipe.label)
-        if (known := recipes.setdefault(name, recipe)) != recipe:
-            under = "" if name is None else f" under the name '{name}'"
-            raise UserError(
-                f"{place} would mix the recipes '{known.label}' and '{recipe.label}'{under}. "
-                "Choose another folder with --output."
-            )
-        cells[condition.architecture, name] = None
+    # A recipe without a name goes by the one that another launch gave it.
+    named = {r: name for study in ordered for name, r in study.recipes.items() if name != UNNAMED}
+    recipes: dict[str, Recipe] = {}
+    cells: set[tuple[str, str]] = set()
+    for study in ordered:
+        for given, recipe in study.recipes.items():
+            name = named.get(recipe, recipe.label) if named and given == UNNAMED else given
+            if (known := recipes.setdefault(name, recipe)) != recipe:
+                under = "" if name == UNNAMED else f" under the name '{name}'"
+                raise UserError(
+                    f"{place} would mix the recipes '{known.label}' and '{recipe.label}'{under}. "
+                    "Choose another folder with --output."
+                )
+            cells.update((architecture, name) for architecture in study.architectures)
     _refuse_changed_sources(ordered, place)
-    refuse_equal_recipes({name: r for name, r in recipes.items() if name is not None})
-    conditions = name_conditions(
-        (architecture, name, recipes[name])
-        for architecture in dict.fromkeys(architecture for architecture, _ in cells)
-        for name in recipes
-        if (architecture, name) in cells
-    )
+    refuse_equal_recipes(recipes)
+    architectures = dict.fromkeys(name for study in ordered for name in study.architectures)
+    every = itertools.product(architectures, recipes)
+    conditions = name_conditions((cell for cell in every if cell in cells), recipes)
     return Combined(
         study=ordered[0].name,
         question=next((study.question for study in ordered if study.question), None),

@@ -1,11 +1,12 @@
 """What to run: a study is a named set of runs, and a run an architecture, a seed and a recipe."""
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -13,6 +14,9 @@ from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES, architecture
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.seeds import LARGEST_SEED, format_seeds, parse_seeds
+
+UNNAMED = "recipe"
+"""The name, in a study, of the one recipe that a study file gives as `recipe`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,25 +51,32 @@ class Condition:
     """The architecture's where there is one recipe, the recipe's where there is one architecture,
     else `ARCHITECTURE, RECIPE`. Unique in a study."""
     architecture: str
-    recipe_name: str | None
-    """None where the study gives one `recipe`, which needs no name."""
+    recipe_name: str
+    """The recipe's name in the study; its label where the study gives it none."""
     recipe: Recipe
 
 
-def name_conditions(cells: Iterable[tuple[str, str | None, Recipe]]) -> tuple[Condition, ...]:
-    """Conditions of architectures, names of recipes and recipes, named as short as is unique."""
+def name_conditions(
+    cells: Iterable[tuple[str, str]], recipes: Mapping[str, Recipe]
+) -> tuple[Condition, ...]:
+    """The conditions of (architecture, recipe's name) pairs, named as short as is unique."""
     cells = tuple(cells)
-    one_recipe = len({name for _, name, _ in cells}) == 1
-    one_architecture = len({name for name, _, _ in cells}) == 1
+    one_recipe = len({recipe for _, recipe in cells}) == 1
+    one_architecture = len({architecture for architecture, _ in cells}) == 1
 
-    def name(architecture_name: str, recipe_name: str | None) -> str:
-        if one_recipe or recipe_name is None:
-            return architecture_name
-        return recipe_name if one_architecture else f"{architecture_name}, {recipe_name}"
+    def name(architecture: str, recipe: str) -> str:
+        if one_recipe:
+            return architecture
+        return recipe if one_architecture else f"{architecture}, {recipe}"
 
     return tuple(
-        Condition(name=name(a, r), architecture=a, recipe_name=r, recipe=recipe)
-        for a, r, recipe in cells
+        Condition(
+            name=name(architecture, recipe),
+            architecture=architecture,
+            recipe_name=recipes[recipe].label if recipe == UNNAMED else recipe,
+            recipe=recipes[recipe],
+        )
+        for architecture, recipe in cells
     )
 
 
@@ -111,40 +122,54 @@ RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$", max
 
 
 class Study(BaseModel):
-    """Every architecture with every seed, under one recipe or under each of several."""
+    """Every architecture with every seed, under each recipe.
+
+    It is made of what a study file holds, where `recipe` stands for `recipes` with one entry.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
 
+    if TYPE_CHECKING:
+
+        def __init__(self, **content: Any) -> None: ...  # noqa: ANN401 - validated
+
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
+    """The study's name, and that of its results folder."""
 
     question: Annotated[str | None, Field(max_length=300)] = None
     """What the study is to answer, in a sentence."""
 
     architectures: Names = TABLE1_ARCHITECTURES
+    """The networks to train, built-in ones and your own (`PACKAGE.MODULE:NAME`)."""
 
     seeds: Seeds = tuple(range(10))
+    """The seeds of each condition's runs: a count (`10`), or a list (`"0-4,7"`, `[1, 3]`)."""
 
-    recipe: StudyRecipe = RECIPES["default"]
-    """Of every run, where `recipes` names none."""
-
-    recipes: dict[RecipeName, StudyRecipe] = {}
-    """Name to recipe, in the order of the report; in place of `recipe`."""
+    recipes: Annotated[dict[RecipeName, StudyRecipe], Field(min_length=1)] = {
+        UNNAMED: RECIPES["default"]
+    }
+    """Name to recipe, in the order of the report. A file may give one `recipe` in place of it."""
 
     reference: str | None = None
     """What the others are compared with: a condition, or a recipe, with which each architecture is
     compared within itself. By default the first recipe; where there is one, the first condition."""
 
     sources: dict[str, Digest] = {}
-    """Name of an own network to the digest of its source, as a launch found it. One that a study
+    """Name of a custom network to the digest of its source, as a launch found it. One that a study
     file gives is held to."""
 
     @model_validator(mode="before")
     @classmethod
-    def _recipe_or_recipes(cls, content: Any) -> Any:  # noqa: ANN401 - whatever a study file holds
-        if isinstance(content, dict) and content.get("recipes") and "recipe" in content:
+    def _recipe_as_recipes(cls, content: Any) -> Any:  # noqa: ANN401 - whatever a study file holds
+        if not isinstance(content, dict):
+            return content
+        if content.get("recipes") and "recipe" in content:
             raise UserError("a study has a 'recipe' or 'recipes', not both; leave one of them out.")
+        content = {field: value for field, value in content.items() if value or field != "recipes"}
+        if "recipe" in content:
+            content["recipes"] = {UNNAMED: content.pop("recipe")}
         return content
 
     @model_validator(mode="after")
@@ -154,20 +179,26 @@ class Study(BaseModel):
             raise ValueError(f"architectures: {', '.join(sorted(twice))} stands there twice")
         refuse_equal_recipes(self.recipes)
         if self.reference is not None:
-            allowed = [condition.name for condition in self.conditions] + list(self.recipes)
+            allowed = [condition.name for condition in self.conditions]
+            allowed += [name for name in self.recipes if name != UNNAMED]
             if self.reference not in allowed:
                 raise unknown_name("reference", self.reference, dict.fromkeys(allowed))
         return self
 
     @property
+    def recipe(self) -> Recipe:
+        """The recipe of a study that has one."""
+        (recipe,) = self.recipes.values()
+        return recipe
+
+    def under(self, recipe: Recipe) -> Self:
+        """The same study under one other recipe."""
+        return self.model_copy(update={"recipes": {UNNAMED: recipe}})
+
+    @property
     def conditions(self) -> tuple[Condition, ...]:
         """Every architecture under every recipe, architecture by architecture."""
-        recipes: dict[str, Recipe] | dict[None, Recipe] = self.recipes or {None: self.recipe}
-        return name_conditions(
-            (architecture_name, recipe_name, recipe)
-            for architecture_name in self.architectures
-            for recipe_name, recipe in recipes.items()
-        )
+        return name_conditions(itertools.product(self.architectures, self.recipes), self.recipes)
 
     def runs(self) -> tuple[Run, ...]:
         """The plan: seed by seed, so that a study cut short has complete pairings."""
@@ -180,18 +211,11 @@ class Study(BaseModel):
 
     def to_toml_dict(self) -> dict[str, Any]:
         """What a study file for this study holds."""
-        content: dict[str, Any] = {"name": self.name}
-        if self.question is not None:
-            content["question"] = self.question
-        content |= {"architectures": list(self.architectures), "seeds": format_seeds(self.seeds)}
-        if self.reference is not None:
-            content["reference"] = self.reference
-        if self.sources:
-            content["sources"] = dict(self.sources)
-        if not self.recipes:
-            return content | {"recipe": self.recipe.model_dump(mode="json")}
-        dumped = {name: recipe.model_dump(mode="json") for name, recipe in self.recipes.items()}
-        return content | {"recipes": dumped}
+        content = self.model_dump(mode="json", exclude_none=True)
+        content["seeds"] = format_seeds(self.seeds)
+        if not self.sources:
+            del content["sources"]
+        return content
 
 
 def refuse_equal_recipes(recipes: dict[str, Recipe]) -> None:

@@ -14,7 +14,7 @@ from mnistcmp.tune.search import Point, Search
 
 def runs_of(base: Study, recipe: Recipe) -> tuple[Run, ...]:
     """A point's runs."""
-    return base.model_copy(update={"recipe": recipe}).runs()
+    return base.under(recipe).runs()
 
 
 class SearchFolder:
@@ -23,9 +23,7 @@ class SearchFolder:
     def __init__(self, search: Search, store: ResultsStore) -> None:
         self.search, self.store = search, store
         launches = store.launches()
-        self._names = {
-            c.recipe: c.recipe_name for s in launches for c in s.conditions if c.recipe_name
-        }
+        self._names = {recipe: name for s in launches for name, recipe in s.recipes.items()}
         self._launches = launches
         self._trials = {trial.recipe: trial for trial in store.trials()}
         self._finished = store.finished_run_ids()

@@ -60,7 +60,7 @@ def build_search_report(store: ResultsStore) -> SearchReport:
     """
     store.check_exists()
     combined = store.combined()
-    recipes = {c.recipe: c.recipe_name or c.recipe.label for c in combined.conditions}
+    recipes = {c.recipe: c.recipe_name for c in combined.conditions}
     architectures = tuple(dict.fromkeys(c.architecture for c in combined.conditions))
     seeds = tuple(sorted({seed for launch in store.launches() for seed in launch.seeds}))
     trials = {trial.recipe: trial for trial in store.trials()}

@@ -109,7 +109,7 @@ class Search:
         Raises:
             UserError: They make no valid recipe.
         """
-        content = self.base.to_toml_dict() | {"recipe": self.base.recipe.changes() | dict(fields)}
+        content = {"name": self.name, "recipe": self.base.recipe.changes() | dict(fields)}
         recipe = build_study(content).recipe
         return Point(name=_name(fields) or recipe.hash, recipe=recipe)
 
@@ -154,7 +154,7 @@ def plan_search(
     Raises:
         UserError: An option is wrong, or does not go with another, or a point is no recipe.
     """
-    if base.recipes:
+    if len(base.recipes) > 1:
         raise UserError(
             f"the study {base.name} has several recipes; a search starts from one. Give it a "
             "[recipe], and the values to try as --grid."

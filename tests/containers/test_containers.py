@@ -115,7 +115,7 @@ def test_a_study_survives_a_killed_worker_and_its_rows_are_the_workers(
     _docker("kill", workers[0])
     printed, errors = launch.communicate(timeout=300)
     assert (launch.returncode, errors) == (0, ""), printed
-    wanted = TABLE1.model_copy(update={"recipe": Recipe(epochs=4)}).runs()
+    wanted = TABLE1.under(Recipe(epochs=4)).runs()
     rows = ResultsStore(output).read("runs").to_pylist()
     assert sorted(row["run_id"] for row in rows) == sorted(run.run_id for run in wanted)
     assert len(rows) == 50

@@ -92,7 +92,7 @@ def test_an_empty_or_absent_folder_is_refused(tmp_path: Path, study: Study) -> N
 def test_mixed_recipes_are_refused(store: ResultsStore, study: Study, tmp_path: Path) -> None:
     """Results copied together from two recipes do not make one table."""
     other = ResultsStore(tmp_path / "other")
-    other.prepare(study.model_copy(update={"recipe": Recipe(epochs=7)}))
+    other.prepare(study.under(Recipe(epochs=7)))
     shutil.copytree(
         Path(store.location.name) / "runs", Path(other.location.name) / "runs", dirs_exist_ok=True
     )

@@ -164,7 +164,7 @@ def test_a_failure_counts_until_its_run_finishes(
 
 def test_another_recipe_is_refused(store: ResultsStore, study: Study) -> None:
     """Runs that cannot be compared do not get into one folder."""
-    other = study.model_copy(update={"recipe": Recipe(epochs=3)})
+    other = study.under(Recipe(epochs=3))
     with pytest.raises(UserError, match=r"would mix the recipes .* and 'epochs-3'"):
         store.check(other)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from mnistcmp.data.mnist import Digits, Mnist
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.trials import Trial
 from mnistcmp.study.file import read_study
+from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
 from mnistcmp.tune.bayes import BATCH, STARTUP, BayesSearch
 from mnistcmp.tune.driver import PointEnded, SearchEvent, SearchRequest, run_search
@@ -57,7 +59,7 @@ def search(tmp_path: Path, mnist: Mnist, ray: Resources) -> Run:
 
     def run(name: str, **options: object) -> list[PointEnded]:
         events: list[SearchEvent] = []
-        base = BASE.model_copy(update={"recipe": options.pop("recipe", SMALL)})
+        base = BASE.under(cast("Recipe", options.pop("recipe", SMALL)))
         run_search(
             SearchRequest(
                 search=plan_search(base, **options),  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ class FactorialView:
 
 def factorial_views(report: Report) -> list[FactorialView]:
     """A view for each recipe under which all four siamese networks have runs."""
-    names = {condition.name: condition.recipe_name for condition in report.conditions}
+    names = {c.name: None if report.recipe else c.recipe_name for c in report.conditions}
     found: dict[str | None, dict[tuple[bool, bool], Row]] = {}
     for row in report.rows:
         factors = architecture(row.architecture).factors

@@ -119,7 +119,7 @@ def _versions(column: "pd.Series[str]") -> str:
 
 
 def _recipes(conditions: Sequence[Condition]) -> tuple[tuple[str, dict[str, Any]], ...]:
-    recipes = {c.recipe_name or c.recipe.label: c.recipe for c in conditions}
+    recipes = {c.recipe_name: c.recipe for c in conditions}
     return tuple((name, recipe.model_dump(mode="json")) for name, recipe in recipes.items())
 
 
