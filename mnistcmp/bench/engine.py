@@ -17,10 +17,11 @@ from mnistcmp.networks.architectures import architecture
 from mnistcmp.networks.outputs import Outputs
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
+from mnistcmp.training.engine import Engine
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.stacked.engine import StackedEngine
 from mnistcmp.training.threads import one_thread
-from mnistcmp.training.trainer import Engine, Trainer
+from mnistcmp.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SGEMM_SIZE = 2048

@@ -1,4 +1,4 @@
-"""Looks at an own network before it is trained: what a training would stumble over, in one line."""
+"""Checks a custom network before it is trained: what a training would stumble over, in one line."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,7 +12,7 @@ from mnistcmp.networks.outputs import AnswerError, Outputs
 from mnistcmp.seeding import Stream, seeded_torch
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
-from mnistcmp.training.networks import CPU, build_network
+from mnistcmp.training.engine import CPU, build_network
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.trainer import EVALUATION_BATCH, Trainer
 
@@ -20,10 +20,10 @@ Found = TypeVar("Found")
 
 
 def check_network(name: str, recipe: Recipe) -> Outputs:
-    """Builds an own network twice, trains it one step on random pairs, and has it answer some.
+    """Builds a custom network twice and trains it one step on random pairs.
 
     Returns:
-        The answers to a pair.
+        Its outputs for a pair.
 
     Raises:
         UserError: It cannot be trained under the recipe, and why.
@@ -77,7 +77,7 @@ def _check_batch(name: str, trainer: Trainer, engine: PlainEngine, pairs: int) -
     inputs = engine.prepare(torch.randn(1, pairs, 2, 14, 14))
     labels, digits = torch.randint(2, (1, pairs)), torch.randint(10, (1, pairs, 2))
     every = torch.arange(pairs)[None]
-    losses = _attempt(name, lambda: trainer.losses(engine.answer(inputs, every), labels, digits))
+    losses = _attempt(name, lambda: trainer.losses(engine.forward(inputs, every), labels, digits))
     if not losses.isfinite().all():
         raise UserError(
             f"'{name}' gives a loss of {losses.item()} on pairs of mean 0 and deviation 1, before "

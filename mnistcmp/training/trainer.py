@@ -1,12 +1,12 @@
 """Training S runs of one architecture and recipe side by side: epochs, scores, predictions.
 
 What is the same for one run trained plainly and for a stack is here; an `Engine` does the rest.
-Classes stand before pairs, (S, classes, N), which is how stacked networks answer.
+Classes stand before pairs, (S, classes, N), as stacked networks give them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,49 +17,14 @@ from mnistcmp.networks.architectures import architecture
 from mnistcmp.networks.outputs import Outputs
 from mnistcmp.seeding import Stream, shuffles, stream_keys
 from mnistcmp.study.study import Run
+from mnistcmp.training.engine import Engine
 from mnistcmp.training.result import Predictions
 
 EVALUATION_BATCH = 200
 """Pairs at a time, as was fastest on a CPU. No effect on what is predicted."""
 
-Answers = tuple[Outputs, slice]
-"""To some of the pairs, and to which."""
-
-
-class Engine(Protocol):
-    """The networks of S runs, and their optimizer."""
-
-    parameters: int
-    """Trainable ones of one run."""
-    capturable: bool
-    """Whether a GPU can repeat its steps as a recorded graph."""
-
-    def prepare(self, inputs: Tensor) -> Any:  # noqa: ANN401 - what `answer` takes
-        """Inputs (S, N, 2, 14, 14) in the form that the networks read batches from."""
-
-    def answer(self, prepared: Any, pairs: Tensor) -> Outputs:  # noqa: ANN401 - see `prepare`
-        """Answers to the pairs at (S, B): (S, 2, B), and (S, 10, B) for each digit."""
-
-    def start_step(self, step: int | Tensor) -> None:
-        """The next answers are those of a training step, counted from 0."""
-
-    def update(self, losses: Tensor) -> None:
-        """Moves each network's weights by the gradient of its own loss (S,)."""
-
-    def train(self, mode: bool) -> None:  # noqa: FBT001 - as nn.Module's
-        """Whether dropout drops and batch norm goes by the batch."""
-
-    def start_round(self) -> None:
-        """Forgets what the optimizer has gathered; the weights stay."""
-
-    def keep(self, better: Tensor) -> None:
-        """Remembers the weights of the runs where (S,) is true."""
-
-    def restore(self) -> None:
-        """Takes the remembered weights of all runs."""
-
-    def state(self, run: int) -> dict[str, Tensor]:
-        """A run's weights and statistics, by the names that its own network gives them."""
+Part = tuple[Outputs, slice]
+"""The outputs for some of the pairs, and for which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +84,7 @@ class Trainer:
         correct = torch.zeros(len(order), dtype=torch.int64, device=self._device)
         for number, batch in enumerate(batches):
             self.engine.start_step(epoch * len(batches) + number)
-            outputs = self.engine.answer(pairs.prepared, batch)
+            outputs = self.engine.forward(pairs.prepared, batch)
             labels = pairs.labels.gather(1, batch)
             digits = pairs.digits.gather(1, batch[..., None].expand(-1, -1, 2))
             losses = self.losses(outputs, labels, digits, self._recipe.label_smoothing)
@@ -150,27 +115,27 @@ class Trainer:
         return self._score(pairs, self._evaluate(pairs))
 
     def test(self, stack: PairStack, pairs: Sequence[Pairs]) -> tuple[Scores, list[Predictions]]:
-        """`score`, and each network's answers to its pairs."""
-        answers = list(self._evaluate(stack))
-        return self._score(stack, answers), self._predictions(answers, pairs)
+        """`score`, and what each network predicts for its pairs."""
+        parts = list(self._evaluate(stack))
+        return self._score(stack, parts), self._predictions(parts, pairs)
 
-    def _score(self, pairs: PairStack, answers: Iterable[Answers]) -> Scores:
+    def _score(self, pairs: PairStack, parts: Iterable[Part]) -> Scores:
         loss_sums = torch.zeros(len(pairs.labels), device=self._device)
         correct = torch.zeros(len(pairs.labels), dtype=torch.int64, device=self._device)
-        for outputs, where in answers:
+        for outputs, where in parts:
             labels = pairs.labels[:, where]
             loss_sums += self.losses(outputs, labels, pairs.digits[:, where]) * labels.shape[1]
             correct += (outputs.comparison.argmax(dim=1) == labels).sum(1)
         return Scores(losses=loss_sums / len(pairs), correct=correct)
 
-    def _predictions(self, answers: Iterable[Answers], pairs: Sequence[Pairs]) -> list[Predictions]:
+    def _predictions(self, parts: Iterable[Part], pairs: Sequence[Pairs]) -> list[Predictions]:
         probabilities, predicted, named = [], [], []
-        for outputs, _ in answers:
-            answer = outputs.comparison
-            predicted.append(answer.argmax(dim=1))
+        for outputs, _ in parts:
+            comparison = outputs.comparison
+            predicted.append(comparison.argmax(dim=1))
             if not self._options.head_ends_in_softmax:
-                answer = answer.softmax(dim=1)
-            probabilities.append(answer[:, 1])
+                comparison = comparison.softmax(dim=1)
+            probabilities.append(comparison[:, 1])
             if self._auxiliary and outputs.digits is not None:
                 named.append(torch.stack([d.argmax(dim=1) for d in outputs.digits], dim=2))
         all_probabilities = torch.cat(probabilities, dim=1).cpu().numpy()
@@ -189,15 +154,15 @@ class Trainer:
         ]
 
     @torch.inference_mode()
-    def _evaluate(self, pairs: PairStack) -> Iterator[Answers]:
+    def _evaluate(self, pairs: PairStack) -> Iterator[Part]:
         self.engine.train(mode=False)
         every = torch.arange(len(pairs), device=self._device).expand(len(pairs.labels), -1)
         for start in range(0, len(pairs), EVALUATION_BATCH):
             where = slice(start, start + EVALUATION_BATCH)
-            yield self.engine.answer(pairs.prepared, every[:, where]), where
+            yield self.engine.forward(pairs.prepared, every[:, where]), where
 
 
-def _cross_entropy(answers: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+def _cross_entropy(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     """(S, classes, B) and (S, B) to a mean for each run, (S,)."""
-    losses = functional.cross_entropy(answers, targets, reduction="none", label_smoothing=smoothing)
+    losses = functional.cross_entropy(outputs, targets, reduction="none", label_smoothing=smoothing)
     return losses.mean(1)

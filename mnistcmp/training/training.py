@@ -183,7 +183,7 @@ class _Part:
         def train_epoch() -> None:
             trained = self._trainer.train_epoch(training_pairs, self._history.epoch)
             better = self._history.note(trained, self._trainer.score(validation_pairs))
-            self._engine.keep(better)
+            self._engine.snapshot(better)
 
         self._train_epoch = Repeated(train_epoch, as_graph=self._engine.capturable)
 

@@ -15,12 +15,13 @@ from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import BYTES_PER_RUN, most_at_once
+from mnistcmp.training.engine import Engine
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.result import TrainingResult
+from mnistcmp.training.stacked import compiled
 from mnistcmp.training.stacked.engine import StackedEngine
-from mnistcmp.training.stacked.loops import compiled
 from mnistcmp.training.stacked.stackable import is_stackable
-from mnistcmp.training.trainer import Engine, Scores, Trainer
+from mnistcmp.training.trainer import Scores, Trainer
 from mnistcmp.training.training import train, train_plainly
 from tests.conftest import CPU, REPORTED, SMALL
 

@@ -3,24 +3,24 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from mnistcmp.networks.outputs import Outputs
 from mnistcmp.networks.report import Baseline, Siamese
 from mnistcmp.training.dropout import SeededDropout
-from mnistcmp.training.stacked.block import StackedBlock
-from mnistcmp.training.stacked.convolutions import ComposedConvs, WinogradConv
-from mnistcmp.training.stacked.layers import (
+from mnistcmp.training.stacked.composed_conv import ComposedConvs
+from mnistcmp.training.stacked.dropout import StackedDropout
+from mnistcmp.training.stacked.layer import (
     BY_CHANNEL,
     BY_POSITION,
-    StackedBatchNorm,
-    StackedDropout,
+    StackedActivation,
     StackedLayer,
-    StackedLinear,
     StackedMap,
-    StackedRelu,
-    StackedTanh,
 )
+from mnistcmp.training.stacked.linear import StackedLinear
+from mnistcmp.training.stacked.norm import StackedBatchNorm, StackedBlock
+from mnistcmp.training.stacked.winograd import WinogradConv
 
 
 class StackedNetwork(nn.Module):
@@ -150,12 +150,17 @@ def _joined(layers: Sequence[StackedLayer]) -> Iterator[StackedLayer]:
             case [
                 StackedMap() as first,
                 StackedDropout() as found,
-                StackedRelu(),
+                StackedActivation(function=torch.relu),
                 StackedBatchNorm() as norm,
                 *left,
             ]:
                 dropout, taken = found, 4
-            case [StackedMap() as first, StackedRelu(), StackedBatchNorm() as norm, *left]:
+            case [
+                StackedMap() as first,
+                StackedActivation(function=torch.relu),
+                StackedBatchNorm() as norm,
+                *left,
+            ]:
                 taken = 3
             case _:
                 yield layers[at]
@@ -180,7 +185,7 @@ def _stacked_layer(
         case SeededDropout():
             return StackedDropout(column, values)
         case nn.ReLU():
-            return StackedRelu()
+            return StackedActivation(torch.relu)
         case nn.Tanh():
-            return StackedTanh()
+            return StackedActivation(torch.tanh)
     raise NotImplementedError(f"no stacked layer stands for {name}: {layer}")

@@ -1,4 +1,15 @@
-"""Numba, as the loops use it."""
+"""Numba, which compiles what PyTorch would do in several passes over memory into one loop.
+
+Half of a step was what is no product of matrices: each operation of PyTorch is a pass over memory
+and a call from Python. The loops of this folder stand beside the PyTorch form of the same
+operation, which is what GPUs run, and processors where Numba is missing.
+
+A loop works on a processor's tensors as NumPy arrays, of float32 or float64, each segment of
+numbers by itself, so that its result depends on no other. What looks odd in loops is for their
+speed: max() has to think of NaN and is not made into vector instructions (10 times as long), so it
+is written as a comparison; constants are of NumPy types that make no number longer; indices are
+unsigned where a sign would be tested in each turn.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,7 +20,7 @@ numba: Any
 try:
     import numba
 except ImportError:
-    # The trainer also works where there is torch and little else.
+    # Training also works where there is torch and little else.
     numba = None
 
 Array = Any
@@ -19,8 +30,8 @@ Number = Any
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def usable(tensor: Tensor) -> bool:
-    """Whether loops can be used on a tensor's memory."""
+def use_compiled(tensor: Tensor) -> bool:
+    """Whether loops can work on a tensor's memory."""
     return numba is not None and tensor.device.type == "cpu"
 
 

@@ -1,12 +1,14 @@
-"""Winograd's F(4 x 4, 3 x 3) on one tile: the transforms, each first by rows, then by columns.
+"""The compiled transforms of `winograd`: of inputs and kernels, to pooled outputs, and their gradients.
 
-A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, section 4.2.
-Tiles are (36, J), kernels (9, J), for J independent numbers side by side.
+A transform of two dimensions is one of six (or three) values applied to all rows, then to all
+columns. Tiles are (36, J), kernels (9, J), for J independent numbers side by side, of which a block
+at a time goes through both, so that what is between stays in the first cache. A transform's gradient
+is its transposed, which is written out as well: `_input` and `_input_transposed`.
 """
 
 import numpy as np
 
-from mnistcmp.training.stacked.loops.compiled import Array, Number, compiled
+from mnistcmp.training.stacked.compiled import Array, Number, compiled
 
 Values = tuple[Number, ...]
 
@@ -42,7 +44,7 @@ def _put_six(y: Array, at: int, step: int, i: np.uint64, values: Values) -> None
 
 
 @compiled
-def _of_input(v: Values) -> Values:
+def _input(v: Values) -> Values:
     a, b, c, d, e, f = v
     even, odd = e - FOUR * c, d - FOUR * b
     even2, odd2 = e - c, TWO * (d - b)
@@ -57,7 +59,7 @@ def _of_input(v: Values) -> Values:
 
 
 @compiled
-def _from_input(v: Values) -> Values:
+def _input_transposed(v: Values) -> Values:
     a, b, c, d, e, f = v
     plus, minus, plus2, minus2 = b + c, b - c, d + e, TWO * (d - e)
     return (
@@ -71,14 +73,14 @@ def _from_input(v: Values) -> Values:
 
 
 @compiled
-def _of_kernel(a: Number, b: Number, c: Number) -> Values:
+def _kernel(a: Number, b: Number, c: Number) -> Values:
     sides, far = (a + c) / SIX, (a + FOUR * c) / TWENTY_FOUR
     middle, half = b / SIX, TWO * b / TWENTY_FOUR
     return a / FOUR, -sides - middle, middle - sides, far + half, far - half, c
 
 
 @compiled
-def _from_kernel(v: Values) -> Values:
+def _kernel_transposed(v: Values) -> Values:
     a, b, c, d, e, f = v
     near, far = (b + c) / SIX, (d + e) / TWENTY_FOUR
     return (
@@ -89,7 +91,7 @@ def _from_kernel(v: Values) -> Values:
 
 
 @compiled
-def _to_output(v: Values) -> Values:
+def _output(v: Values) -> Values:
     a, b, c, d, e, f = v
     plus, plus2, minus, minus2 = b + c, d + e, b - c, d - e
     return (
@@ -101,7 +103,7 @@ def _to_output(v: Values) -> Values:
 
 
 @compiled
-def _from_output(a: Number, b: Number, c: Number, d: Number) -> Values:
+def _output_transposed(a: Number, b: Number, c: Number, d: Number) -> Values:
     near, odd = a + c, b + d
     far, odd2 = a + FOUR * c, TWO * b + EIGHT * d
     return a, near + odd, near - odd, far + odd2, far - odd2, d
@@ -118,18 +120,18 @@ def transform_inputs(x: Array, y: Array) -> None:
             for line in range(TILE):
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
-                    values = _of_input(_six(own, line * TILE, 1, i))
+                    values = _input(_six(own, line * TILE, 1, i))
                     _put_six(between, line * TILE, 1, np.uint64(j), values)
             for line in range(TILE):
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
-                    values = _of_input(_six(between, line, TILE, np.uint64(j)))
+                    values = _input(_six(between, line, TILE, np.uint64(j)))
                     _put_six(out, line, TILE, i, values)
 
 
 @compiled
-def gradient_of_inputs(gradient: Array, result: Array) -> None:
-    """The transposed of `transform_inputs`: (R, 36, J) to (R, 36, J)."""
+def grad_transform_inputs(gradient: Array, result: Array) -> None:
+    """The gradient of `transform_inputs`: (R, 36, J) to (R, 36, J)."""
     between = np.empty((TILE * TILE, BLOCK), gradient.dtype)
     for row in range(len(gradient)):
         own, out = gradient[row], result[row]
@@ -138,12 +140,12 @@ def gradient_of_inputs(gradient: Array, result: Array) -> None:
             for line in range(TILE):
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
-                    values = _from_input(_six(own, line * TILE, 1, i))
+                    values = _input_transposed(_six(own, line * TILE, 1, i))
                     _put_six(between, line * TILE, 1, np.uint64(j), values)
             for line in range(TILE):
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
-                    values = _from_input(_six(between, line, TILE, np.uint64(j)))
+                    values = _input_transposed(_six(between, line, TILE, np.uint64(j)))
                     _put_six(out, line, TILE, i, values)
 
 
@@ -159,18 +161,18 @@ def transform_kernels(x: Array, y: Array) -> None:
                 at = line * KERNEL
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
-                    values = _of_kernel(own[at, i], own[at + 1, i], own[at + 2, i])
+                    values = _kernel(own[at, i], own[at + 1, i], own[at + 2, i])
                     _put_six(between, line * TILE, 1, np.uint64(j), values)
             for line in range(TILE):
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
                     a, b, c = between[line, j], between[line + TILE, j], between[line + 2 * TILE, j]
-                    _put_six(out, line, TILE, i, _of_kernel(a, b, c))
+                    _put_six(out, line, TILE, i, _kernel(a, b, c))
 
 
 @compiled
-def gradient_of_kernels(gradient: Array, result: Array) -> None:
-    """The transposed of `transform_kernels`: (R, 36, J) to (R, 9, J)."""
+def grad_transform_kernels(gradient: Array, result: Array) -> None:
+    """The gradient of `transform_kernels`: (R, 36, J) to (R, 9, J)."""
     between = np.empty((TILE * KERNEL, BLOCK), gradient.dtype)
     for row in range(len(gradient)):
         own, out = gradient[row], result[row]
@@ -180,12 +182,12 @@ def gradient_of_kernels(gradient: Array, result: Array) -> None:
                 at = line * KERNEL
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
-                    a, b, c = _from_kernel(_six(own, line * TILE, 1, i))
+                    a, b, c = _kernel_transposed(_six(own, line * TILE, 1, i))
                     between[at, j], between[at + 1, j], between[at + 2, j] = a, b, c
             for line in range(KERNEL):
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
-                    a, b, c = _from_kernel(_six(between, line, KERNEL, np.uint64(j)))
+                    a, b, c = _kernel_transposed(_six(between, line, KERNEL, np.uint64(j)))
                     out[line, i], out[line + KERNEL, i], out[line + 2 * KERNEL, i] = a, b, c
 
 
@@ -206,14 +208,14 @@ def pool_products(products: Array, largest: Array, which: Array) -> None:
             at = line * OUTPUT
             for j in range(width):
                 i = np.uint64(start) + np.uint64(j)
-                a, b, c, d = _to_output(_six(products, line * TILE, 1, i))
+                a, b, c, d = _output(_six(products, line * TILE, 1, i))
                 between[at, j], between[at + 1, j] = a, b
                 between[at + 2, j], between[at + 3, j] = c, d
         for side in range(2):
             for j in range(width):
                 i = np.uint64(start) + np.uint64(j)
-                a, c, e, g = _to_output(_six(between, 2 * side, OUTPUT, np.uint64(j)))
-                b, d, f, h = _to_output(_six(between, 2 * side + 1, OUTPUT, np.uint64(j)))
+                a, c, e, g = _output(_six(between, 2 * side, OUTPUT, np.uint64(j)))
+                b, d, f, h = _output(_six(between, 2 * side + 1, OUTPUT, np.uint64(j)))
                 upper, lower = b if b > a else a, d if d > c else c
                 of_upper, of_lower = ONE if b > a else ZERO, THIRD if d > c else SECOND
                 largest[side, i] = lower if lower > upper else upper
@@ -225,7 +227,7 @@ def pool_products(products: Array, largest: Array, which: Array) -> None:
 
 
 @compiled
-def gradient_of_products(gradient: Array, which: Array, result: Array) -> None:
+def grad_pool_products(gradient: Array, which: Array, result: Array) -> None:
     """The gradient of `pool_products`: (4, J) to (36, J)."""
     between = np.empty((TILE * OUTPUT, BLOCK), gradient.dtype)
     zero = gradient.dtype.type(0)
@@ -237,7 +239,7 @@ def gradient_of_products(gradient: Array, which: Array, result: Array) -> None:
             for j in range(width):
                 i = np.uint64(start) + np.uint64(j)
                 above, below = which[side, i], which[side + 2, i]
-                values = _from_output(
+                values = _output_transposed(
                     gradient[side, i] if above == upper else zero,
                     gradient[side, i] if above == lower else zero,
                     gradient[side + 2, i] if below == upper else zero,
@@ -248,10 +250,6 @@ def gradient_of_products(gradient: Array, which: Array, result: Array) -> None:
             at = line * OUTPUT
             for j in range(width):
                 i = np.uint64(start) + np.uint64(j)
-                a, b, c, d = (
-                    between[at, j],
-                    between[at + 1, j],
-                    between[at + 2, j],
-                    between[at + 3, j],
-                )
-                _put_six(result, line * TILE, 1, i, _from_output(a, b, c, d))
+                a, b = between[at, j], between[at + 1, j]
+                c, d = between[at + 2, j], between[at + 3, j]
+                _put_six(result, line * TILE, 1, i, _output_transposed(a, b, c, d))

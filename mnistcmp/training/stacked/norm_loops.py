@@ -1,12 +1,13 @@
-"""Bias, dropout, ReLU and batch norm of a segment while it is in the processor's first cache.
+"""The compiled loops of `norm`, a segment (the values of a channel and use) at a time.
 
-Activations are (R, C, U, P, B) as in `layers`, the batch innermost, as flat memory; `steps` says
-how far apart in it their rows, channels, uses and positions are.
+Activations are (R, C, U, P, B) as in `layer`, the batch innermost, as flat memory; `steps` says how
+far apart in it their rows, channels, uses and positions are. Batch norm's running statistics are
+followed in passing, use by use, where the loop has their numbers at hand.
 """
 
 import numpy as np
 
-from mnistcmp.training.stacked.loops.compiled import Array, Number, compiled
+from mnistcmp.training.stacked.compiled import Array, Number, compiled
 
 Steps = tuple[int, int, int, int]
 
@@ -129,21 +130,21 @@ def norm_backward(
     weight: Array,
     mean: Array,
     scale: Array,
-    of_x: Array,
-    of_bias: Array,
-    of_weight: Array,
-    of_offset: Array,
+    grad_x: Array,
+    grad_bias: Array,
+    grad_weight: Array,
+    grad_offset: Array,
     shape: tuple[int, int],
 ) -> None:
-    """The gradients of `norm_forward`, from that of y; `of_x` is laid out as x is."""
+    """The gradients of `norm_forward`, from that of y; `grad_x` is laid out as x is."""
     positions, batch = shape
     count = positions * batch
-    values, of_values = np.empty(count, x.dtype), np.empty(count, x.dtype)
+    values, grads = np.empty(count, x.dtype), np.empty(count, x.dtype)
     number = x.dtype.type
     zero, share = number(0), number(1 / count)
-    of_bias[:] = 0
-    of_weight[:] = 0
-    of_offset[:] = 0
+    grad_bias[:] = 0
+    grad_weight[:] = 0
+    grad_offset[:] = 0
     for row, channel, use in np.ndindex(mean.shape):
         own = _at(steps, row, channel, use)
         at = _at(mask_steps, row, channel, use)
@@ -152,36 +153,36 @@ def norm_backward(
         start = _at(gradient_steps, row, channel, use)
         for position in range(positions):
             given = gradient[start + position * gradient_steps[3] :][:batch]
-            part = of_values[position * batch :][:batch]
+            part = grads[position * batch :][:batch]
             for i in range(batch):
                 part[i] = given[i]
         total, product, passed = zero, zero, zero
         for i in range(count):
-            total += of_values[i]
-            product += of_values[i] * (values[i] - center)
+            total += grads[i]
+            product += grads[i] * (values[i] - center)
         product *= inverse
         # Each value also moves the mean and the scale.
         level, lean = total * share, product * share * inverse
         slope = weight[row, channel] * inverse
         for i in range(count):
-            moved = (of_values[i] - level - (values[i] - center) * lean) * slope
-            of_values[i] = moved if values[i] > zero else zero
+            moved = (grads[i] - level - (values[i] - center) * lean) * slope
+            grads[i] = moved if values[i] > zero else zero
         if masks is not None:
             for position in range(positions):
                 mask = masks[at + position * mask_steps[3] :][:batch]
-                part = of_values[position * batch :][:batch]
+                part = grads[position * batch :][:batch]
                 for i in range(batch):
                     part[i] *= mask[i]
         for i in range(count):
-            passed += of_values[i]
+            passed += grads[i]
         for position in range(positions):
-            out = of_x[own + position * steps[3] :][:batch]
-            part = of_values[position * batch :][:batch]
+            out = grad_x[own + position * steps[3] :][:batch]
+            part = grads[position * batch :][:batch]
             for i in range(batch):
                 out[i] = part[i]
-        of_bias[row, channel] += passed
-        of_weight[row, channel] += product
-        of_offset[row, channel] += total
+        grad_bias[row, channel] += passed
+        grad_weight[row, channel] += product
+        grad_offset[row, channel] += total
 
 
 @compiled

@@ -1,21 +1,92 @@
-"""A map of a stack with all that follows it up to batch norm, in one pass over memory."""
+"""Batch norm, and a map of a stack with all that follows it up to batch norm.
 
+Bias, dropout, ReLU and batch norm are four layers and, in PyTorch, some ten passes over memory
+forward and more backward. Compiled (`norm_loops`), a segment, which is what batch norm takes
+together, goes through all of them while it is in the first-level cache. Only the map's outputs are
+kept for the backward pass, where the segment is activated once more.
+
+Activations are handed to the loops as flat memory and the steps between rows, channels, uses and
+positions, so that each block can read any layout and write the one that the next layer wants.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
-from mnistcmp.training.stacked.layers import (
-    StackedBatchNorm,
-    StackedDropout,
-    StackedLayer,
-    StackedMap,
-    per_channel,
-)
-from mnistcmp.training.stacked.loops.compiled import usable
-from mnistcmp.training.stacked.loops.norm import Steps, norm_backward, norm_evaluate, norm_forward
+from mnistcmp.training.stacked.compiled import use_compiled
+from mnistcmp.training.stacked.dropout import StackedDropout
+from mnistcmp.training.stacked.layer import StackedLayer, StackedMap, per_channel, stack
+from mnistcmp.training.stacked.norm_loops import Steps, norm_backward, norm_evaluate, norm_forward
+
+
+class StackedBatchNorm(StackedLayer):
+    """BatchNorm1d or 2d; each use by its own statistics, the running ones following in turn.
+
+    The values that a batch norm takes together lie side by side here, so PyTorch's layer norm does
+    the work.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    _shares: Tensor
+
+    def __init__(
+        self, name: str, layers: Sequence[nn.BatchNorm1d | nn.BatchNorm2d], uses: int
+    ) -> None:
+        super().__init__()
+        self._name = name
+        self.epsilon = layers[0].eps
+        self.weight = stack([layer.weight for layer in layers])
+        self.bias = stack([layer.bias for layer in layers])
+        for key in ("running_mean", "running_var"):
+            self.register_buffer(key, torch.stack([getattr(layer, key) for layer in layers]))
+        # Use after use moves a running value by the momentum; all of a step's at once are this.
+        self.momentum = layers[0].momentum or 0.0
+        shares = self.momentum * (1 - self.momentum) ** torch.arange(uses - 1, -1, -1)
+        self.register_buffer("_shares", shares, persistent=False)
+        self._kept = (1 - self.momentum) ** uses
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            slope, offset = self.running_map()
+            return torch.addcmul(per_channel(offset), x, per_channel(slope))
+        normalised, mean, scale = torch.native_layer_norm(x, x.shape[3:], None, None, self.epsilon)
+        self._follow(mean[..., 0, 0], scale[..., 0, 0], x[0, 0, 0].numel())
+        return torch.addcmul(per_channel(self.bias), normalised, per_channel(self.weight))
+
+    def running_map(self) -> tuple[Tensor, Tensor]:
+        """What it does by the running statistics: a slope and an offset, (R, C) each."""
+        slope = self.weight * (self.running_var + self.epsilon).rsqrt()
+        return slope, self.bias - self.running_mean * slope
+
+    def _follow(self, mean: Tensor, scale: Tensor, count: int) -> None:
+        """The running statistics; the variance with divisor count - 1, as in PyTorch's.
+
+        Args:
+            mean: Of each use's batch, (R, C, U).
+            scale: 1 / sqrt(variance + epsilon) of the same.
+            count: Values that each of them is of.
+        """
+        mean, variance = mean.detach(), scale.detach().pow(-2).sub_(self.epsilon)
+        self.running_mean.mul_(self._kept).add_(mean @ self._shares)
+        self.running_var.mul_(self._kept).add_(
+            variance @ self._shares, alpha=count / max(count - 1, 1)
+        )
+
+    @override
+    def plain(self, row: int) -> dict[str, Tensor]:
+        return {
+            f"{self._name}.weight": self.weight[row],
+            f"{self._name}.bias": self.bias[row],
+            f"{self._name}.running_mean": self.running_mean[row],
+            f"{self._name}.running_var": self.running_var[row],
+        }
 
 
 class StackedBlock(StackedLayer):
@@ -35,20 +106,20 @@ class StackedBlock(StackedLayer):
         self.norm = norm
         self._order = order
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """As its layers, one after the other."""
         mapped = self.layer.map(x)
         bias = self.layer.channel_bias()
-        if not self.training and usable(mapped):
-            return self._evaluate(mapped, bias)
-        if not usable(mapped):
+        if not use_compiled(mapped):
             biased = mapped + per_channel(bias)
             dropped = biased if self.dropout is None else self.dropout(biased)
             normed: Tensor = self.norm(torch.relu(dropped))
             return normed
+        if not self.training:
+            return self._evaluate(mapped, bias)
         masks = None if self.dropout is None else self.dropout.masks
         norm = self.norm
-        return _Pass.apply(  # type: ignore[no-any-return, no-untyped-call]
+        return _CompiledBlock.apply(  # type: ignore[no-any-return, no-untyped-call]
             mapped, bias, norm.weight, norm.bias, masks, norm, self._order
         )
 
@@ -66,14 +137,14 @@ class StackedBlock(StackedLayer):
         )
         return y
 
+    @override
     def plain(self, row: int) -> dict[str, Tensor]:
-        """As `StackedLayer.plain`."""
         return self.layer.plain(row) | self.norm.plain(row)
 
 
-class _Pass(Function):
+class _CompiledBlock(Function):
     @staticmethod
-    def forward(  # noqa: PLR0917 - torch passes no keywords
+    def forward(
         ctx: Any,  # noqa: ANN401 - torch's
         x: Tensor,
         bias: Tensor,
@@ -112,8 +183,8 @@ class _Pass(Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, bias, weight, mean, scale = ctx.saved_tensors
-        of_x = torch.empty_like(x)
-        of_bias, of_weight, of_offset = torch.zeros(3, *bias.shape, dtype=x.dtype).unbind(0)
+        grad_x = torch.empty_like(x)
+        grad_bias, grad_weight, grad_offset = torch.zeros(3, *bias.shape, dtype=x.dtype).unbind(0)
         mask_memory, mask_steps = _masks(ctx.masks, x.shape)
         norm_backward(
             *_memory(_packed(gradient)),
@@ -124,13 +195,13 @@ class _Pass(Function):
             weight.detach().numpy(),
             mean.numpy(),
             scale.numpy(),
-            _memory(of_x)[0],
-            of_bias.numpy(),
-            of_weight.numpy(),
-            of_offset.numpy(),
+            _memory(grad_x)[0],
+            grad_bias.numpy(),
+            grad_weight.numpy(),
+            grad_offset.numpy(),
             (x.shape[3], x.shape[4]),
         )
-        return of_x, of_bias, of_weight, of_offset, None, None, None
+        return grad_x, grad_bias, grad_weight, grad_offset, None, None, None
 
 
 def _in_order(like: Tensor, order: tuple[int, ...]) -> Tensor:

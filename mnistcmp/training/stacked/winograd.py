@@ -1,0 +1,209 @@
+"""The branch's third convolution, of 3 x 3 on 6 x 6 positions, and the max-pooling that follows it.
+
+Its 4 x 4 outputs are one tile of Winograd's F(4 x 4, 3 x 3): A. Lavin, S. Gray, "Fast algorithms
+for convolutional neural networks", CVPR 2016, section 4.2. Input and kernel are transformed to 36
+values each, multiplied value by value with a sum over channels, so by 36 products of matrices, and
+the products are transformed to the outputs. It takes a quarter of the multiplications; its rounding
+error on a first step is some 1e-5 of the largest value.
+
+PyTorch's form makes the transforms as products of matrices, all rows at once. On a processor that
+took four times as long as loops do (`winograd_transforms`), which pool in passing, and a row at a
+time stays in the level-2 cache. The 36 small products are NumPy's, of which OpenBLAS makes a third
+more in a second than torch's library.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from typing_extensions import override
+
+from mnistcmp.training.stacked import winograd_transforms as transforms
+from mnistcmp.training.stacked.compiled import Array, use_compiled
+from mnistcmp.training.stacked.layer import (
+    BY_POSITION,
+    StackedMap,
+    biases,
+    place_of_gradient,
+    stack,
+)
+from mnistcmp.training.stacked.pooling import grad_max_of_four, max_of_four
+
+TILE = 36
+
+
+class WinogradConv(StackedMap):
+    """Conv2d(c, C, 3) on 6 x 6 positions, and MaxPool2d(2)."""
+
+    _input_matrix: Tensor
+    _kernel_matrix: Tensor
+    _output_matrix: Tensor
+
+    def __init__(self, name: str, layers: Sequence[nn.Conv2d]) -> None:
+        super().__init__()
+        self._name = name
+        self._outputs, self._inputs = layers[0].weight.shape[:2]
+        # To (taps, C x c).
+        self.weight = stack(
+            [layer.weight for layer in layers], lambda w: w.permute(2, 3, 0, 1).reshape(9, -1)
+        )
+        self.bias = stack(biases(layers))
+        for part, matrix in _matrices().items():
+            self.register_buffer(f"_{part}_matrix", matrix, persistent=False)
+
+    @override
+    def map(self, x: Tensor) -> Tensor:
+        """(R, c, U, 36, B) to (R, C, U, 4, B)."""
+        rows, channels, uses, positions, batch = x.shape
+        by_position = x.permute(BY_POSITION).reshape(rows, positions, -1)
+        if use_compiled(x):
+            y = _CompiledPooledConv.apply(by_position, self.weight, channels)  # type: ignore[no-untyped-call]
+        else:
+            matrices = self._input_matrix, self._kernel_matrix, self._output_matrix
+            y = _PooledConv.apply(by_position, self.weight, channels, *matrices)  # type: ignore[no-untyped-call]
+        pooled: Tensor = y.view(rows, 4, self._outputs, uses, batch)
+        return pooled.permute(0, 2, 3, 1, 4)
+
+    @override
+    def channel_bias(self) -> Tensor:
+        return self.bias
+
+    @override
+    def plain(self, row: int) -> dict[str, Tensor]:
+        weight = self.weight[row].view(3, 3, self._outputs, self._inputs).permute(2, 3, 0, 1)
+        return {f"{self._name}.weight": weight, f"{self._name}.bias": self.bias[row]}
+
+
+def _matrices() -> dict[str, Tensor]:
+    """The transforms of a 6 x 6 input, of a 3 x 3 kernel and to the 4 x 4 output, flattened.
+
+    The output's rows are ordered (place in its pooling window, window).
+    """
+    of_input = torch.tensor(
+        [
+            [4.0, 0, -5, 0, 1, 0],
+            [0, -4, -4, 1, 1, 0],
+            [0, 4, -4, -1, 1, 0],
+            [0, -2, -1, 2, 1, 0],
+            [0, 2, -1, -2, 1, 0],
+            [0, 4, 0, -5, 0, 1],
+        ]
+    )
+    of_kernel = torch.tensor(
+        [
+            [1 / 4, 0, 0],
+            [-1 / 6, -1 / 6, -1 / 6],
+            [-1 / 6, 1 / 6, -1 / 6],
+            [1 / 24, 1 / 12, 1 / 6],
+            [1 / 24, -1 / 12, 1 / 6],
+            [0, 0, 1],
+        ]
+    )
+    to_output = torch.tensor(
+        [[1.0, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+    )
+    rows = torch.arange(16).view(2, 2, 2, 2).permute(1, 3, 0, 2).flatten()
+    return {
+        "input": torch.kron(of_input, of_input),
+        "kernel": torch.kron(of_kernel, of_kernel),
+        "output": torch.kron(to_output, to_output)[rows],
+    }
+
+
+class _PooledConv(Function):
+    """x (R, 36, c x images) and weight (R, 9, C x c) to (R, 4 x C x images)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch's
+        x: Tensor,
+        weight: Tensor,
+        inputs: int,
+        *matrices: Tensor,
+    ) -> Tensor:
+        of_input, of_kernel, to_output = matrices
+        outputs, images = weight.shape[2] // inputs, x.shape[2] // inputs
+        tiles, kernels = of_input @ x, of_kernel @ weight
+        products = torch.bmm(
+            kernels.view(-1, outputs, inputs), tiles.view(-1, inputs, images)
+        ).view(len(x), TILE, -1)
+        y = to_output @ products
+        ctx.save_for_backward(*matrices, tiles, kernels, y)
+        ctx.sizes = outputs, inputs, images
+        return max_of_four(y)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        of_input, of_kernel, to_output, tiles, kernels, y = ctx.saved_tensors
+        outputs, inputs, images = ctx.sizes
+        grad_products = to_output.T @ grad_max_of_four(gradient, y)
+        grad_products = grad_products.view(-1, outputs, images)
+        grad_kernels = torch.bmm(grad_products, tiles.view(-1, inputs, images).transpose(1, 2))
+        grad_tiles = torch.bmm(kernels.view(-1, outputs, inputs).transpose(1, 2), grad_products)
+        return (
+            of_input.T @ grad_tiles.view(tiles.shape),
+            of_kernel.T @ grad_kernels.view(kernels.shape),
+            *(None,) * 4,
+        )
+
+
+class _CompiledPooledConv(Function):
+    """`_PooledConv`, a row at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, inputs: int) -> Tensor:  # noqa: ANN401
+        outputs, images = weight.shape[2] // inputs, x.shape[2] // inputs
+        x = x.contiguous()
+        tiles = torch.empty_like(x)
+        kernels = x.new_empty(len(x), TILE, outputs * inputs)
+        transforms.transform_inputs(x.numpy(), tiles.numpy())
+        transforms.transform_kernels(weight.numpy(), kernels.numpy())
+        result = x.new_empty(len(x), 4, outputs * images)
+        which = torch.empty_like(result, dtype=torch.int32)
+        products = x.new_empty(TILE, outputs, images).numpy()
+        flat = products.reshape(TILE, -1)
+        by_row = _by_row(kernels, outputs, inputs), _by_row(tiles, inputs, images)
+        parts = zip(*by_row, result.numpy(), which.numpy(), strict=True)
+        for kernel, tile, largest, number in parts:
+            np.matmul(kernel, tile, out=products)
+            transforms.pool_products(flat, largest, number)
+        ctx.save_for_backward(tiles, kernels, which)
+        ctx.place = place_of_gradient(weight)
+        ctx.sizes = outputs, inputs, images
+        return result.view(len(x), -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401
+        tiles, kernels, which = ctx.saved_tensors
+        outputs, inputs, images = ctx.sizes
+        grad_tiles, grad_kernels = torch.empty_like(tiles), torch.empty_like(kernels)
+        grad_products = tiles.new_empty(TILE, outputs, images).numpy()
+        flat = grad_products.reshape(TILE, -1)
+        parts = zip(
+            _by_row(kernels, outputs, inputs),
+            _by_row(grad_kernels, outputs, inputs),
+            _by_row(tiles, inputs, images),
+            _by_row(grad_tiles, inputs, images),
+            gradient.view(len(tiles), 4, -1).numpy(),
+            which.numpy(),
+            strict=True,
+        )
+        for kernel, grad_kernel, tile, grad_tile, given, number in parts:
+            transforms.grad_pool_products(given, number, flat)
+            np.matmul(grad_products, tile.transpose(0, 2, 1), out=grad_kernel)
+            np.matmul(kernel.transpose(0, 2, 1), grad_products, out=grad_tile)
+        grad_x, grad_weight = torch.empty_like(tiles), ctx.place
+        transforms.grad_transform_inputs(grad_tiles.numpy(), grad_x.numpy())
+        transforms.grad_transform_kernels(grad_kernels.numpy(), grad_weight.numpy())
+        return grad_x, grad_weight, None
+
+
+def _by_row(values: Tensor, height: int, width: int) -> Array:
+    """(R, 36, height x width) as 36 matrices for each row."""
+    return values.view(len(values), TILE, height, width).numpy()
