@@ -18,7 +18,7 @@ from mnistcmp.networks.outputs import Outputs
 from mnistcmp.seeding import Stream, shuffles, stream_keys
 from mnistcmp.study.study import Run
 from mnistcmp.training.engine import Engine
-from mnistcmp.training.result import Predictions
+from mnistcmp.training.result import Predictions, Score
 
 EVALUATION_BATCH = 200
 """Pairs at a time, as was fastest on a CPU. No effect on what is predicted."""
@@ -49,6 +49,11 @@ class Scores:
     """(S,): mean loss per pair."""
     correct: Tensor
     """(S,), int64: comparisons answered correctly."""
+
+    def each(self, pairs: int) -> list[Score]:
+        """Each network's, of so many pairs."""
+        both = zip(self.losses.tolist(), self.correct.tolist(), strict=True)
+        return [Score(loss=loss, accuracy=correct / pairs) for loss, correct in both]
 
 
 class Trainer:

@@ -14,13 +14,12 @@ from mnistcmp.data.pairs import Pairs, PairSets, draw_pair_sets
 from mnistcmp.seeding import Stream, TorchStream
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import most_at_once
-from mnistcmp.training.history import History
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.repeat import Repeated
-from mnistcmp.training.result import Round, Score, TrainingResult, Weights
+from mnistcmp.training.result import Epoch, Round, TrainingResult, Weights
 from mnistcmp.training.stacked.engine import StackedEngine
 from mnistcmp.training.stacked.stackable import is_stackable
-from mnistcmp.training.trainer import Trainer
+from mnistcmp.training.trainer import Scores, Trainer
 
 
 def train(
@@ -95,7 +94,7 @@ class Training:
     @property
     def epochs_done(self) -> int:
         """Epochs of all rounds so far."""
-        return self._parts[0].epochs_done
+        return len(self._parts[0].epochs)
 
     @property
     def done(self) -> bool:
@@ -103,9 +102,10 @@ class Training:
         return self.epochs_done == self._epochs
 
     @property
-    def validation_accuracies(self) -> NDArray[np.floating]:
-        """Each run's share of correct validation answers after the latest epoch, (S,)."""
-        return np.concatenate([part.validation_accuracies for part in self._parts])
+    def validation_accuracies(self) -> NDArray[np.float32]:
+        """Each run's share of correct validation answers after the latest epoch, (S,), float32."""
+        latest = [epoch for part in self._parts for epoch in part.epochs[-1]]
+        return np.array([epoch.validation.accuracy for epoch in latest], np.float32)
 
     def results(self) -> list[TrainingResult]:
         """What is known of each run, when the training is done.
@@ -135,22 +135,19 @@ class _Part:
         self, runs: Sequence[Run], mnist: Mnist, device: torch.device, *, stacked: bool
     ) -> None:
         self._runs, self._mnist, self._device = runs, mnist, device
-        self._recipe = recipe = runs[0].recipe
-        self.epochs_done = 0
+        self._recipe = runs[0].recipe
         self._seconds = 0.0
         # Layers of a custom network may draw from torch's default generator.
         self._random = TorchStream(runs[0].seed, Stream.DROPOUT, device)
         with self._at_work():
             self._engine = StackedEngine(runs, device) if stacked else PlainEngine(runs[0], device)
             self._trainer = Trainer(runs, self._engine, device)
-        self._history = History(
-            len(runs),
-            recipe.rounds * recipe.epochs,
-            device,
-            latest=recipe.tested_epoch == "last",
-        )
-        self._sets: list[PairSets] = []
+        self.epochs: list[list[Epoch]] = []
+        """Each epoch's scores of all runs."""
         self._rounds: list[list[Round]] = []
+        self._sets: list[PairSets] = []
+        # A recorded graph finds the epoch's number, counted from 0, in one place.
+        self._epoch = torch.zeros((), dtype=torch.int64, device=device)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -162,11 +159,12 @@ class _Part:
 
     def epoch(self) -> None:
         with self._at_work():
-            if self.epochs_done % self._recipe.epochs == 0:
+            if len(self.epochs) % self._recipe.epochs == 0:
                 self._start_round()
-            self._train_epoch()
-            self.epochs_done += 1
-            if self.epochs_done % self._recipe.epochs == 0:
+            trained, validated = self._train_epoch()
+            self.epochs.append(self._note(trained, validated))
+            self._epoch.add_(1)
+            if len(self.epochs) % self._recipe.epochs == 0:
                 self._engine.restore()
                 self._rounds.append(self._end_round([sets.test for sets in self._sets]))
 
@@ -177,49 +175,57 @@ class _Part:
         ]
         training_pairs = self._trainer.stack([sets.train for sets in self._sets])
         validation_pairs = self._trainer.stack([sets.validation for sets in self._sets])
-        self._history.start_round()
+        self._most_correct = torch.full((len(self._runs),), -1)
+        self._best_epochs = torch.zeros(len(self._runs), dtype=torch.int64)
         self._engine.start_round()
 
-        def train_epoch() -> None:
-            trained = self._trainer.train_epoch(training_pairs, self._history.epoch)
-            better = self._history.note(trained, self._trainer.score(validation_pairs))
-            self._engine.snapshot(better)
+        def train_epoch() -> tuple[Scores, Scores]:
+            trained = self._trainer.train_epoch(training_pairs, self._epoch)
+            return trained, self._trainer.score(validation_pairs)
 
         self._train_epoch = Repeated(train_epoch, as_graph=self._engine.capturable)
 
+    def _note(self, trained: Scores, validated: Scores) -> list[Epoch]:
+        """Each run's scores of an epoch, after which the better weights are remembered.
+
+        The best epoch is that of the most correct validation answers, the latest where several tie,
+        or the latest of all where the recipe says so.
+        """
+        correct = validated.correct.cpu()
+        better = (correct >= self._most_correct) | (self._recipe.tested_epoch == "last")
+        self._most_correct = torch.maximum(self._most_correct, correct)
+        self._best_epochs[better] = len(self.epochs) + 1
+        self._engine.snapshot(better.to(self._device))
+        return [
+            Epoch(train=train, validation=validation)
+            for train, validation in zip(
+                trained.each(self._recipe.split_size),
+                validated.each(self._recipe.validation_pairs),
+                strict=True,
+            )
+        ]
+
     def _end_round(self, test_sets: Sequence[Pairs]) -> list[Round]:
         """Each run's round, tested where there are test pairs."""
-        best_epochs = self._history.best_epochs.tolist()
+        best_epochs = self._best_epochs.tolist()
         if not len(test_sets[0]):
             return [Round(best_epoch=best, test=None, predictions=None) for best in best_epochs]
         test = self._trainer.stack(test_sets)
         tested, predictions = self._trainer.test(test, test_sets)
         return [
-            Round(
-                best_epoch=best,
-                test=Score(
-                    loss=float(tested.losses[run]), accuracy=int(tested.correct[run]) / len(test)
-                ),
-                predictions=predictions[run],
+            Round(best_epoch=best, test=score, predictions=predicted)
+            for best, score, predicted in zip(
+                best_epochs, tested.each(len(test)), predictions, strict=True
             )
-            for run, best in enumerate(best_epochs)
         ]
 
-    @property
-    def validation_accuracies(self) -> NDArray[np.floating]:
-        accuracies: NDArray[np.floating] = (
-            (self._history.validated / self._recipe.validation_pairs).cpu().numpy()
-        )
-        return accuracies
-
     def results(self, *, keep_weights: bool) -> list[TrainingResult]:
-        recipe, device = self._recipe, self._device
-        epochs = self._history.epochs(recipe.split_size, recipe.validation_pairs)
-        device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+        gpu = self._device.type == "cuda"
+        device_name = torch.cuda.get_device_name(self._device) if gpu else "cpu"
         return [
             TrainingResult(
                 parameters=self._engine.parameters,
-                epochs=epochs[run],
+                epochs=tuple(of_all[run] for of_all in self.epochs),
                 rounds=tuple(of_all[run] for of_all in self._rounds),
                 device=device_name,
                 seconds=self._seconds / len(self._runs),

@@ -25,7 +25,6 @@ from mnistcmp.training.stacked.layer import StackedMap, biases, stack
 from mnistcmp.training.stacked.pooling import (
     compiled_grad_max_of_four,
     compiled_max_of_four,
-    grad_max_of_four,
     max_of_four,
 )
 
@@ -56,8 +55,11 @@ class ComposedConvs(StackedMap):
         """Windows (R, U, P, B, pixels) to (R, C, U, P, B)."""
         rows, *images, pixels = x.shape
         kernels, windows = self._kernels(), x.view(rows, -1, pixels)
-        function = _CompiledPooledProduct if use_compiled(kernels) else _PooledProduct
-        pooled: Tensor = function.apply(kernels, windows)  # type: ignore[no-untyped-call]
+        pooled: Tensor
+        if use_compiled(kernels):
+            pooled = _PooledProduct.apply(kernels, windows)  # type: ignore[no-untyped-call]
+        else:
+            pooled = max_of_four(torch.bmm(kernels, windows.transpose(1, 2)))
         return pooled.view(rows, self._outputs, *images)
 
     def _kernels(self) -> Tensor:
@@ -100,26 +102,10 @@ def _placing() -> Tensor:
 
 
 class _PooledProduct(Function):
-    """Kernels (R, 4 x C, K) and windows (R, M, K) to the largest of four, (R, C x M)."""
+    """`max_of_four` of the products of kernels (R, 4 x C, K) with windows (R, M, K): (R, C x M)."""
 
     @staticmethod
     def forward(ctx: Any, kernels: Tensor, windows: Tensor) -> Tensor:  # noqa: ANN401 - torch's
-        outputs = torch.bmm(kernels, windows.transpose(1, 2))
-        ctx.save_for_backward(windows, outputs)
-        return max_of_four(outputs)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
-        windows, outputs = ctx.saved_tensors
-        return torch.bmm(grad_max_of_four(gradient, outputs), windows), None
-
-
-class _CompiledPooledProduct(Function):
-    """`_PooledProduct`, a row at a time."""
-
-    @staticmethod
-    def forward(ctx: Any, kernels: Tensor, windows: Tensor) -> Tensor:  # noqa: ANN401
         rows, outputs_per_window, _ = kernels.shape
         result = windows.new_empty(rows, outputs_per_window // 4 * windows.shape[1])
         which = torch.empty_like(result, dtype=torch.int32)

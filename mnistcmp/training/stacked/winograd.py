@@ -31,7 +31,7 @@ from mnistcmp.training.stacked.layer import (
     place_of_gradient,
     stack,
 )
-from mnistcmp.training.stacked.pooling import grad_max_of_four, max_of_four
+from mnistcmp.training.stacked.pooling import max_of_four
 
 TILE = 36
 
@@ -60,13 +60,15 @@ class WinogradConv(StackedMap):
         """(R, c, U, 36, B) to (R, C, U, 4, B)."""
         rows, channels, uses, positions, batch = x.shape
         by_position = x.permute(BY_POSITION).reshape(rows, positions, -1)
+        pooled: Tensor
         if use_compiled(x):
-            y = _CompiledPooledConv.apply(by_position, self.weight, channels)  # type: ignore[no-untyped-call]
+            pooled = _PooledConv.apply(by_position, self.weight, channels)  # type: ignore[no-untyped-call]
         else:
-            matrices = self._input_matrix, self._kernel_matrix, self._output_matrix
-            y = _PooledConv.apply(by_position, self.weight, channels, *matrices)  # type: ignore[no-untyped-call]
-        pooled: Tensor = y.view(rows, 4, self._outputs, uses, batch)
-        return pooled.permute(0, 2, 3, 1, 4)
+            tiles = (self._input_matrix @ by_position).view(rows * TILE, channels, -1)
+            kernels = (self._kernel_matrix @ self.weight).view(rows * TILE, -1, channels)
+            products = torch.bmm(kernels, tiles).view(rows, TILE, -1)
+            pooled = max_of_four(self._output_matrix @ products)
+        return pooled.view(rows, 4, self._outputs, uses, batch).permute(0, 2, 3, 1, 4)
 
     @override
     def channel_bias(self) -> Tensor:
@@ -115,48 +117,10 @@ def _matrices() -> dict[str, Tensor]:
 
 
 class _PooledConv(Function):
-    """x (R, 36, c x images) and weight (R, 9, C x c) to (R, 4 x C x images)."""
+    """x (R, 36, c x images) and weight (R, 9, C x c) to (R, 4 x C x images), a row at a time."""
 
     @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401 - torch's
-        x: Tensor,
-        weight: Tensor,
-        inputs: int,
-        *matrices: Tensor,
-    ) -> Tensor:
-        of_input, of_kernel, to_output = matrices
-        outputs, images = weight.shape[2] // inputs, x.shape[2] // inputs
-        tiles, kernels = of_input @ x, of_kernel @ weight
-        products = torch.bmm(
-            kernels.view(-1, outputs, inputs), tiles.view(-1, inputs, images)
-        ).view(len(x), TILE, -1)
-        y = to_output @ products
-        ctx.save_for_backward(*matrices, tiles, kernels, y)
-        ctx.sizes = outputs, inputs, images
-        return max_of_four(y)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        of_input, of_kernel, to_output, tiles, kernels, y = ctx.saved_tensors
-        outputs, inputs, images = ctx.sizes
-        grad_products = to_output.T @ grad_max_of_four(gradient, y)
-        grad_products = grad_products.view(-1, outputs, images)
-        grad_kernels = torch.bmm(grad_products, tiles.view(-1, inputs, images).transpose(1, 2))
-        grad_tiles = torch.bmm(kernels.view(-1, outputs, inputs).transpose(1, 2), grad_products)
-        return (
-            of_input.T @ grad_tiles.view(tiles.shape),
-            of_kernel.T @ grad_kernels.view(kernels.shape),
-            *(None,) * 4,
-        )
-
-
-class _CompiledPooledConv(Function):
-    """`_PooledConv`, a row at a time."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, inputs: int) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Any, x: Tensor, weight: Tensor, inputs: int) -> Tensor:  # noqa: ANN401 - torch's
         outputs, images = weight.shape[2] // inputs, x.shape[2] // inputs
         x = x.contiguous()
         tiles = torch.empty_like(x)

@@ -1,9 +1,9 @@
-"""The compiled transforms of `winograd`: of inputs and kernels, to pooled outputs, and their gradients.
+"""The compiled transforms of `winograd`: of inputs and kernels, and to pooled outputs.
 
 A transform of two dimensions is one of six (or three) values applied to all rows, then to all
 columns. Tiles are (36, J), kernels (9, J), for J independent numbers side by side, of which a block
-at a time goes through both, so that what is between stays in the first cache. A transform's gradient
-is its transposed, which is written out as well: `_input` and `_input_transposed`.
+at a time goes through both, so that what is between stays in the first cache. The gradient of a
+transform is its transposed, which is written out as well: `_input` and `_input_transposed`.
 """
 
 import numpy as np
