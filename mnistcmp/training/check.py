@@ -48,8 +48,8 @@ def check_network(name: str, recipe: Recipe) -> Outputs:
             )
         engine.train(mode=False)
         with torch.inference_mode():
-            _answers(name, engine.network, EVALUATION_BATCH)
-            return _answers(name, engine.network, 1)
+            _outputs(name, engine.network, EVALUATION_BATCH)
+            return _outputs(name, engine.network, 1)
 
 
 def _check_parameters(name: str, network: nn.Module) -> None:
@@ -73,7 +73,7 @@ def _check_step(name: str, run: Run, engine: PlainEngine) -> Tensor:
 
 def _check_batch(name: str, trainer: Trainer, engine: PlainEngine, pairs: int) -> Tensor:
     """Trains on one batch of random pairs; its loss (1,)."""
-    _answers(name, engine.network, pairs)
+    _outputs(name, engine.network, pairs)
     inputs = engine.prepare(torch.randn(1, pairs, 2, 14, 14))
     labels, digits = torch.randint(2, (1, pairs)), torch.randint(10, (1, pairs, 2))
     every = torch.arange(pairs)[None]
@@ -94,21 +94,22 @@ def _check_batch(name: str, trainer: Trainer, engine: PlainEngine, pairs: int) -
     return losses.detach()
 
 
-def _answers(name: str, network: nn.Module, pairs: int) -> Outputs:
-    """The network's outputs for so many random pairs, which have the shapes of outputs."""
+def _outputs(name: str, network: nn.Module, pairs: int) -> Outputs:
+    """The network's outputs for so many random pairs, their shapes checked."""
     try:
         outputs: Outputs = _attempt(name, lambda: network(torch.randn(pairs, 2, 14, 14)))
     except AnswerError as error:
-        raise _wrong_answer(name, pairs, str(error)) from error
-    answers = outputs.comparison, *(outputs.digits or ())
-    shapes = [tuple(a.shape) if isinstance(a, Tensor) else None for a in answers]
-    if shapes != [(pairs, 2), (pairs, 10), (pairs, 10)][: len(answers)]:
-        found = [type(a).__name__ if s is None else s for a, s in zip(answers, shapes, strict=True)]
-        raise _wrong_answer(name, pairs, " and ".join(map(str, found)))
+        raise _wrong_output(name, pairs, str(error)) from error
+    found = [
+        tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        for output in (outputs.comparison, *(outputs.digits or ()))
+    ]
+    if found != [(pairs, 2), (pairs, 10), (pairs, 10)][: len(found)]:
+        raise _wrong_output(name, pairs, " and ".join(map(str, found)))
     return outputs
 
 
-def _wrong_answer(name: str, pairs: int, found: str) -> UserError:
+def _wrong_output(name: str, pairs: int, found: str) -> UserError:
     return UserError(
         f"'{name}' returns {found} for {pairs} pairs; expected are logits ({pairs}, 2), or a tuple "
         f"of these and both digits' outputs, ({pairs}, 10) each."
@@ -116,7 +117,7 @@ def _wrong_answer(name: str, pairs: int, found: str) -> UserError:
 
 
 def _attempt(name: str, work: Callable[[], Found]) -> Found:
-    """What the network's own code does wrong, as one line."""
+    """The work's result; what the network's code raises becomes one line."""
     try:
         return work()
     except (UserError, AnswerError):

@@ -14,7 +14,7 @@ from mnistcmp.seeding import Stream, seeded_torch, stream_keys
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.dropout import SeededDropout, seed_dropout
-from mnistcmp.training.optimizer import RecipeOptimizer
+from mnistcmp.training.optimizer import recipe_optimizer
 
 CPU = torch.device("cpu")
 
@@ -50,7 +50,9 @@ class Engine(ABC):
 
     def start_round(self) -> None:
         """Forgets what the optimizer has gathered; the weights stay."""
-        self._optimizer = RecipeOptimizer(self._optimized, self._recipe, capturable=self.capturable)
+        self._optimizer = recipe_optimizer(
+            self._optimized, self._recipe, capturable=self.capturable
+        )
 
     def train(self, *, mode: bool) -> None:
         """Says whether dropout drops and batch norm goes by the batch."""

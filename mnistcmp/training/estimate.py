@@ -23,10 +23,10 @@ PLAIN = 4.0
 
 
 def seconds_of_a_run(name: str, recipe: Recipe) -> float:
-    """Of one processor, for a run of that architecture.
+    """How long one processor takes for a run of that architecture.
 
     Each epoch is taken to cost what its training pairs cost in batches of 32. Tests, drawing pairs
-    and start-up are left out. What an own network does is not known; it is taken to be slow.
+    and start-up are left out. What a custom network does is not known; it is taken to be slow.
     """
     slowest = max(MICROSECONDS_PER_EPOCH_AND_PAIR.values())
     microseconds = float(MICROSECONDS_PER_EPOCH_AND_PAIR.get(name, slowest))
@@ -37,5 +37,5 @@ def seconds_of_a_run(name: str, recipe: Recipe) -> float:
 
 def estimated_seconds(study: Study) -> float:
     """Seconds of one processor for all of a study's runs, but for start-up."""
-    of_a_seed = sum(seconds_of_a_run(c.architecture, c.recipe) for c in study.conditions)
-    return len(study.seeds) * of_a_seed
+    seconds_of_a_seed = sum(seconds_of_a_run(c.architecture, c.recipe) for c in study.conditions)
+    return len(study.seeds) * seconds_of_a_seed

@@ -11,32 +11,18 @@ from mnistcmp.study.recipe import Recipe
 KINDS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
-class RecipeOptimizer:
-    """Adam or AdamW, with the recipe's schedule."""
-
-    def __init__(
-        self, parameters: Iterable[nn.Parameter], recipe: Recipe, *, capturable: bool = False
-    ) -> None:
-        """Starts anew, as each round does."""
-        self._optimizer = KINDS[recipe.optimizer](
-            parameters,
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-            capturable=capturable,
-        )
-        self._schedule = None
-        if recipe.schedule == "one-cycle":
-            self._schedule = OneCycleLR(
-                self._optimizer, max_lr=recipe.learning_rate, total_steps=recipe.steps
-            )
-
-    def zero_grad(self) -> None:
-        """As torch's."""
-        self._optimizer.zero_grad()
-
-    def step(self) -> None:
-        """One step; the next one's learning rate is the schedule's."""
-        self._optimizer.step()
-        if self._schedule is not None:
-            self._schedule.step()
+def recipe_optimizer(
+    parameters: Iterable[nn.Parameter], recipe: Recipe, *, capturable: bool = False
+) -> torch.optim.Optimizer:
+    """Adam or AdamW at its start; each of its steps is one of the recipe's schedule too."""
+    optimizer = KINDS[recipe.optimizer](
+        parameters,
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+        capturable=capturable,
+    )
+    if recipe.schedule == "one-cycle":
+        schedule = OneCycleLR(optimizer, max_lr=recipe.learning_rate, total_steps=recipe.steps)
+        optimizer.register_step_post_hook(lambda *_: schedule.step())
+    return optimizer

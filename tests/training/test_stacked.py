@@ -211,7 +211,7 @@ def test_the_engine_knows_which_architectures_it_can_stack(architecture: str) ->
     if is_stackable(architecture, SMALL):
         assert StackedEngine(runs, CPU).parameters == PlainEngine(runs[0], CPU).parameters
     else:
-        with pytest.raises(NotImplementedError, match="not one of the report's networks"):
+        with pytest.raises(NotImplementedError, match="not one of the report's"):
             StackedEngine(runs, CPU)
 
 

@@ -40,12 +40,10 @@ class StackedNetwork(nn.Module):
             self._prefixes = [f"branches.{number}" for number in range(len(first.branches))]
             self.uses = 2 // len(self._prefixes)
         else:
-            raise NotImplementedError(
-                f"{type(first).__name__} is not one of the package's networks"
-            )
+            raise NotImplementedError(f"{type(first).__name__} is not one of the report's")
         # How branches and head go together stands in the plain network alone. As a method, it does
         # not become a part of this one.
-        self._answer: Callable[..., Outputs] = first.combine
+        self._combine: Callable[..., Outputs] = first.combine
         branches = [n.get_submodule(prefix) for n in networks for prefix in self._prefixes]
         self.branch = StackedSequential(branches, self.uses)
         self.head = StackedSequential(
@@ -60,7 +58,7 @@ class StackedNetwork(nn.Module):
         return len(self._prefixes)
 
     def forward(self, windows: Tensor) -> Outputs:
-        """Answers to the windows of (S, B) pairs, with a run's classes before its pairs.
+        """The outputs for windows of (S, B) pairs, a run's classes before its pairs.
 
         Args:
             windows: (S x rows_per_run, uses, 36, B, pixels).
@@ -68,17 +66,17 @@ class StackedNetwork(nn.Module):
         Returns:
             Outputs of (S, 2, B), and of (S, 10, B) for each image.
         """
-        answers = self.branch(windows).squeeze(3)  # (R, outputs, uses, B)
+        outputs = self.branch(windows).squeeze(3)  # (R, outputs, uses, B)
         if not len(self.head):
-            return self._answer(answers.squeeze(2))
+            return self._combine(outputs.squeeze(2))
         # One image of a pair is in a row of its own, or the second use of the same.
-        rows = answers.unflatten(0, (-1, self.rows_per_run)).transpose(1, 2).flatten(2, 3)
-        return self._answer((rows[:, :, 0], rows[:, :, 1]), self._compare)
+        rows = outputs.unflatten(0, (-1, self.rows_per_run)).transpose(1, 2).flatten(2, 3)
+        return self._combine((rows[:, :, 0], rows[:, :, 1]), self._compare)
 
     def _compare(self, read: Tensor) -> Tensor:
         """(S, 20, B) to (S, 2, B)."""
-        answers: Tensor = self.head(read[:, :, None, None])
-        return answers[:, :, 0, 0]
+        outputs: Tensor = self.head(read[:, :, None, None])
+        return outputs[:, :, 0, 0]
 
     def plain(self, run: int) -> dict[str, Tensor]:
         """The parameters and running statistics of one run, as its own network names them."""
@@ -136,8 +134,16 @@ def _stacked_layers(rows: Sequence[nn.Module], uses: int) -> Iterator[StackedLay
                 yield StackedLinear(name, column)
             case [nn.Flatten(), *_]:
                 pass  # a linear layer reads all positions
+            case [nn.BatchNorm1d() | nn.BatchNorm2d(), *_]:
+                yield StackedBatchNorm(name, column, uses)
+            case [SeededDropout(), *_]:
+                yield StackedDropout(column, values)
+            case [nn.ReLU(), *_]:
+                yield StackedActivation(torch.relu)
+            case [nn.Tanh(), *_]:
+                yield StackedActivation(torch.tanh)
             case [layer, *_]:
-                yield _stacked_layer(name, layer, column, uses, values)
+                raise NotImplementedError(f"no stacked layer stands for {name}: {layer}")
         at += taken
 
 
@@ -169,23 +175,3 @@ def _joined(layers: Sequence[StackedLayer]) -> Iterator[StackedLayer]:
         order = BY_POSITION if left and isinstance(left[0], WinogradConv) else BY_CHANNEL
         yield StackedBlock(first, dropout, norm, order)
         at += taken
-
-
-def _stacked_layer(
-    name: str,
-    layer: nn.Module,
-    column: Any,  # noqa: ANN401 - layers of that kind
-    uses: int,
-    values: int,
-) -> StackedLayer:
-    """A stacked layer that leaves the number of values of a pair as it is."""
-    match layer:
-        case nn.BatchNorm1d() | nn.BatchNorm2d():
-            return StackedBatchNorm(name, column, uses)
-        case SeededDropout():
-            return StackedDropout(column, values)
-        case nn.ReLU():
-            return StackedActivation(torch.relu)
-        case nn.Tanh():
-            return StackedActivation(torch.tanh)
-    raise NotImplementedError(f"no stacked layer stands for {name}: {layer}")
