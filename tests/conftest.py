@@ -114,11 +114,12 @@ def finish(results: dict[Run, TrainingResult]) -> Callable[[Run], Finished]:
 
 @pytest.fixture
 def store(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> ResultsStore:
-    """A folder with the results of the whole study."""
+    """A folder with the results of the whole study, each architecture's runs as one stack."""
     store = ResultsStore(tmp_path / "results")
     store.prepare(study)
-    for run in study.runs():
-        store.write_finished(study.name, finish(run))
+    for name in study.architectures:
+        stack = [finish(run) for run in study.runs() if run.architecture == name]
+        store.write(study.name, stack)
     return store
 
 

@@ -12,7 +12,6 @@ from mnistcmp import __version__
 from mnistcmp.cli import exit_status
 from mnistcmp.cli.architectures import architectures
 from mnistcmp.cli.bench import bench
-from mnistcmp.cli.compact import compact
 from mnistcmp.cli.compare import compare
 from mnistcmp.cli.data import data_app
 from mnistcmp.cli.export import export_app
@@ -42,7 +41,6 @@ app.command(epilog=EXAMPLES, help=_paragraphs(launch.__doc__))(launch)
 app.command(epilog=TUNE_EXAMPLES, help=_paragraphs(tune.__doc__))(tune)
 app.command()(report)
 app.command()(studies)
-app.command()(compact)
 app.command(help=_paragraphs(predict.__doc__))(predict)
 app.command(help=_paragraphs(compare.__doc__))(compare)
 app.command(help=_paragraphs(figures.__doc__))(figures)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mnistcmp.errors import UserError
-from mnistcmp.results.csv import write_csv
+from mnistcmp.results.copies import write_csv
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mnistcmp.report.searches import refuse_search
-from mnistcmp.results.details import WantedRuns
+from mnistcmp.results.parquet import FILE
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Condition
@@ -24,14 +24,10 @@ class Group:
     runs: pd.DataFrame
     """Rows of `runs`, by seed."""
 
-    def wanted(self, runs: pd.DataFrame | None = None) -> WantedRuns:
-        """Those that are looked at in detail, of all runs or of some, by seed."""
+    def wanted(self, runs: pd.DataFrame | None = None) -> dict[str, str]:
+        """Those that are looked at in detail, of all runs or of some, by seed; and their files."""
         of = (self.runs if runs is None else runs).head(MOST_DETAILED)
-        return WantedRuns(
-            run_ids=tuple(of["run_id"]),
-            architecture=self.condition.architecture,
-            seeds=(int(of["seed"].min()), int(of["seed"].max())) if len(of) else (0, 0),
-        )
+        return dict(zip(of["run_id"], of[FILE], strict=True))
 
 
 def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[Group, ...]:
@@ -42,7 +38,7 @@ def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[G
     """
     refuse_search(store)
     columns = [name for name in TABLES["runs"].names if name not in {"study", "recipe"}]
-    table = store.read("runs", columns, dictionaries=True)
+    table = store.read("runs", [*columns, FILE], dictionaries=True)
     runs = table.to_pandas().sort_values("seed")
     cells = dict(iter(runs.groupby(["architecture", "recipe_hash"], observed=True)))
     return tuple(

@@ -4,16 +4,13 @@ A URI is `s3://BUCKET/PREFIX`; credentials and the endpoint of a store other tha
 the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL), as for other tools.
 """
 
-import mmap
+import errno
 import os
 import posixpath
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -26,7 +23,7 @@ THREADS = 16
 
 
 class FileGoneError(UserError):
-    """A file that was listed is there no more: somebody compacted the results meanwhile."""
+    """A file is not there, or not any more."""
 
 
 def is_uri(text: str) -> bool:
@@ -59,150 +56,92 @@ class Location:
 
     def exists(self) -> bool:
         """Whether the folder is there. A prefix of an object store is, once something is in it."""
-        try:
-            info = self._files.get_file_info(self._root)
-        except (OSError, pa.ArrowException) as error:
-            raise self._unreadable(error) from error
-        return bool(info.type == fs.FileType.Directory)
+        with self._reading():
+            return bool(self._files.get_file_info(self._root).type == fs.FileType.Directory)
 
     def list(self, folder: str, suffix: str) -> list[str]:
         """Names of the files in a folder below, sorted; none where the folder is not there."""
         selector = fs.FileSelector(self._join(folder), allow_not_found=True)
-        try:
+        with self._reading():
             found = self._files.get_file_info(selector)
-        except (OSError, pa.ArrowException) as error:
-            raise self._unreadable(error) from error
         names = [info.base_name for info in found if info.type == fs.FileType.File]
         return sorted(n for n in names if n.endswith(suffix) and not n.startswith("."))
 
     def read(self, folder: str, name: str) -> pa.Buffer:
-        """A file's content."""
-        try:
-            with self._files.open_input_file(self._join(folder, name)) as file:
-                return file.read_buffer()
-        except FileNotFoundError as error:
-            raise self._gone(folder, name) from error
-        except (OSError, pa.ArrowException) as error:
-            raise self._unreadable(error) from error
-
-    def open(self, folder: str, name: str) -> pa.NativeFile:
-        """A file to read parts of.
+        """A file's content.
 
         Raises:
             FileGoneError: It is not there.
         """
-        try:
-            return self._files.open_input_file(self._join(folder, name))
-        except FileNotFoundError as error:
-            raise self._gone(folder, name) from error
-        except (OSError, pa.ArrowException) as error:
-            raise self._unreadable(error) from error
+        with self._reading():
+            try:
+                with self._files.open_input_file(self._join(folder, name)) as file:
+                    return file.read_buffer()
+            except FileNotFoundError as error:
+                raise FileGoneError(
+                    f"{self.path(folder, name)} was there and is gone: somebody else is at work on "
+                    "the results. Try again."
+                ) from error
 
     def make_folders(self, names: Iterable[str]) -> None:
         """Makes folders below. An object store needs none."""
-        if not self._local:
-            return
-        try:
-            for name in names:
-                self._files.create_dir(self._join(name), recursive=True)
-        except OSError as error:
-            raise self._unwritable(error) from error
+        if self._local:
+            with self._writing():
+                for name in names:
+                    self._files.create_dir(self._join(name), recursive=True)
 
     def write(self, folder: str, name: str, content: bytes | pa.Buffer) -> None:
-        """Writes a file whole or not at all.
+        """Writes a file whole or not at all; once written it outlasts the machine's failure.
 
-        In a folder: under a temporary name, then renamed. In an object store an object appears when
-        its upload is complete.
+        In a folder: under a temporary name, forced to the disk, then renamed. In an object store an
+        object appears when its upload is complete.
         """
         target = self._join(folder, name)
-        temporary = self._join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
-        try:
-            if not self._local:
-                self._put(target, content)
+        with self._writing():
+            if self._local:
+                _write_whole(Path(target), content)
                 return
-            try:
-                self._put(temporary, content)
-                self._files.move(temporary, target)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
-        except (OSError, pa.ArrowException) as error:
-            raise self._unwritable(error) from error
+            with self._files.open_output_stream(target) as stream:
+                stream.write(content)
 
-    @contextmanager
-    def create(self, folder: str, name: str) -> Iterator[BinaryIO]:
-        """A file to fill, which appears whole when the block ends, and not at all if it raises.
-
-        It is on the disk then, whatever happens to the machine.
-        """
-        target = self._join(folder, name)
-        try:
-            if not self._local:
-                with tempfile.TemporaryFile() as file:
-                    yield file
-                    file.flush()
-                    # One call, which no Ctrl-C divides: closing a stream completes its object.
-                    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                        self._put(target, pa.py_buffer(content))
-                return
-            temporary = Path(self._join(folder, f".{name}.{uuid.uuid4().hex}.tmp"))
-            try:
-                with temporary.open("wb") as file:
-                    yield file
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(target)
-                _sync_folder(temporary.parent)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except (OSError, pa.ArrowException) as error:
-            raise self._unwritable(error) from error
-
-    def delete(self, folder: str, names: Iterable[str]) -> None:
-        """Deletes files; one that is gone already is no error."""
-        try:
-            with ThreadPoolExecutor(1 if self._local else THREADS) as pool:
-                list(pool.map(lambda name: self._delete(self._join(folder, name)), names))
-        except (OSError, pa.ArrowException) as error:
-            raise self._unwritable(error) from error
-
-    def _delete(self, path: str) -> None:
-        try:
-            self._files.delete_file(path)
-        except FileNotFoundError:
-            return
+    def delete(self, folder: str, name: str) -> None:
+        """Deletes a file; that it is gone already is no error."""
+        with self._writing(), suppress(FileNotFoundError):
+            self._files.delete_file(self._join(folder, name))
 
     def check_writable(self) -> None:
         """Looks, without writing, whether a folder can be made and written, as far as is seen."""
         if not self._local:
             return
         folder = Path(self._root)
-        try:
-            blocker = next(p for p in (folder, *folder.parents) if p.exists())
-        except OSError as error:
-            raise self._unwritable(error) from error
+        with self._writing():
+            blocker = next(path for path in (folder, *folder.parents) if path.exists())
         if not blocker.is_dir():
             raise UserError(
                 f"the output {self} cannot be a folder: {blocker.name} is a file. "
                 "Choose another with --output."
             )
         if not os.access(blocker, os.W_OK | os.X_OK):
-            raise self._unwritable(PermissionError(13, "Permission denied"))
-
-    def _put(self, path: str, content: bytes | pa.Buffer) -> None:
-        with self._files.open_output_stream(path) as stream:
-            stream.write(content)
+            raise self._unwritable(PermissionError(errno.EACCES, "Permission denied"))
 
     def _join(self, *parts: str) -> str:
         return posixpath.join(self._root, *parts)
 
-    def _gone(self, folder: str, name: str) -> FileGoneError:
-        return FileGoneError(
-            f"{self.path(folder, name)} was there and is gone: somebody else is at work on the "
-            "results. Try again."
-        )
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(
+                f"cannot read the results in {self}: {_reason(error)}.{self._advice()}"
+            ) from error
 
-    def _unreadable(self, error: Exception) -> UserError:
-        return UserError(f"cannot read the results in {self}: {_reason(error)}.{self._advice()}")
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            raise self._unwritable(error) from error
 
     def _unwritable(self, error: Exception) -> UserError:
         return UserError(
@@ -219,13 +158,22 @@ class Location:
         )
 
 
-def _sync_folder(folder: Path) -> None:
-    """Has the disk know the folder's new names."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _write_whole(path: Path, content: bytes | pa.Buffer) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        os.fsync(descriptor)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
     finally:
-        os.close(descriptor)
+        temporary.unlink(missing_ok=True)
+    # Has the disk know the folder's new name, too.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _open_uri(uri: str) -> tuple[fs.FileSystem, str]:

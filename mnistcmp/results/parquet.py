@@ -1,8 +1,7 @@
 """One Parquet file of a table: how it is written, and what is checked where it is read."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, Self
+import posixpath
+from collections.abc import Collection, Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,116 +9,94 @@ import pyarrow.parquet as pq
 
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
-from mnistcmp.results.schema import READABLE, SCHEMA_VERSION, TABLES
+from mnistcmp.results.schema import IDENTITY, SCHEMA_VERSION, TABLES
 
 SUFFIX = ".parquet"
-ROWS_PER_GROUP = 2**17
-"""Rows that are compressed together, and skipped together by a reader that wants none of them."""
+FILE = "file"
+"""A column that can be asked for beside a table's own: the name of the file that a row stands in.
+What a task gave back stands in files of one name, one in each table's folder."""
 
 _PREFIX = "mnistcmp."
+_REPEATING = (pa.string(), pa.int8(), pa.int64())
+"""Types of names, digits and seeds."""
 
 
-class TableWriter:
-    """Writes rows of one table to an open file, and says in its footer what they are of."""
-
-    def __init__(self, name: str, target: "BinaryIO | pa.NativeFile") -> None:
-        self.rows = self._written = 0
-        self._waiting: list[pa.Table] = []
-        here = environment()
-        static = {
-            "schema_version": str(SCHEMA_VERSION),
-            "version": here.mnistcmp,
-            "git_revision": here.git_revision or "",
-        }
-        self._of: dict[str, set[str]] = {"study": set(), "recipe_hash": set()}
-        schema = TABLES[name]
-        self._writer = pq.ParquetWriter(
-            target,
-            schema.with_metadata({_PREFIX + key: text for key, text in static.items()}),
-            compression="zstd",
-            # Names and hashes repeat; measurements do not, and a dictionary of them is in the way.
-            use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)],
-        )
-
-    def write(self, rows: pa.Table) -> None:
-        """Adds rows."""
-        self.rows += len(rows)
-        self._waiting.append(rows)
-        if self.rows - self._written >= ROWS_PER_GROUP:
-            self._write_waiting()
-
-    def _write_waiting(self) -> None:
-        rows = pa.concat_tables(self._waiting)
-        self._waiting, self._written = [], self.rows
-        self._writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
-        for column, values in self._of.items():
-            values.update(pc.unique(rows[column]).to_pylist())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Writes the footer; without it, the file is none."""
-        if self._waiting:
-            self._write_waiting()
-        said = {_PREFIX + column: ", ".join(sorted(values)) for column, values in self._of.items()}
-        self._writer.add_key_value_metadata(said)
-        self._writer.close()
-
-
-def encode(name: str, table: pa.Table) -> pa.Buffer:
-    """The table of that name as a Parquet file."""
+def encode(table: pa.Table) -> pa.Buffer:
+    """A table's rows as a file, whose footer says what they are of."""
+    here = environment()
+    said = {
+        "schema_version": str(SCHEMA_VERSION),
+        "version": here.mnistcmp,
+        "git_revision": here.git_revision or "",
+    }
+    for column in ("study", "recipe_hash"):
+        said[column] = ", ".join(sorted(pc.unique(table[column]).to_pylist()))
     sink = pa.BufferOutputStream()
-    with TableWriter(name, sink) as writer:
-        writer.write(table)
+    pq.write_table(
+        table.replace_schema_metadata({_PREFIX + key: text for key, text in said.items()}),
+        sink,
+        compression="zstd",
+        # These repeat; measurements do not, and a dictionary of them is in the way.
+        use_dictionary=[f.name for f in table.schema if f.type in _REPEATING],
+    )
     return sink.getvalue()
 
 
-@contextmanager
-def opened(
-    name: str,
-    source: "pa.NativeFile | pa.BufferReader",
-    path: str,
-    dictionaries: Iterable[str] = (),
-) -> Iterator[pq.ParquetFile]:
-    """A file of that table to read from; `path` names it in errors, those of the block too.
+def decode(
+    name: str, content: pa.Buffer, path: str, columns: Iterable[str], coded: Collection[str] = ()
+) -> pa.Table:
+    """Columns of a file of the table of that name; one that came after the file is null.
+
+    Args:
+        name: The table's.
+        content: The file's.
+        path: Where it stands.
+        columns: Those to read, of the table or `FILE`.
+        coded: Those of them to read as dictionaries.
 
     Raises:
         UserError: It is not whole, of another schema version, or not of that table.
     """
+    schema = read_schema(name, columns, coded)
     try:
-        file = pq.ParquetFile(source, read_dictionary=list(dictionaries), pre_buffer=True)
-        _check(name, file, path)
-        yield file
+        with pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(coded)) as file:
+            _check(name, file, path)
+            there = set(file.schema_arrow.names)
+            rows = file.read(columns=[column for column in schema.names if column in there])
+            count = file.metadata.num_rows
     except (OSError, pa.ArrowException) as error:
         raise UserError(
             f"cannot read {path}: it is not a whole Parquet file. Move it away and launch "
             "again, which trains its runs anew."
         ) from error
+    arrays = [rows[f.name] if f.name in there else pa.nulls(count, f.type) for f in schema]
+    if FILE in schema.names:
+        place = pa.repeat(pa.scalar(0, pa.int32()), count)
+        file_name = pa.DictionaryArray.from_arrays(place, [posixpath.basename(path)])
+        arrays[schema.get_field_index(FILE)] = file_name
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def plain(name: str, rows: pa.Table) -> pa.Table:
-    """The rows of a table's file without what those of several files would not share.
-
-    That is the file's metadata and, in files of an older schema, which columns may be null.
-    """
-    fields = [f.with_nullable(TABLES[name].field(f.name).nullable) for f in rows.schema]
-    return pa.Table.from_arrays(rows.columns, schema=pa.schema(fields))
+def read_schema(name: str, columns: Iterable[str], coded: Collection[str] = ()) -> pa.Schema:
+    """The columns as they are read: a column may be null, since an older file may lack it."""
+    code = pa.dictionary(pa.int32(), pa.string())
+    coded = {FILE, *coded}
+    return pa.schema([(c, code if c in coded else TABLES[name].field(c).type) for c in columns])
 
 
 def _check(name: str, file: pq.ParquetFile, path: str) -> None:
     said = file.metadata.metadata or {}
     version = said.get(f"{_PREFIX}schema_version".encode(), b"").decode(errors="replace")
-    if version not in {str(readable) for readable in READABLE}:
+    if version != str(SCHEMA_VERSION):
         writer = said.get(f"{_PREFIX}version".encode(), b"").decode(errors="replace")
         raise UserError(
             f"{path} is of results schema {version or 'unknown'}"
-            f"{f', written by mnistcmp {writer}' if writer else ''}; this mnistcmp reads schemas "
-            f"{' and '.join(map(str, sorted(READABLE)))}. Choose another folder, or the mnistcmp "
-            "that wrote it."
+            f"{f', written by mnistcmp {writer}' if writer else ''}; this mnistcmp reads schema "
+            f"{SCHEMA_VERSION}. Choose another folder, or the mnistcmp that wrote it."
         )
-    stored = {f.name: _plain(f.type) for f in file.schema_arrow}
-    if stored != {f.name: f.type for f in TABLES[name]}:
+    stored = {(f.name, _plain(f.type)) for f in file.schema_arrow}
+    known = {(f.name, f.type) for f in TABLES[name]}
+    if not {(f.name, f.type) for f in IDENTITY} <= stored <= known:
         raise UserError(
             f"{path} does not have the columns of the table '{name}' (docs/results.md). "
             "Move it away and launch again."

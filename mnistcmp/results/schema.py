@@ -6,27 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
-"""1 had no table `rounds`, and its test columns were never null."""
-READABLE = {1, 2}
-"""Versions whose rows are rows of today's tables."""
-
-
-def _column(
-    name: str,
-    type_: pa.DataType,
-    unit: str,
-    description: str,
-    source: str,
-    *,
-    null: bool = False,
-) -> pa.Field:
-    metadata = {"description": description, "unit": unit, "source": source}
-    return pa.field(name, type_, nullable=null, metadata=metadata)
-
-
-_TEXT, _SHARE, _NATS = pa.string(), "share, 0 to 1", "nats"
-_TIME = pa.timestamp("us", tz="UTC")
+SCHEMA_VERSION = 3
+"""Raised when a column changes or goes. One that is added reads as null in older files."""
 
 # Where a value comes from.
 _PLAN, _TRAINER, _WORKER = "study", "trainer", "worker"
@@ -42,210 +23,155 @@ SOURCES = {
 }
 """What the column `source` of docs/results.md says, in full."""
 
-_IDENTITY = (
-    _column("study", _TEXT, "-", "name of the study that the run was trained for", _PLAN),
-    _column(
-        "run_id", _TEXT, "-", "16 hexadecimal digits: hash of architecture, seed and recipe", _PLAN
-    ),
-    _column("architecture", _TEXT, "-", "name of the architecture", _PLAN),
-    _column("seed", pa.int64(), "-", "seed of every random number of the run", _PLAN),
-    _column("recipe_hash", _TEXT, "-", "12 hexadecimal digits: hash of the recipe", _PLAN),
-)
+_SHARE, _NATS = "share, 0 to 1", "nats"
 
-_RECIPE = _column("recipe", _TEXT, "-", "the recipe's fields as JSON", _PLAN)
+
+def _column(
+    name: str, type_: pa.DataType, unit: str, meaning: str, source: str, *, null: bool = False
+) -> pa.Field:
+    metadata = {"description": meaning, "unit": unit, "source": source}
+    return pa.field(name, type_, nullable=null, metadata=metadata)
+
+
+def _text(name: str, meaning: str, source: str, *, null: bool = False) -> pa.Field:
+    return _column(name, pa.string(), "-", meaning, source, null=null)
+
+
+def _time(name: str, meaning: str) -> pa.Field:
+    return _column(name, pa.timestamp("us", tz="UTC"), "UTC", meaning, _WORKER)
+
+
+def _count(name: str, unit: str, meaning: str, source: str = _TRAINER) -> pa.Field:
+    return _column(name, pa.int32(), unit, meaning, source)
+
+
+def _measured(name: str, unit: str, meaning: str, *, null: bool = False) -> pa.Field:
+    return _column(name, pa.float64(), unit, meaning, _TRAINER, null=null)
+
+
+def _small(name: str, unit: str, meaning: str, source: str, *, null: bool = False) -> pa.Field:
+    return _column(name, pa.int8(), unit, meaning, source, null=null)
+
+
+IDENTITY = (
+    _text("study", "name of the study that the run was trained for", _PLAN),
+    _text("run_id", "16 hexadecimal digits: hash of architecture, seed and recipe", _PLAN),
+    _text("architecture", "name of the architecture", _PLAN),
+    _column("seed", pa.int64(), "-", "seed of every random number of the run", _PLAN),
+    _text("recipe_hash", "12 hexadecimal digits: hash of the recipe", _PLAN),
+)
+"""The first columns of every table."""
+
+_RECIPE = _text("recipe", "the recipe's fields as JSON", _PLAN)
 
 _SCORES = (
-    _column(
-        "train_loss",
-        pa.float64(),
-        _NATS,
-        "training loss in the best epoch, dropout on",
-        _TRAINER,
+    _measured("train_loss", _NATS, "training loss in the best epoch, dropout on"),
+    _measured("train_accuracy", _SHARE, "training accuracy in it, dropout on"),
+    _measured("validation_loss", _NATS, "validation loss after the best epoch"),
+    _measured("validation_accuracy", _SHARE, "validation accuracy after it"),
+    _measured(
+        "test_loss", _NATS, "test loss with the best epoch's weights; null in a search", null=True
     ),
-    _column(
-        "train_accuracy",
-        pa.float64(),
-        _SHARE,
-        "training accuracy in it, dropout on",
-        _TRAINER,
-    ),
-    _column(
-        "validation_loss",
-        pa.float64(),
-        _NATS,
-        "validation loss after the best epoch",
-        _TRAINER,
-    ),
-    _column(
-        "validation_accuracy",
-        pa.float64(),
-        _SHARE,
-        "validation accuracy after it",
-        _TRAINER,
-    ),
-    _column(
-        "test_loss",
-        pa.float64(),
-        _NATS,
-        "test loss with the best epoch's weights; null in a search",
-        _TRAINER,
-        null=True,
-    ),
-    _column(
-        "test_accuracy",
-        pa.float64(),
-        _SHARE,
-        "test accuracy with them; null in a search",
-        _TRAINER,
-        null=True,
-    ),
-    _column(
+    _measured("test_accuracy", _SHARE, "test accuracy with them; null in a search", null=True),
+    _measured(
         "digit_accuracy",
-        pa.float64(),
         _SHARE,
         "share of the test digits named correctly; null where no branch is trained to name them",
-        _TRAINER,
         null=True,
     ),
+)
+
+_RUNS = (
+    _RECIPE,
+    _count("parameters", "count", "trainable parameters"),
+    _count(
+        "best_epoch",
+        "epochs",
+        "epoch whose weights are tested, counted from 1: the latest of those with the best "
+        "validation accuracy, or the last where the recipe says so",
+    ),
+    *_SCORES,
+    _time("started_at", "when the training began"),
+    _time("finished_at", "when the test was done"),
+    _measured(
+        "seconds",
+        "s",
+        "wall time of building, training and testing; a share, where several were stacked",
+    ),
+    _text("host", "name of the machine that trained the run", _WORKER),
+    _text("device", "`cpu`, or the GPU's name", _TRAINER),
+    _text("python_version", "version of Python there", _WORKER),
+    _text("torch_version", "version of PyTorch there", _WORKER),
+    _text("ray_version", "version of Ray there", _WORKER, null=True),
+    _text("mnistcmp_version", "version of this package there", _WORKER),
+    _text(
+        "git_revision",
+        "commit of the code, `-dirty` behind it where files differed; "
+        "null where the code is not a git checkout",
+        _WORKER,
+        null=True,
+    ),
+)
+
+_ROUNDS = (
+    _count("round", "rounds", "counted from 1", _PLAN),
+    _count("best_epoch", "epochs", "as in `runs`, counted on through the rounds"),
+    *_SCORES,
+)
+
+_EPOCHS = (
+    _count("epoch", "epochs", "counted from 1, on through the rounds"),
+    _measured("train_loss", _NATS, "mean over the epoch's batches, dropout on"),
+    _measured("train_accuracy", _SHARE, "of the same batches"),
+    _measured("validation_loss", _NATS, "after the epoch, dropout off"),
+    _measured("validation_accuracy", _SHARE, "after the epoch, dropout off"),
+)
+
+_PREDICTIONS = (
+    _count(
+        "pair",
+        "-",
+        "position of the test pair in the seed's test set, from 0; with several rounds on "
+        "through their sets",
+        _DRAW,
+    ),
+    _count("first_image", "-", "its first image's position in MNIST's test images, from 0", _DRAW),
+    _count("second_image", "-", "its second image's position there", _DRAW),
+    _small("first_digit", "digit", "true first digit", _MNIST),
+    _small("second_digit", "digit", "true second digit", _MNIST),
+    _small("label", "0 or 1", "1 where first_digit <= second_digit", _MNIST),
+    _small("predicted", "0 or 1", "predicted label", _NETWORK),
+    _column("probability", pa.float32(), "0 to 1", "predicted probability of label 1", _NETWORK),
+    _small(
+        "predicted_first_digit",
+        "digit",
+        "digit that the first branch names; null where none is trained to",
+        _NETWORK,
+        null=True,
+    ),
+    _small(
+        "predicted_second_digit",
+        "digit",
+        "digit that the second branch names; null where none is trained to",
+        _NETWORK,
+        null=True,
+    ),
+)
+
+_FAILURES = (
+    _RECIPE,
+    _time("failed_at", "when the run failed"),
+    _text("host", "machine it failed on; null where unknown", _WORKER, null=True),
+    _text("error", "the error in one line", _WORKER),
+    _text("traceback", "the error in full", _WORKER),
 )
 
 TABLES = {
-    "runs": pa.schema(
-        [
-            *_IDENTITY,
-            _RECIPE,
-            _column("parameters", pa.int32(), "count", "trainable parameters", _TRAINER),
-            _column(
-                "best_epoch",
-                pa.int32(),
-                "epochs",
-                "epoch whose weights are tested, counted from 1: the latest of those with the best "
-                "validation accuracy, or the last where the recipe says so",
-                _TRAINER,
-            ),
-            *_SCORES,
-            _column("started_at", _TIME, "UTC", "when the training began", _WORKER),
-            _column("finished_at", _TIME, "UTC", "when the test was done", _WORKER),
-            _column(
-                "seconds",
-                pa.float64(),
-                "s",
-                "wall time of building, training and testing; a share, where several were stacked",
-                _TRAINER,
-            ),
-            _column("host", _TEXT, "-", "name of the machine that trained the run", _WORKER),
-            _column("device", _TEXT, "-", "`cpu`, or the GPU's name", _TRAINER),
-            _column("python_version", _TEXT, "-", "version of Python there", _WORKER),
-            _column("torch_version", _TEXT, "-", "version of PyTorch there", _WORKER),
-            _column("ray_version", _TEXT, "-", "version of Ray there", _WORKER, null=True),
-            _column("mnistcmp_version", _TEXT, "-", "version of this package there", _WORKER),
-            _column(
-                "git_revision",
-                _TEXT,
-                "-",
-                "commit of the code, `-dirty` behind it where files differed; "
-                "null where the code is not a git checkout",
-                _WORKER,
-                null=True,
-            ),
-        ]
-    ),
-    "rounds": pa.schema(
-        [
-            *_IDENTITY,
-            _column("round", pa.int32(), "rounds", "counted from 1", _PLAN),
-            _column(
-                "best_epoch",
-                pa.int32(),
-                "epochs",
-                "as in `runs`, counted on through the rounds",
-                _TRAINER,
-            ),
-            *_SCORES,
-        ]
-    ),
-    "epochs": pa.schema(
-        [
-            *_IDENTITY,
-            _column(
-                "epoch", pa.int32(), "epochs", "counted from 1, on through the rounds", _TRAINER
-            ),
-            _column(
-                "train_loss",
-                pa.float64(),
-                _NATS,
-                "mean over the epoch's batches, dropout on",
-                _TRAINER,
-            ),
-            _column("train_accuracy", pa.float64(), _SHARE, "of the same batches", _TRAINER),
-            _column(
-                "validation_loss", pa.float64(), _NATS, "after the epoch, dropout off", _TRAINER
-            ),
-            _column(
-                "validation_accuracy",
-                pa.float64(),
-                _SHARE,
-                "after the epoch, dropout off",
-                _TRAINER,
-            ),
-        ]
-    ),
-    "predictions": pa.schema(
-        [
-            *_IDENTITY,
-            _column(
-                "pair",
-                pa.int32(),
-                "-",
-                "position of the test pair in the seed's test set, from 0; with several rounds on "
-                "through their sets",
-                _DRAW,
-            ),
-            _column(
-                "first_image",
-                pa.int32(),
-                "-",
-                "its first image's position in MNIST's test images, from 0",
-                _DRAW,
-            ),
-            _column("second_image", pa.int32(), "-", "its second image's position there", _DRAW),
-            _column("first_digit", pa.int8(), "digit", "true first digit", _MNIST),
-            _column("second_digit", pa.int8(), "digit", "true second digit", _MNIST),
-            _column("label", pa.int8(), "0 or 1", "1 where first_digit <= second_digit", _MNIST),
-            _column("predicted", pa.int8(), "0 or 1", "predicted label", _NETWORK),
-            _column(
-                "probability", pa.float32(), "0 to 1", "predicted probability of label 1", _NETWORK
-            ),
-            _column(
-                "predicted_first_digit",
-                pa.int8(),
-                "digit",
-                "digit that the first branch names; null where none is trained to",
-                _NETWORK,
-                null=True,
-            ),
-            _column(
-                "predicted_second_digit",
-                pa.int8(),
-                "digit",
-                "digit that the second branch names; null where none is trained to",
-                _NETWORK,
-                null=True,
-            ),
-        ]
-    ),
-    "failures": pa.schema(
-        [
-            *_IDENTITY,
-            _RECIPE,
-            _column("failed_at", _TIME, "UTC", "when the run failed", _WORKER),
-            _column(
-                "host", _TEXT, "-", "machine it failed on; null where unknown", _WORKER, null=True
-            ),
-            _column("error", _TEXT, "-", "the error in one line", _WORKER),
-            _column("traceback", _TEXT, "-", "the error in full", _WORKER),
-        ]
-    ),
+    "runs": pa.schema([*IDENTITY, *_RUNS]),
+    "rounds": pa.schema([*IDENTITY, *_ROUNDS]),
+    "epochs": pa.schema([*IDENTITY, *_EPOCHS]),
+    "predictions": pa.schema([*IDENTITY, *_PREDICTIONS]),
+    "failures": pa.schema([*IDENTITY, *_FAILURES]),
 }
 """`runs` has a row per finished run, with means where it had several rounds, and then `rounds` has
 a row for each of them; `epochs` and `predictions` have their details; `failures` has
@@ -272,6 +198,6 @@ def to_table(name: str, columns: Mapping[str, Any], *, rows: int = 1) -> pa.Tabl
 
 
 def _to_array(values: Any, type_: pa.DataType, rows: int) -> pa.Array:  # noqa: ANN401 - any column
-    if isinstance(values, np.ndarray | list):
+    if isinstance(values, np.ndarray | list | pa.Array):
         return pa.array(values, type=type_)
     return pa.repeat(pa.scalar(values, type=type_), rows)

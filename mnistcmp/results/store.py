@@ -1,12 +1,13 @@
 """Where a study's Parquet files are written and read: a folder, or a prefix of an object store.
 
     launches/<hash>.toml        each study that was launched into the folder
-    predictions/, rounds/, epochs/, runs/, failures/    the tables; `tables` describes their files
+    predictions/, rounds/, epochs/, runs/, failures/    the tables, as Parquet files
     weights/<run id>.safetensors                where they were asked for
     trials/<recipe's hash>.json                 of a search: what became of each point
 
-A run's row in `runs` is written last, and only runs that have one count as finished, so whatever
-dies in between leaves nothing half-stored: the next launch trains the run again.
+What a task gave back, usually a stack of runs, is a file of one name in the folder of each table.
+The one in `runs` is written last and makes the others count, so whatever dies in between leaves
+nothing half-stored: the next launch trains the runs again.
 """
 
 import hashlib
@@ -22,18 +23,14 @@ from mnistcmp.results import trials, weights
 from mnistcmp.results.location import Location
 from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.results.parquet import SUFFIX, encode
-from mnistcmp.results.rows import (
-    epochs_table,
-    failures_table,
-    predictions_table,
-    rounds_table,
-    runs_table,
-)
+from mnistcmp.results.reading import read_files
 from mnistcmp.results.schema import TABLES
-from mnistcmp.results.tables import TableFiles, failure_file
+from mnistcmp.results.tables import failures_table, finished_tables
 from mnistcmp.study.combine import Combined, combine
 from mnistcmp.study.file import format_study, parse_study
 from mnistcmp.study.study import Run, Study
+
+DETAILS = ("predictions", "rounds", "epochs")
 
 
 class ResultsStore:
@@ -41,6 +38,7 @@ class ResultsStore:
 
     def __init__(self, place: Path | str) -> None:
         self.location = Location(place)
+        self._torn: dict[tuple[str, str], set[str]] = {}
 
     def prepare(self, study: Study) -> None:
         """Makes the place ready for runs of a study that `check` let pass, and notes the study.
@@ -52,6 +50,7 @@ class ResultsStore:
         text = format_study(study)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         self.location.write("launches", f"{digest}.toml", text.encode())
+        self._torn = self._find_torn()
 
     def write_study(self, file: str, study: Study) -> None:
         """Leaves a study file beside the tables, for people to launch; `launches` has others.
@@ -98,71 +97,85 @@ class ResultsStore:
         return combine(launches, place=str(self.location))
 
     def write(self, study_name: str, outcomes: Sequence[Outcome]) -> None:
-        """Stores what one task gave back.
+        """Stores what one task gave back: details first, and the rows that make it count last.
+
+        The same runs again take the place of the first ones.
 
         Raises:
             UserError: The folder cannot be written any more.
         """
-        for outcome in outcomes:
-            if isinstance(outcome, Finished):
-                self.write_finished(study_name, outcome)
-            else:
-                self.write_failed(study_name, outcome)
+        finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
+        failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+        if finished:
+            self._write_weights(finished)
+            run_ids = {outcome.run.run_id for outcome in finished}
+            file = _file_name(run_ids)
+            for name, rows in finished_tables(study_name, finished):
+                if name == "runs":
+                    self._delete_torn(run_ids, file)
+                self.location.write(name, file, encode(rows))
+        if failed:
+            file = _file_name({f"{outcome.run.run_id} {outcome.failed_at}" for outcome in failed})
+            self.location.write("failures", file, encode(failures_table(study_name, failed)))
 
-    def write_finished(self, study: str, finished: Finished) -> None:
-        """Stores a run: its details first, and the row that makes it count last.
+    def _write_weights(self, finished: Sequence[Finished]) -> None:
+        for outcome in finished:
+            if outcome.result.weights is not None:
+                self.location.make_folders((weights.FOLDER,))
+                content = weights.encode_weights(outcome.run, outcome.result.weights)
+                file = f"{outcome.run.run_id}{weights.SUFFIX}"
+                self.location.write(weights.FOLDER, file, content)
 
-        Raises:
-            UserError: The folder cannot be written any more.
-        """
-        if finished.result.weights is not None:
-            self.location.make_folders((weights.FOLDER,))
-            content = weights.encode_weights(finished.run, finished.result.weights)
-            file = f"{finished.run.run_id}{weights.SUFFIX}"
-            self.location.write(weights.FOLDER, file, content)
-        file = f"{finished.run.run_id}{SUFFIX}"
-        if finished.result.tested:
-            self._write("predictions", file, predictions_table(study, finished))
-        if len(finished.result.rounds) > 1:
-            self._write("rounds", file, rounds_table(study, finished))
-        self._write("epochs", file, epochs_table(study, finished))
-        self._write("runs", file, runs_table(study, finished))
+    def _find_torn(self) -> dict[tuple[str, str], set[str]]:
+        """Files of details that no file in `runs` goes with, and the runs that they are of."""
+        whole = set(self.location.list("runs", SUFFIX))
+        return {
+            (name, file): set(
+                read_files(self.location, name, [file], ["run_id"])["run_id"].to_pylist()
+            )
+            for name in DETAILS
+            for file in self.location.list(name, SUFFIX)
+            if file not in whole
+        }
 
-    def write_failed(self, study: str, failed: Failed) -> None:
-        """Stores why a run failed, beside what earlier attempts left.
-
-        Raises:
-            UserError: The folder cannot be written any more.
-        """
-        table = failures_table(study, failed)
-        microseconds = table["failed_at"].cast(pa.int64())[0].as_py()
-        self._write("failures", failure_file(failed.run.run_id, microseconds), table)
+    def _delete_torn(self, run_ids: set[str], file: str) -> None:
+        """Deletes what was left of these runs, so that each stands in one file of a table."""
+        torn = [key for key, of in self._torn.items() if of & run_ids and key[1] != file]
+        whole = set(self.location.list("runs", SUFFIX)) if torn else ()
+        for name, left in torn:
+            del self._torn[name, left]
+            if left not in whole:
+                self.location.delete(name, left)
 
     def read(
         self, name: str, columns: Sequence[str] | None = None, *, dictionaries: bool = False
     ) -> pa.Table:
         """All rows of a table that count, or some of their columns.
 
-        Details of a run that has not finished do not count, nor does the failure of one that has,
+        Details of runs that have not finished do not count, nor does the failure of one that has,
         nor an earlier failure of one that failed again. With `dictionaries`, repeated texts are
-        dictionaries (in pandas: categories), which take a tenth of the memory.
+        dictionaries (in pandas: categories), which take a tenth of the memory. A column that a file
+        is too old to have is null there; the column `file` names the file of each row.
 
         Raises:
             UserError: A file is not readable, not of this schema, or a run stands there twice.
         """
         wanted = list(columns or TABLES[name].names)
-        needed = ["run_id", "failed_at"] if name == "failures" else ["run_id"]
-        table = TableFiles(self.location, name).read(
-            list(dict.fromkeys([*wanted, *needed])), dictionaries=dictionaries
-        )
+        needed = {"runs": ["run_id"], "failures": ["run_id", "failed_at"]}.get(name, [])
+        # Before the details are listed: those of a run that is in `runs` are there.
+        whole = set(self.location.list("runs", SUFFIX)) if name in DETAILS else None
+        files = self.location.list(name, SUFFIX)
+        if whole is not None:
+            files = [file for file in files if file in whole]
+        needed = list(dict.fromkeys([*wanted, *needed]))
+        rows = read_files(self.location, name, files, needed, dictionaries=dictionaries)
         if name == "runs":
-            self._refuse_duplicates(table["run_id"])
-            return table.select(wanted)
-        finished = pa.array(self.finished_run_ids(), pa.string())
-        of_finished = pc.is_in(table["run_id"].cast(pa.string()), value_set=finished)
-        if name == "failures":
-            return _latest(table.filter(pc.invert(of_finished))).select(wanted)
-        return table.filter(of_finished).select(wanted)
+            self._refuse_duplicates(rows["run_id"])
+        elif name == "failures" and len(rows):
+            finished = pa.array(self.finished_run_ids(), pa.string())
+            of_finished = pc.is_in(rows["run_id"].cast(pa.string()), value_set=finished)
+            rows = _latest(rows.filter(pc.invert(of_finished)))
+        return rows.select(wanted)
 
     def write_trial(self, trial: trials.Trial) -> None:
         """Stores what became of a point of a search, after its runs.
@@ -205,7 +218,9 @@ class ResultsStore:
 
     def finished_run_ids(self) -> set[str]:
         """The runs that need no training any more."""
-        return TableFiles(self.location, "runs").run_ids()
+        files = self.location.list("runs", SUFFIX)
+        rows = read_files(self.location, "runs", files, ["run_id"])
+        return set(rows["run_id"].to_pylist())
 
     def launches(self) -> tuple[Study, ...]:
         """The studies that were launched into this place.
@@ -246,8 +261,10 @@ class ResultsStore:
             "keep one file of each run."
         )
 
-    def _write(self, name: str, file: str, table: pa.Table) -> None:
-        self.location.write(name, file, encode(name, table))
+
+def _file_name(keys: Iterable[str]) -> str:
+    """A name that the same keys have again, and no others."""
+    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16] + SUFFIX
 
 
 def _latest(failures: pa.Table) -> pa.Table:

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Score:
-    """How a network does on a set of pairs."""
+class Score(NamedTuple):
+    """How a network does on a set of pairs.
+
+    A tuple, as `Epoch` is: a run has hundreds, and tuples travel ten times as fast.
+    """
 
     loss: float
     """Mean loss per pair: the comparison's cross-entropy and the weighted auxiliary ones."""
@@ -18,8 +21,7 @@ class Score:
     """Share of comparisons answered correctly, 0 to 1."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Epoch:
+class Epoch(NamedTuple):
     """One pass over the training split."""
 
     train: Score

@@ -13,7 +13,7 @@ from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.session import Resources
 from mnistcmp.cluster.tasks import failed, warm_up
 from mnistcmp.data.mnist import Mnist
-from mnistcmp.results.outcome import Finished, Outcome
+from mnistcmp.results.outcome import Failed, Outcome
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.trials import Trial
 from mnistcmp.study.recipe import Recipe
@@ -229,12 +229,9 @@ class _Keeper:
             runs = runs_of(folder.search.base, recipe)
             outcomes = [failed(run, lost, str(lost), host=None) for run in runs]
         state: Literal["finished", "stopped", "failed"] = "finished" if outcomes else "stopped"
-        for outcome in outcomes:
-            if isinstance(outcome, Finished):
-                folder.store.write_finished(folder.search.name, outcome)
-            else:
-                state = "failed"
-                folder.store.write_failed(folder.search.name, outcome)
+        if any(isinstance(outcome, Failed) for outcome in outcomes):
+            state = "failed"
+        folder.store.write(folder.search.name, outcomes)
         trial = Trial(name=point.name, recipe=recipe, state=state, reports=tuple(reports))
         folder.store.write_trial(trial)
         self._ended += 1

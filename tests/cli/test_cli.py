@@ -57,12 +57,9 @@ BAD_REQUESTS = {
     "report": "there is no results folder results/table1",
     "report --json --markdown": "--markdown and --json cannot go together",
     "report .": "has no finished run",
-    "compact": "Missing argument 'results'",
-    "compact nowhere": "there is no results folder nowhere",
-    "compact other-version": "is of results schema unknown",
-    "compact half-written": "x.parquet: it is not a whole Parquet file",
+    "report ftp://x/y": "cannot use 'ftp://x/y' for results",
+    "report other-version": "is of results schema unknown",
     "report half-written": "x.parquet: it is not a whole Parquet file",
-    "compact ftp://x/y": "cannot use 'ftp://x/y' for results",
     "compare baseline siamese-shared": "there is no results folder results/table1",
     "compare . results/other": "there is no results folder results/other",
     "figures nowhere": "there is no results folder nowhere",
@@ -163,20 +160,6 @@ def test_report_fits_the_terminal(
     assert "97.74 ± 0.46" in printed
     assert "…" not in printed
     assert ("parameters" in printed) == (columns == "200")
-
-
-def test_compact_says_what_it_did(
-    store: ResultsStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A line a table; the report is the same after it."""
-    assert run_command(monkeypatch, "report", store.location.name) == 0
-    before = capsys.readouterr().out
-    assert run_command(monkeypatch, "compact", store.location.name) == 0
-    assert "runs: files 4 before, 1 now; 4 rows rewritten" in capsys.readouterr().out
-    assert run_command(monkeypatch, "report", store.location.name) == 0
-    assert capsys.readouterr().out == before
-    assert run_command(monkeypatch, "compact", "--json", store.location.name) == 0
-    assert [table["rows"] for table in json.loads(capsys.readouterr().out)] == [0] * 5
 
 
 def test_architectures_as_json_have_names_counts_and_layers(

@@ -13,7 +13,6 @@ import pytest
 
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.provenance import environment
-from mnistcmp.results.compaction import compact
 from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.schema import SOURCES, TABLES
 from mnistcmp.results.store import ResultsStore
@@ -36,10 +35,8 @@ def _queries() -> Iterator[tuple[str, list[str]]]:
 QUERIES = dict(_queries())
 
 
-@pytest.fixture(scope="module", params=["as stored", "compacted"])
-def table1(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mnist: Mnist
-) -> Path:
+@pytest.fixture(scope="module")
+def table1(tmp_path_factory: pytest.TempPathFactory, mnist: Mnist) -> Path:
     """A folder with a small `results/table1`: three architectures, three seeds, two failures."""
     study = Study(
         name="table1",
@@ -58,15 +55,13 @@ def table1(
             started_at=WHEN,
             finished_at=WHEN,
         )
-        store.write_finished(study.name, finished)
+        store.write(study.name, [finished])
     for seed, error in ((0, "ValueError: mended"), (3, "ValueError: first"), (3, "OSError: last")):
         run = Run(architecture="baseline", seed=seed, recipe=SMALL)
         failed = Failed(
             run=run, error=error, traceback="...", host=None, failed_at=datetime.now(UTC)
         )
-        store.write_failed(study.name, failed)
-    if request.param == "compacted":
-        compact(store)
+        store.write(study.name, [failed])
     return folder
 
 
@@ -92,7 +87,7 @@ def _answer(query: str) -> list[tuple[Any, ...]]:
 def test_all_libraries_give_one_answer(
     table1: Path, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the folder is compacted or not."""
+    """To each question."""
     monkeypatch.chdir(table1)
     first, *others = [_answer(query) for query in QUERIES[question]]
     assert first
@@ -137,7 +132,7 @@ def test_a_file_s_footer_names_study_recipe_and_writer(
     said = dict(_answer(QUERIES["What a file says of itself"][0]))
     here = environment()
     assert said == {
-        "mnistcmp.schema_version": "2",
+        "mnistcmp.schema_version": "3",
         "mnistcmp.study": "table1",
         "mnistcmp.recipe_hash": SMALL.hash,
         "mnistcmp.version": here.mnistcmp,

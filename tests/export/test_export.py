@@ -168,7 +168,7 @@ def test_csv_files_are_the_tables(store: ResultsStore, study: Study, tmp_path: P
         host=None,
         failed_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
-    store.write_failed(study.name, failed)
+    store.write(study.name, [failed])
     assert export_csv(store, tmp_path / "csv") == {
         "runs": 4, "rounds": 0, "epochs": 4, "predictions": 160, "failures": 1,
     }  # fmt: skip

@@ -54,7 +54,7 @@ def weighted(tmp_path_factory: pytest.TempPathFactory, mnist: Mnist) -> ResultsS
             for seed in study.seeds
         ]
         for run, result in zip(runs, train(runs, mnist, CPU, keep_weights=True), strict=True):
-            store.write_finished(study.name, _finished(run, result))
+            store.write(study.name, [_finished(run, result)])
     return store
 
 
@@ -224,6 +224,6 @@ def test_a_run_whose_row_is_missing_has_no_weights(
 
     monkeypatch.setattr(ResultsStore, "_write", full)
     with pytest.raises(UserError):
-        store.write_finished(study.name, _finished(run, result))
+        store.write(study.name, [_finished(run, result)])
     assert (tmp_path / "weights" / f"{run.run_id}.safetensors").exists()
     assert store.weighted_run_ids() == set()

@@ -36,7 +36,7 @@ def reported(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) ->
         for run in study.runs():
             if (reached := accuracy(run)) is not None:
                 result = with_accuracy(finished.result, reached / 100)
-                store.write_finished(study.name, replace(finished, run=run, result=result))
+                store.write(study.name, [replace(finished, run=run, result=result)])
         return build_report(store)
 
     return report

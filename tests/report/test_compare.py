@@ -178,7 +178,7 @@ def test_folders_of_other_recipes_are_compared_by_architecture(
         started_at=now,
         finished_at=now,
     )
-    other.write_finished("other", finished)
+    other.write("other", [finished])
     [comparison] = compare_folders(store, other)
     assert comparison.subject == "baseline"
     assert notes(comparison)[0] == (

@@ -59,7 +59,7 @@ def fill(mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Fill:
                 started_at=start,
                 finished_at=start + timedelta(seconds=1),
             )
-            store.write_finished(study.name, finished)
+            store.write(study.name, [finished])
         return store
 
     return filled

@@ -123,12 +123,12 @@ def two_recipes(tmp_path: Path, study: Study, finish: Callable[[Run], Finished])
     store.prepare(wide)
     for run in study.runs():
         finished = finish(run)
-        store.write_finished("rates", finished)
+        store.write("rates", [finished])
         if run.architecture == "baseline":
             better = finished.result.test.accuracy + 0.01 * (run.seed + 1)
             result = with_accuracy(finished.result, better)
             moved = replace(finished, run=replace(run, recipe=other), result=result)
-            store.write_finished("rates", moved)
+            store.write("rates", [moved])
     return store
 
 

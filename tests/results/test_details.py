@@ -1,59 +1,50 @@
 """The rows of some runs, out of the tables of many."""
 
-from pathlib import Path
-
 import pytest
 
 from mnistcmp.errors import UserError
-from mnistcmp.results.compaction import compact
-from mnistcmp.results.details import WantedRuns, read_details
+from mnistcmp.results.details import read_details
 from mnistcmp.results.store import ResultsStore
+from tests.support.stored import folder_of
 
 COLUMNS = ("seed", "epoch", "validation_loss")
 
 
-def _wanted(store: ResultsStore, seeds: tuple[int, ...]) -> WantedRuns:
-    runs = store.read("runs").to_pandas().query("architecture == 'baseline'").sort_values("seed")
-    chosen = runs[runs["seed"].isin(seeds)]
-    return WantedRuns(
-        run_ids=tuple(chosen["run_id"]), architecture="baseline", seeds=(min(seeds), max(seeds))
-    )
+def _runs(store: ResultsStore, architecture: str, *seeds: int) -> dict[str, str]:
+    rows = store.read("runs", ["run_id", "architecture", "seed", "file"]).to_pylist()
+    chosen = {row["seed"]: row for row in rows if row["architecture"] == architecture}
+    return {chosen[seed]["run_id"]: chosen[seed]["file"] for seed in seeds}
 
 
 def test_each_run_s_rows_come_in_the_order_asked_for(store: ResultsStore) -> None:
-    """And with the columns asked for."""
-    wanted = _wanted(store, (0, 1))
-    tables = read_details(store, "epochs", wanted, COLUMNS)
-    assert [table["seed"].to_pylist() for table in tables] == [[0], [1]]
+    """And with the columns asked for, though both runs stand in one file."""
+    tables = read_details(store, "epochs", _runs(store, "baseline", 1, 0), COLUMNS)
+    assert [table["seed"].to_pylist() for table in tables] == [[1], [0]]
     assert all(table.schema.names == list(COLUMNS) for table in tables)
 
 
-def test_it_does_not_matter_where_they_stand(store: ResultsStore) -> None:
-    """In files of their own, in a part, or in both."""
-    wanted = _wanted(store, (0, 1))
-    folder = Path(store.location.name) / "epochs"
-    single = folder / f"{wanted.run_ids[0]}.parquet"
-    content = single.read_bytes()
-    before = read_details(store, "epochs", wanted, COLUMNS)
-    compact(store)
-    assert len(list(folder.iterdir())) == 1
-    assert read_details(store, "epochs", wanted, COLUMNS) == before
-    single.write_bytes(content)
-    assert read_details(store, "epochs", wanted, COLUMNS) == before
+def test_runs_of_several_files_come_together(store: ResultsStore) -> None:
+    """The rows are those of the whole table."""
+    wanted = _runs(store, "siamese-shared-aux", 0) | _runs(store, "baseline", 1)
+    pairs = read_details(store, "predictions", wanted, ["run_id", "pair", "probability"])
+    whole = store.read("predictions", ["run_id", "pair", "probability"]).to_pylist()
+    for run_id, table in zip(wanted, pairs, strict=True):
+        assert table.to_pylist() == [row for row in whole if row["run_id"] == run_id]
 
 
 def test_other_runs_files_are_not_opened(store: ResultsStore) -> None:
     """One that is broken stands in nobody's way."""
-    wanted = _wanted(store, (1,))
-    for path in (Path(store.location.name) / "epochs").iterdir():
-        if path.stem not in wanted.run_ids:
+    wanted = _runs(store, "baseline", 1)
+    for path in folder_of(store, "epochs").iterdir():
+        if path.name not in wanted.values():
             path.write_bytes(b"broken")
     assert len(read_details(store, "epochs", wanted, COLUMNS)) == 1
 
 
 def test_a_run_without_its_rows_is_named(store: ResultsStore) -> None:
-    """A finished run's details were taken away."""
-    wanted = _wanted(store, (0,))
-    (Path(store.location.name) / "epochs" / f"{wanted.run_ids[0]}.parquet").unlink()
-    with pytest.raises(UserError, match=f"no rows of the finished run {wanted.run_ids[0]}"):
-        read_details(store, "epochs", wanted, COLUMNS)
+    """A finished run's details were taken away: one line says so, and which file to move."""
+    [(run_id, file)] = _runs(store, "baseline", 0).items()
+    (folder_of(store, "epochs") / file).unlink()
+    message = f"no rows of the finished run {run_id}. Move the file {file} in 'runs' away"
+    with pytest.raises(UserError, match=message):
+        read_details(store, "epochs", {run_id: file}, COLUMNS)

@@ -29,7 +29,7 @@ def test_results_come_back_from_a_bucket(
     store.prepare(study)
     *most, last = study.runs()
     for run in most:
-        store.write_finished(study.name, finish(run))
+        store.write(study.name, [finish(run)])
     again = ResultsStore(f"{bucket}/table1")
     assert again.missing(study.runs()) == (last,)
     assert len(again.read("predictions")) == 3 * study.recipe.test_pairs

@@ -1,6 +1,7 @@
 """The results folder."""
 
 import json
+import re
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -14,13 +15,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnistcmp.errors import UserError
-from mnistcmp.results.outcome import Failed, Finished
+from mnistcmp.export.csv_files import export_csv
+from mnistcmp.report.build import build_report
+from mnistcmp.results.outcome import Failed, Finished, Outcome
+from mnistcmp.results.parquet import encode
 from mnistcmp.results.schema import SCHEMA_VERSION, TABLES, to_table
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from tests.conftest import SMALL
+from tests.support.stored import content_of, files_of, folder_of
 
 Finish = Callable[[Run], Finished]
 
@@ -40,6 +45,10 @@ def _largest_file(size: int) -> Iterator[None]:
 
 def _first_run_file(store: ResultsStore) -> Path:
     return min((Path(store.location.name) / "runs").glob("*.parquet"))
+
+
+def _failed(run: Run, error: str) -> Failed:
+    return Failed(run=run, error=error, traceback="...", host=None, failed_at=datetime.now(UTC))
 
 
 def test_what_is_stored_is_what_was_trained(
@@ -65,7 +74,7 @@ def test_accuracy_can_be_counted_again_from_the_predictions(store: ResultsStore)
     predictions = store.read("predictions").to_pandas()
     runs = store.read("runs").to_pandas().set_index("run_id")
     right = (predictions["predicted"] == predictions["label"]).groupby(predictions["run_id"]).mean()
-    assert (right == runs["test_accuracy"]).all()
+    assert (right == runs["test_accuracy"].reindex(right.index)).all()
     labels = predictions["first_digit"] <= predictions["second_digit"]
     assert (labels == (predictions["label"] == 1)).all()
 
@@ -80,16 +89,34 @@ def test_every_row_carries_its_identity_and_every_file_its_version(
     assert table.schema.names[:5] == identity
     assert all(table[column].null_count == 0 for column in identity)
     for path in (Path(store.location.name) / name).glob("*.parquet"):
-        assert pq.read_schema(path).metadata[b"mnistcmp.schema_version"] == b"2"
+        assert pq.read_schema(path).metadata[b"mnistcmp.schema_version"] == b"3"
 
 
-def test_a_run_half_stored_does_not_count(store: ResultsStore, study: Study) -> None:
-    """Without its row in `runs`, a run is missing and its details are not read."""
+def test_runs_half_stored_do_not_count(store: ResultsStore, study: Study) -> None:
+    """Without their file in `runs`, runs are missing and their details are not read."""
     lost = _first_run_file(store)
+    run_ids = set(pq.read_table(lost)["run_id"].to_pylist())
     lost.unlink()
-    assert [run.run_id for run in store.missing(study.runs())] == [lost.stem]
+    assert {run.run_id for run in store.missing(study.runs())} == run_ids
     for name in ("epochs", "predictions"):
-        assert lost.stem not in store.read(name)["run_id"].to_pylist()
+        assert not run_ids & set(store.read(name)["run_id"].to_pylist())
+
+
+def test_what_a_task_gives_back_is_a_file_of_one_name_in_each_table(
+    store: ResultsStore, study: Study, finish: Finish
+) -> None:
+    """However many runs it had; those that failed are one too."""
+    names = [{path.name for path in folder_of(store, name).iterdir()} for name in TABLES]
+    assert names[0] == names[2] == names[3]
+    assert [len(files) for files in names] == [2, 0, 2, 2, 0]
+    runs = [replace(study.runs()[0], seed=seed) for seed in range(5, 10)]
+    done = finish(study.runs()[0])
+    outcomes: list[Outcome] = [replace(done, run=run) for run in runs[:3]]
+    outcomes += [_failed(run, "ValueError: no") for run in runs[3:]]
+    store.write(study.name, outcomes)
+    assert [len(list(folder_of(store, name).iterdir())) for name in TABLES] == [3, 0, 3, 3, 1]
+    assert len(store.read("runs")) == 7
+    assert len(store.read("failures")) == 2
 
 
 def test_a_write_that_breaks_off_leaves_no_file(
@@ -99,22 +126,28 @@ def test_a_write_that_breaks_off_leaves_no_file(
     store = ResultsStore(tmp_path / "results")
     store.prepare(study)
     first, second = study.runs()[:2]
-    store.write_finished(study.name, finish(first))
+    store.write(study.name, [finish(first)])
     with _largest_file(1000), pytest.raises(UserError, match="File too large"):
-        store.write_finished(study.name, finish(second))
+        store.write(study.name, [finish(second)])
     assert store.finished_run_ids() == {first.run_id}
     stored = [
         path
         for path in Path(store.location.name).rglob("*")
         if path.is_file() and path.suffix != ".toml"
     ]
-    assert {path.name for path in stored} == {f"{first.run_id}.parquet"}
+    assert len(stored) == 3
+    assert len({path.name for path in stored}) == 1
 
 
-def test_storing_a_run_again_replaces_it(store: ResultsStore, study: Study, finish: Finish) -> None:
-    """No run is ever there twice."""
-    store.write_finished(study.name, finish(study.runs()[0]))
-    assert len(store.read("runs")) == 4
+def test_storing_runs_again_replaces_them(
+    store: ResultsStore, study: Study, finish: Finish
+) -> None:
+    """No run is ever there twice, in whatever order a task gives them back."""
+    before = content_of(store)
+    stack = [finish(run) for run in study.runs() if run.architecture == "baseline"]
+    store.write(study.name, stack[::-1])
+    assert content_of(store) == before
+    assert len(files_of(store)) == 6
 
 
 def test_nothing_is_written_before_prepare(tmp_path: Path, study: Study) -> None:
@@ -141,23 +174,10 @@ def test_a_failure_counts_until_its_run_finishes(
 ) -> None:
     """A failed run is missing and has its error; once it is trained, the error counts no more."""
     other = replace(study.runs()[0], seed=9)
-    failed = Failed(
-        run=other, error="ValueError: no", traceback="...", host=None, failed_at=datetime.now(UTC)
-    )
-    store.write_failed(study.name, failed)
+    store.write(study.name, [_failed(other, "ValueError: no")])
     assert store.read("failures")["error"].to_pylist() == ["ValueError: no"]
     assert store.missing([other]) == (other,)
-    done = finish(study.runs()[0])
-    store.write_finished(
-        study.name,
-        Finished(
-            run=other,
-            result=done.result,
-            environment=done.environment,
-            started_at=done.started_at,
-            finished_at=done.finished_at,
-        ),
-    )
+    store.write(study.name, [replace(finish(study.runs()[0]), run=other)])
     assert len(store.read("failures")) == 0
     assert store.missing([other]) == ()
 
@@ -200,13 +220,19 @@ def test_another_recipe_under_the_same_name_is_refused(tmp_path: Path) -> None:
         store.check(other)
 
 
-def test_another_schema_version_is_refused(store: ResultsStore) -> None:
-    """The error names both versions."""
+@pytest.mark.parametrize("version", [2, 99])
+def test_another_schema_version_is_refused(store: ResultsStore, version: int) -> None:
+    """Older or newer: the error names both versions, the writer, and what to do."""
     path = _first_run_file(store)
-    newer = pq.read_table(path).replace_schema_metadata({b"mnistcmp.schema_version": b"99"})
-    pq.write_table(newer, path)
-    with pytest.raises(UserError, match=f"schema 99; .* reads schemas 1 and {SCHEMA_VERSION}"):
+    said = {"mnistcmp.schema_version": str(version), "mnistcmp.version": "9.0"}
+    pq.write_table(pq.read_table(path).replace_schema_metadata(said), path)
+    expected = (
+        f"schema {version}, written by mnistcmp 9.0; this mnistcmp reads schema {SCHEMA_VERSION}. "
+        "Choose another folder, or the mnistcmp that wrote it."
+    )
+    with pytest.raises(UserError, match=re.escape(expected)) as caught:
         store.read("runs")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_of_something_else_is_refused(store: ResultsStore) -> None:
@@ -217,11 +243,31 @@ def test_a_file_of_something_else_is_refused(store: ResultsStore) -> None:
 
 
 def test_other_columns_are_refused(store: ResultsStore) -> None:
-    """The version alone does not make a table ours."""
+    """One that no table has, one of another type, and a table without its runs' ids."""
     path = _first_run_file(store)
-    pq.write_table(pq.read_table(path).drop_columns(["device"]), path)
-    with pytest.raises(UserError, match="does not have the columns of the table 'runs'"):
-        store.read("runs")
+    table = pq.read_table(path)
+    other = table.append_column("colour", pa.array(["red"] * len(table)))
+    retyped = table.set_column(3, "seed", table["seed"].cast(pa.int32()))
+    for wrong in (other, retyped, table.drop_columns(["run_id"])):
+        pq.write_table(wrong, path)
+        with pytest.raises(UserError, match="does not have the columns of the table 'runs'"):
+            store.read("runs")
+
+
+def test_a_column_that_came_later_is_null_in_older_files(
+    store: ResultsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old and new files are one table, which is read, reported and exported."""
+    before, memory = len(store.read("runs")), pa.field("memory", pa.float64(), nullable=False)
+    monkeypatch.setitem(TABLES, "runs", TABLES["runs"].insert(7, memory))
+    assert store.read("runs", ["memory"])["memory"].null_count == before
+    rows = store.read("runs").to_pylist()
+    other = rows[0] | {"run_id": "0" * 16, "seed": 9, "memory": 1.5}
+    columns = {name: [other[name]] for name in TABLES["runs"].names}
+    store.location.write("runs", "new.parquet", encode(to_table("runs", columns)))
+    assert sorted(map(str, store.read("runs")["memory"].to_pylist())) == ["1.5"] + before * ["None"]
+    assert sorted(row.accuracy.n for row in build_report(store).rows) == [2, 3]
+    assert export_csv(store, Path(store.location.name) / "csv")["runs"] == before + 1
 
 
 def test_a_truncated_file_is_refused(store: ResultsStore) -> None:
@@ -236,7 +282,7 @@ def test_a_run_that_stands_there_twice_is_refused(store: ResultsStore) -> None:
     """A copied file would count a run twice."""
     path = _first_run_file(store)
     path.with_name("copy.parquet").write_bytes(path.read_bytes())
-    with pytest.raises(UserError, match=f"more than one row for the run {path.stem}"):
+    with pytest.raises(UserError, match=r"more than one row for the run [0-9a-f]{16} and 1 more"):
         store.read("runs")
 
 

@@ -30,7 +30,7 @@ def content_of(store: ResultsStore) -> dict[str, pa.Table]:
 def with_accuracy(result: TrainingResult, accuracy: float) -> TrainingResult:
     """A result of one round, as if its test accuracy, 0 to 1, were that."""
     (only,) = result.rounds
-    test = replace(result.test, accuracy=accuracy)
+    test = result.test._replace(accuracy=accuracy)
     return replace(result, rounds=(replace(only, test=test),))
 
 
@@ -55,5 +55,5 @@ def store_failure(store: ResultsStore, study: Study, seed: int, minutes: int = 0
         host=None,
         failed_at=NOON + timedelta(minutes=minutes),
     )
-    store.write_failed(study.name, failed)
+    store.write(study.name, [failed])
     return run
