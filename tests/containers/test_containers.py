@@ -110,7 +110,7 @@ def test_a_study_survives_a_killed_worker_and_its_rows_are_the_workers(
     launch = checkout.start("launch", "--all", "--epochs", "4")
     output = checkout.results / "table1-epochs-4"
     deadline = time.monotonic() + 120
-    while len(list((output / "runs").glob("*.parquet"))) < 5 and time.monotonic() < deadline:
+    while not list((output / "runs").glob("*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.1)
     _docker("kill", workers[0])
     printed, errors = launch.communicate(timeout=300)

@@ -215,7 +215,7 @@ def stored(
                 )
             else:
                 outcome = finish(run)
-            store.write_finished(launched.name, outcome)
+            store.write(launched.name, [outcome])
     return store
 
 
