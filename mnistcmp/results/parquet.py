@@ -59,19 +59,22 @@ def decode(
     """
     schema = read_schema(name, columns, coded)
     try:
-        with pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(coded)) as file:
-            _check(name, file, path)
-            there = set(file.schema_arrow.names)
-            rows = file.read(columns=[column for column in schema.names if column in there])
-            count = file.metadata.num_rows
+        about = pq.read_metadata(pa.BufferReader(content))
+        _check(name, about, path)
+        there = set(about.schema.names)
+        rows = pq.ParquetFile(
+            pa.BufferReader(content),
+            metadata=about,
+            read_dictionary=[column for column in coded if column in there],
+        ).read(columns=[column for column in schema.names if column in there])
     except (OSError, pa.ArrowException) as error:
         raise UserError(
             f"cannot read {path}: it is not a whole Parquet file. Move it away and launch "
             "again, which trains its runs anew."
         ) from error
-    arrays = [rows[f.name] if f.name in there else pa.nulls(count, f.type) for f in schema]
+    arrays = [rows[f.name] if f.name in there else pa.nulls(about.num_rows, f.type) for f in schema]
     if FILE in schema.names:
-        place = pa.repeat(pa.scalar(0, pa.int32()), count)
+        place = pa.repeat(pa.scalar(0, pa.int32()), about.num_rows)
         file_name = pa.DictionaryArray.from_arrays(place, [posixpath.basename(path)])
         arrays[schema.get_field_index(FILE)] = file_name
     return pa.Table.from_arrays(arrays, schema=schema)
@@ -84,8 +87,8 @@ def read_schema(name: str, columns: Iterable[str], coded: Collection[str] = ()) 
     return pa.schema([(c, code if c in coded else TABLES[name].field(c).type) for c in columns])
 
 
-def _check(name: str, file: pq.ParquetFile, path: str) -> None:
-    said = file.metadata.metadata or {}
+def _check(name: str, about: pq.FileMetaData, path: str) -> None:
+    said = about.metadata or {}
     version = said.get(f"{_PREFIX}schema_version".encode(), b"").decode(errors="replace")
     if version != str(SCHEMA_VERSION):
         writer = said.get(f"{_PREFIX}version".encode(), b"").decode(errors="replace")
@@ -94,14 +97,10 @@ def _check(name: str, file: pq.ParquetFile, path: str) -> None:
             f"{f', written by mnistcmp {writer}' if writer else ''}; this mnistcmp reads schema "
             f"{SCHEMA_VERSION}. Choose another folder, or the mnistcmp that wrote it."
         )
-    stored = {(f.name, _plain(f.type)) for f in file.schema_arrow}
+    stored = {(f.name, f.type) for f in about.schema.to_arrow_schema()}
     known = {(f.name, f.type) for f in TABLES[name]}
     if not {(f.name, f.type) for f in IDENTITY} <= stored <= known:
         raise UserError(
             f"{path} does not have the columns of the table '{name}' (docs/results.md). "
             "Move it away and launch again."
         )
-
-
-def _plain(type_: pa.DataType) -> pa.DataType:
-    return type_.value_type if pa.types.is_dictionary(type_) else type_

@@ -16,6 +16,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.predict.images import Digit
 from mnistcmp.predict.model import answer, choose_model
 from mnistcmp.provenance import environment
+from mnistcmp.results.location import Location
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
@@ -219,11 +220,15 @@ def test_a_run_whose_row_is_missing_has_no_weights(
     store = ResultsStore(tmp_path)
     store.prepare(study)
 
-    def full(*_: object) -> None:
-        raise UserError("no space left")
+    write = Location.write
 
-    monkeypatch.setattr(ResultsStore, "_write", full)
-    with pytest.raises(UserError):
+    def full(self: Location, folder: str, name: str, content: bytes) -> None:
+        if folder == "runs":
+            raise UserError("no space left")
+        write(self, folder, name, content)
+
+    monkeypatch.setattr(Location, "write", full)
+    with pytest.raises(UserError, match="no space left"):
         store.write(study.name, [_finished(run, result)])
     assert (tmp_path / "weights" / f"{run.run_id}.safetensors").exists()
     assert store.weighted_run_ids() == set()

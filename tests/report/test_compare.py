@@ -32,6 +32,7 @@ from tests.support.pages import (
     open_browser,
     query,
 )
+from tests.support.stored import remove_seed
 
 A, B = "siamese-shared-aux", "baseline"
 
@@ -48,12 +49,6 @@ def copy(store: ResultsStore, tmp_path: Path) -> ResultsStore:
     """Another folder with the same results."""
     shutil.copytree(store.location.name, tmp_path / "copy")
     return ResultsStore(tmp_path / "copy")
-
-
-def _remove_seed(store: ResultsStore, seed: int) -> None:
-    for row in store.read("runs").to_pylist():
-        if row["seed"] == seed:
-            (Path(store.location.name) / "runs" / f"{row['run_id']}.parquet").unlink()
 
 
 def test_differences_are_paired_by_seed(
@@ -136,7 +131,7 @@ def test_seeds_that_one_side_has_alone_are_left_out(
     store: ResultsStore, copy: ResultsStore
 ) -> None:
     """And their number is said; of the one seed that is left no interval is made."""
-    _remove_seed(copy, 1)
+    remove_seed(copy, 1)
     for comparison in compare_folders(store, copy):
         assert comparison.paired_seeds == (0,)
         assert comparison.unpaired == (1, 0)
@@ -152,8 +147,8 @@ def test_nothing_in_common_is_refused(
     store: ResultsStore, copy: ResultsStore, tmp_path: Path, study: Study
 ) -> None:
     """No seed, no condition, no result: a line that says what there is."""
-    _remove_seed(store, 0)
-    _remove_seed(copy, 1)
+    remove_seed(store, 0)
+    remove_seed(copy, 1)
     with pytest.raises(UserError, match="have no finished seed in common"):
         compare_folders(store, copy)
     empty = ResultsStore(tmp_path / "empty")

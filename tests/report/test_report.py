@@ -17,7 +17,7 @@ from mnistcmp.statistics import summarise
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
-from tests.support.stored import with_accuracy
+from tests.support.stored import remove_seed, with_accuracy
 
 
 def test_rows_are_the_stored_runs(store: ResultsStore, results: dict[Run, TrainingResult]) -> None:
@@ -70,9 +70,7 @@ def test_one_run_has_no_interval(store: ResultsStore, study: Study) -> None:
     for path in (Path(store.location.name) / "launches").iterdir():
         path.unlink()
     store.prepare(study.model_copy(update={"seeds": (0,)}))
-    for row in store.read("runs").to_pylist():
-        if row["seed"] == 1:
-            (Path(store.location.name) / "runs" / f"{row['run_id']}.parquet").unlink()
+    remove_seed(store, 1)
     text = to_markdown(build_report(store))
     assert text.count("| one run |") == 2
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from mnistcmp.results.outcome import Failed
 from mnistcmp.results.store import ResultsStore
@@ -43,6 +45,13 @@ def files_of(store: ResultsStore) -> dict[str, int]:
     """Its Parquet files, and when each was written."""
     found = folder_of(store).rglob("*.parquet")
     return {str(path.relative_to(folder_of(store))): path.stat().st_mtime_ns for path in found}
+
+
+def remove_seed(store: ResultsStore, seed: int) -> None:
+    """Takes the rows of a seed out of `runs`."""
+    for path in folder_of(store, "runs").glob("*.parquet"):
+        rows = pq.read_table(path)
+        pq.write_table(rows.filter(pc.not_equal(rows["seed"], seed)), path)
 
 
 def store_failure(store: ResultsStore, study: Study, seed: int, minutes: int = 0) -> Run:
