@@ -1,16 +1,17 @@
 """Means with their uncertainty, and differences between them. docs/statistics.md has the formulas.
 
-SciPy and statsmodels are imported where they are used: they take half a second and a second, which
-launching and following a job should not wait for.
+SciPy is imported where it is used: it takes half a second, which launching and following a job
+should not wait for.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 CONFIDENCE = 0.95
+"""Of every interval."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +23,7 @@ class Summary:
     deviation: float | None
     """Sample standard deviation (divisor n - 1); None for one value."""
     low: float | None
-    """Lower end of the 95% confidence interval of the mean; None for one value."""
+    """Lower end of the confidence interval of the mean; None for one value."""
     high: float | None
     """Upper end."""
 
@@ -34,6 +35,11 @@ class Difference(Summary):
     p: float | None
     """Of Student's t test that the mean difference is 0, two-sided. None where there is no test:
     for one difference, and where all are equal."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether there is an interval, and 0 is not in it."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
 def summarise(values: ArrayLike) -> Summary:
@@ -71,14 +77,7 @@ def mean_difference(differences: ArrayLike) -> Difference:
     # Rounding makes a spread of equal differences of accuracies, which is none.
     spread = sample.size > 1 and not np.allclose(sample, sample[0], rtol=0, atol=1e-9)
     p = float(stats.ttest_1samp(sample, 0.0).pvalue) if spread else None
-    return Difference(
-        n=summary.n,
-        mean=summary.mean,
-        deviation=summary.deviation,
-        low=summary.low,
-        high=summary.high,
-        p=p,
-    )
+    return Difference(**asdict(summary), p=p)
 
 
 def paired_difference(values: ArrayLike, references: ArrayLike) -> Difference:
@@ -96,12 +95,15 @@ def paired_difference(values: ArrayLike, references: ArrayLike) -> Difference:
 
 
 def adjust_p_values(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Holm's step-down correction of the p values of several tests, in their order."""
-    from statsmodels.stats.multitest import multipletests  # noqa: PLC0415 - see above
+    """Holm's step-down correction of the p values of several tests, in their order.
 
-    if not p_values:
-        return ()
-    return tuple(float(p) for p in multipletests(p_values, method="holm")[1])
+    Holm, Scandinavian Journal of Statistics 6 (1979).
+    """
+    order = np.argsort(p_values, kind="stable")
+    multiplied = np.asarray(p_values, np.float64)[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(multiplied), 1)
+    return tuple(adjusted.tolist())
 
 
 def two_by_two(
@@ -129,3 +131,28 @@ def two_by_two(
         mean_difference((of_second + of_both - none_ - of_first) / 2),
         mean_difference((of_both - of_first) - (of_second - none_)),
     )
+
+
+def exact_mcnemar(only_first: int, only_second: int) -> float:
+    """The p of McNemar's exact binomial test: where one alone is right, each is as often.
+
+    1 where the two never disagree. McNemar, Psychometrika 12 (1947).
+    """
+    from scipy import stats  # noqa: PLC0415 - see above
+
+    discordant = only_first + only_second
+    return float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
+
+
+def pooled_mcnemar(only_first: int, only_second: int) -> tuple[float, float] | None:
+    """McNemar's chi-square over counts summed over strata, and its p; None without disagreement.
+
+    For pairs matched one to one that is the Cochran-Mantel-Haenszel statistic over the strata
+    (Agresti, Categorical Data Analysis, 3rd edition, 11.2.5).
+    """
+    from scipy import stats  # noqa: PLC0415 - see above
+
+    if only_first + only_second == 0:
+        return None
+    chi_square = (only_first - only_second) ** 2 / (only_first + only_second)
+    return chi_square, float(stats.chi2.sf(chi_square, df=1))

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mnistcmp.statistics import adjust_p_values, paired_difference, summarise, two_by_two
+from mnistcmp.statistics import (
+    adjust_p_values,
+    exact_mcnemar,
+    paired_difference,
+    pooled_mcnemar,
+    summarise,
+    two_by_two,
+)
 
 
 def test_summary_of_a_hand_worked_sample() -> None:
@@ -74,6 +81,35 @@ def test_holm_s_correction_of_a_hand_worked_example() -> None:
     """0.01 counts three times, 0.03 twice, 0.04 once and not less than the one before it."""
     assert adjust_p_values([0.01, 0.04, 0.03]) == pytest.approx((0.03, 0.06, 0.06))
     assert adjust_p_values([]) == ()
+
+
+def test_holm_s_correction_is_statsmodels() -> None:
+    """The p values of statsmodels' own test, and what `multipletests(method="holm")` makes of them."""
+    p_values = [0.838541367553, 0.642193923795, 0.680845947633, 0.967833824309, 0.71626938238]
+    p_values += [0.177096952723, 5.23656777208e-05, 0.0202732688798, 0.00028140506198]
+    p_values += [0.0149877310796]
+    expected = (1, 1, 1, 1, 1, 1, 0.000523656777208, 0.1419128821586, 0.00253264555782)
+    assert adjust_p_values(p_values) == pytest.approx((*expected, 0.1199018486368), rel=1e-12)
+
+
+def test_the_exact_mcnemar_test_is_a_fair_coin_s() -> None:
+    """Five disagreements, all one way: 2 of the 32 outcomes are as extreme."""
+    assert exact_mcnemar(5, 0) == pytest.approx(2 / 32)
+    assert exact_mcnemar(0, 5) == pytest.approx(2 / 32)
+    assert exact_mcnemar(3, 3) == 1.0
+
+
+def test_without_disagreement_mcnemar_shows_nothing() -> None:
+    """Two classifiers that never disagree: p is 1, and there is no chi-square."""
+    assert exact_mcnemar(0, 0) == 1.0
+    assert pooled_mcnemar(0, 0) is None
+
+
+def test_pooled_mcnemar_is_as_published() -> None:
+    """Agresti's approval ratings (Categorical Data Analysis, table 11.1): 150 and 86, z = -4.17."""
+    chi_square, p = pooled_mcnemar(150, 86) or (0, 0)
+    assert chi_square == pytest.approx(4.17**2, rel=0.002)
+    assert p == pytest.approx(3.1e-5, rel=0.02)
 
 
 def test_two_by_two_of_a_hand_worked_example() -> None:
