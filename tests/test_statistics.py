@@ -84,7 +84,7 @@ def test_holm_s_correction_of_a_hand_worked_example() -> None:
 
 
 def test_holm_s_correction_is_statsmodels() -> None:
-    """The p values of statsmodels' own test, and what `multipletests(method="holm")` makes of them."""
+    """The p values of statsmodels' own test, and what its `multipletests` makes of them."""
     p_values = [0.838541367553, 0.642193923795, 0.680845947633, 0.967833824309, 0.71626938238]
     p_values += [0.177096952723, 5.23656777208e-05, 0.0202732688798, 0.00028140506198]
     p_values += [0.0149877310796]

@@ -1,4 +1,4 @@
-"""`mnistcmp figures`: the networks' structure and the learning curves, as files."""
+"""`mnistcmp figures`: the networks' structure, the learning curves and every run, as files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,7 +10,9 @@ from mnistcmp.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mnistcmp.report.contents import Report
     from mnistcmp.report.figures.drawing import Drawing
+    from mnistcmp.results.store import ResultsStore
 
 FormatChoice = Literal["svg", "png", "both"]
 
@@ -18,7 +20,7 @@ FormatChoice = Literal["svg", "png", "both"]
 def figures(
     results: Annotated[
         str | None,
-        typer.Argument(help="Results folder or URI for the learning curves. Default: none."),
+        typer.Argument(help="Results folder or URI for figures of runs. Default: none."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path(
         "figures"
@@ -28,21 +30,16 @@ def figures(
     """Draw the report's figures: 1 and 2, each network's structure; 3, its learning curves.
 
     Figures 1 and 2 are drawn from the networks' own code. Without results they are those of the
-    default recipe; with results, those of its conditions, and figure 3 too. A network of your own
-    is drawn where torch.fx can follow its code. The same results give the same bytes.
+    default recipe; with results, those of its conditions, and figure 3 too, and every run's test
+    accuracy as a dot (STUDY-dots; as SVG on light and on dark paper). A network of your own is
+    drawn where torch.fx can follow its code. The same results give the same bytes.
     """
-    from mnistcmp.report.figures.drawing import to_png, to_svg
-
-    writers = {"svg": to_svg, "png": to_png}
-    chosen = ("svg", "png") if form == "both" else (form,)
-    drawings = list(_drawings(results))
+    files = list(_files(results, form))
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for drawing in drawings:
-            for suffix in chosen:
-                path = output / f"{drawing.name}.{suffix}"
-                path.write_bytes(writers[suffix](drawing))
-                typer.echo(path)
+        for name, content in files:
+            (output / name).write_bytes(content)
+            typer.echo(output / name)
     except OSError as error:
         raise UserError(
             f"cannot write the figures to {output}: {error.strerror}. Choose another folder with "
@@ -50,23 +47,54 @@ def figures(
         ) from error
 
 
-def _drawings(results: str | None) -> "Iterator[Drawing]":
-    from mnistcmp.networks.architectures import ARCHITECTURES, architecture
-    from mnistcmp.networks.graph import UntraceableError
+def _files(results: str | None, form: FormatChoice) -> "Iterator[tuple[str, bytes]]":
+    """Names and contents of the figures' files."""
+    from mnistcmp.report.figures.drawing import to_png, to_svg
+    from mnistcmp.report.figures.palette import DARK, LIGHT
+
+    drawings, dots = _drawings(results)
+    for drawing in drawings + dots:
+        if form != "svg":
+            yield f"{drawing.name}.png", to_png(drawing)
+    if form != "png":
+        for drawing in drawings:
+            yield f"{drawing.name}.svg", to_svg(drawing)
+        for drawing in dots:
+            yield f"{drawing.name}-light.svg", to_svg(drawing, LIGHT)
+            yield f"{drawing.name}-dark.svg", to_svg(drawing, DARK)
+
+
+def _drawings(results: str | None) -> "tuple[list[Drawing], list[Drawing]]":
+    """Structures and learning curves; and the dots of every run."""
+    from mnistcmp.networks.architectures import ARCHITECTURES
     from mnistcmp.report.build import build_report
     from mnistcmp.report.figures.curves import draw_learning
+    from mnistcmp.report.figures.dots import draw_accuracies
+    from mnistcmp.report.figures.drawing import file_stem
     from mnistcmp.report.figures.structure import draw_structure
+    from mnistcmp.report.groups import read_groups
     from mnistcmp.results.store import ResultsStore
     from mnistcmp.study.recipe import RECIPES
-    from mnistcmp.study.sources import verify_launched_source
 
     if results is None:
-        for entry in ARCHITECTURES.values():
-            yield draw_structure(entry, RECIPES["default"].network)
-        return
+        network = RECIPES["default"].network
+        return [draw_structure(entry, network) for entry in ARCHITECTURES.values()], []
     store = ResultsStore(results)
-    conditions, launches = build_report(store).conditions, store.launches()
-    for condition in conditions:
+    report = build_report(store)
+    shown = {row.condition for row in report.rows}
+    groups = read_groups(store, [c for c in report.conditions if c.name in shown])
+    dots = draw_accuracies(report.rows, groups, name=f"{file_stem(report.study)}-dots")
+    return [*_structures(store, report), *draw_learning(store, groups)], dots
+
+
+def _structures(store: "ResultsStore", report: "Report") -> "Iterator[Drawing]":
+    from mnistcmp.networks.architectures import architecture
+    from mnistcmp.networks.graph import UntraceableError
+    from mnistcmp.report.figures.structure import draw_structure
+    from mnistcmp.study.sources import verify_launched_source
+
+    launches = store.launches()
+    for condition in report.conditions:
         entry, options = architecture(condition.architecture), condition.recipe.network
         try:
             verify_launched_source(entry.name, launches)
@@ -76,4 +104,3 @@ def _drawings(results: str | None) -> "Iterator[Drawing]":
                 raise
             # The others' figures, and its learning curves, do not need it.
             typer.echo(f"No structure of {condition.name} is drawn: {error}", err=True)
-    yield from draw_learning(store, conditions)

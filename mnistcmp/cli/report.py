@@ -40,9 +40,10 @@ def report(
     A study of one recipe, as Table I, stands beside the published numbers.
     With --html the same, and more, becomes a page.
     """
+    from mnistcmp.report.as_json import to_json
     from mnistcmp.report.build import build_report
     from mnistcmp.report.searches import is_search
-    from mnistcmp.report.text import print_report, to_json, to_markdown
+    from mnistcmp.report.text import print_report, to_markdown
     from mnistcmp.results.store import ResultsStore
 
     chosen = [

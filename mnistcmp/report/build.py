@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture
-from mnistcmp.report.answer import answer
 from mnistcmp.report.contents import Report, Row
 from mnistcmp.report.differences import average, compare, factorial
 from mnistcmp.report.rounds import rounds_of
 from mnistcmp.report.searches import refuse_search, untested
+from mnistcmp.report.words import answer
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import summarise
 from mnistcmp.study.combine import Combined

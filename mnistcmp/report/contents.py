@@ -1,10 +1,10 @@
-"""What a report holds: plain data, for the terminal, Markdown, JSON, or a page."""
+"""What a report holds: plain data, for the terminal, Markdown, JSON, pages and figures."""
 
 from dataclasses import dataclass
 
 from mnistcmp.networks.architectures import Published
 from mnistcmp.statistics import Difference, Summary
-from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.study import Condition, Run
 
 
@@ -21,7 +21,7 @@ class Row:
     parameters: int
     accuracy: Summary
     published: Published | None
-    """Of the architecture; None of an own one, and in a study of several recipes, which have no
+    """Of the architecture; None of a custom one, and in a study of several recipes, which have no
     published numbers."""
 
     @property
@@ -113,6 +113,14 @@ class Report:
         """The recipe of all conditions; None where there are several."""
         recipes = {condition.recipe for condition in self.conditions}
         return recipes.pop() if len(recipes) == 1 else None
+
+    @property
+    def is_table1(self) -> bool:
+        """Whether the rows are of the published Table I's networks, under a reading of the report.
+
+        Its 150 epochs and its pairs are part of each reading.
+        """
+        return self.recipe in RECIPES.values() and any(row.published for row in self.rows)
 
     def missing_runs(self) -> dict[str, list[Run]]:
         """Name of a condition to the runs that it misses, of those that miss some."""

@@ -1,19 +1,25 @@
 """Two conditions, seed by seed and test pair by test pair."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mnistcmp.report.groups import MOST_DETAILED, Group
-from mnistcmp.report.mcnemar import Agreement, Pooled, pool
+from mnistcmp.report.groups import Group
 from mnistcmp.results.details import read_details
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.statistics import Difference, Summary, paired_difference, summarise
+from mnistcmp.statistics import (
+    Difference,
+    Summary,
+    exact_mcnemar,
+    paired_difference,
+    pooled_mcnemar,
+    summarise,
+)
 
-MEASURED = (
+MEASURED = [
     "best_epoch",
     "train_loss",
     "train_accuracy",
@@ -21,17 +27,10 @@ MEASURED = (
     "validation_accuracy",
     "test_loss",
     "test_accuracy",
-)
+]
 """Columns of `runs` that two runs with the same outcome have in common."""
-COLUMNS = (
-    "first_image",
-    "second_image",
-    "first_digit",
-    "second_digit",
-    "label",
-    "predicted",
-    "probability",
-)
+IMAGES = ["first_image", "second_image"]
+COLUMNS = (*IMAGES, "first_digit", "second_digit", "label", "predicted", "probability")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,13 +44,30 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SeedAgreement:
-    """One seed: its two networks on the same test pairs."""
+class Agreement:
+    """How two classifiers did on the same test pairs."""
+
+    both_right: int
+    only_first: int
+    """The first right, the second wrong."""
+    only_second: int
+    both_wrong: int
+    p: float | None
+    """Of McNemar's test; None where they never disagree and nothing can be said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedAgreement(Agreement):
+    """One seed's two networks; the test is the exact one."""
 
     seed: int
-    counts: Agreement
-    p: float
-    """McNemar's exact test."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pooled(Agreement):
+    """All seeds' networks together."""
+
+    chi_square: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,21 +125,20 @@ def compare(first: Side, second: Side, *, subject: str = "") -> SideBySide:
     left, right = (side.group.runs.set_index("seed") for side in (first, second))
     seeds = left.index.intersection(right.index).sort_values()
     left_paired, right_paired = left.loc[seeds], right.loc[seeds]
-    same_numbers = (
-        (left_paired[list(MEASURED)] == right_paired[list(MEASURED)]).all(axis=1).to_numpy()
-    )
+    one, other = left_paired[MEASURED], right_paired[MEASURED]
+    same = ((one == other) | (one.isna() & other.isna())).all(axis=1).to_numpy(copy=True)
+    agreements: list[SeedAgreement] = []
+    other_pairs: list[int] = []
+    digits = np.zeros((3, 10, 10), dtype=np.int64)
+    predictions = _predictions(first, left_paired), _predictions(second, right_paired)
+    for position, (ours, theirs) in enumerate(zip(*predictions, strict=True)):
+        seed = int(seeds[position])
+        same[position] &= ours.equals(theirs)
+        if ours[IMAGES].equals(theirs[IMAGES]):
+            agreements.append(_agreement(seed, ours, theirs, digits))
+        else:
+            other_pairs.append(seed)
     accuracies = [100 * side["test_accuracy"].to_numpy() for side in (left_paired, right_paired)]
-    looked_at = seeds[:MOST_DETAILED]
-    details = _Details()
-    tables = zip(
-        looked_at,
-        _predictions(first, left_paired.reset_index()),
-        _predictions(second, right_paired.reset_index()),
-        strict=True,
-    )
-    same_predictions = np.ones(len(seeds), dtype=bool)
-    for position, (seed, one, other) in enumerate(tables):
-        same_predictions[position] = details.note(int(seed), one, other)
     return SideBySide(
         subject=subject,
         first=first.name,
@@ -135,61 +150,60 @@ def compare(first: Side, second: Side, *, subject: str = "") -> SideBySide:
         unpaired=(len(left) - len(seeds), len(right) - len(seeds)),
         differences=tuple(map(float, accuracies[0] - accuracies[1])),
         difference=paired_difference(*accuracies) if len(seeds) else None,
-        identical=int((same_numbers & same_predictions).sum()),
-        seeds=tuple(details.seeds),
-        other_pairs=tuple(details.other_pairs),
-        pooled=pool([seed.counts for seed in details.seeds]),
-        digits=details.digit_pairs(),
+        identical=int(same.sum()),
+        seeds=tuple(agreements),
+        other_pairs=tuple(other_pairs),
+        pooled=_pool(agreements),
+        digits=_digit_pairs(digits),
     )
 
 
 def _predictions(side: Side, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    wanted = side.group.wanted(runs)
-    for table in read_details(side.store, "predictions", wanted, COLUMNS):
-        yield table.to_pandas()
+    """A frame for each of the runs, by seed, at most `MOST_DETAILED`."""
+    wanted = side.group.wanted(runs.reset_index())
+    return (table.to_pandas() for table in read_details(side.store, "predictions", wanted, COLUMNS))
 
 
-class _Details:
-    """What the predictions of paired runs come to, seed after seed."""
+def _agreement(
+    seed: int, one: pd.DataFrame, other: pd.DataFrame, digits: NDArray[np.int64]
+) -> SeedAgreement:
+    """Counts a seed's pairs, also by digits into (pairs, first wrong, second wrong) of each two."""
+    first = (one["predicted"] == one["label"]).to_numpy()
+    second = (other["predicted"] == other["label"]).to_numpy()
+    cells = one["first_digit"].to_numpy(), one["second_digit"].to_numpy()
+    for counts, counted in zip(digits, (np.ones_like(first), ~first, ~second), strict=True):
+        np.add.at(counts, cells, counted)
+    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
+    return SeedAgreement(
+        seed=seed,
+        both_right=int((first & second).sum()),
+        only_first=only_first,
+        only_second=only_second,
+        both_wrong=int((~first & ~second).sum()),
+        p=exact_mcnemar(only_first, only_second),
+    )
 
-    def __init__(self) -> None:
-        self.seeds: list[SeedAgreement] = []
-        self.other_pairs: list[int] = []
-        self._pairs, self._first, self._second = np.zeros((3, 10, 10), dtype=np.int64)
 
-    def note(self, seed: int, one: pd.DataFrame, other: pd.DataFrame) -> bool:
-        """Counts a seed; whether the two runs' predictions are the same."""
-        images = ["first_image", "second_image"]
-        if not one[images].equals(other[images]):
-            self.other_pairs.append(seed)
-            return False
-        first = (one["predicted"] == one["label"]).to_numpy()
-        second = (other["predicted"] == other["label"]).to_numpy()
-        counts = Agreement(
-            both_right=int((first & second).sum()),
-            only_first=int((first & ~second).sum()),
-            only_second=int((~first & second).sum()),
-            both_wrong=int((~first & ~second).sum()),
-        )
-        self.seeds.append(SeedAgreement(seed=seed, counts=counts, p=counts.exact_p))
-        cells = one["first_digit"].to_numpy(), one["second_digit"].to_numpy()
-        np.add.at(self._pairs, cells, 1)
-        np.add.at(self._first, cells, ~first)
-        np.add.at(self._second, cells, ~second)
-        return bool(one.equals(other))
+def _pool(seeds: Sequence[SeedAgreement]) -> Pooled:
+    only_first = sum(seed.only_first for seed in seeds)
+    only_second = sum(seed.only_second for seed in seeds)
+    chi_square, p = pooled_mcnemar(only_first, only_second) or (None, None)
+    return Pooled(
+        both_right=sum(seed.both_right for seed in seeds),
+        only_first=only_first,
+        only_second=only_second,
+        both_wrong=sum(seed.both_wrong for seed in seeds),
+        chi_square=chi_square,
+        p=p,
+    )
 
-    def digit_pairs(self) -> tuple[DigitPair, ...]:
-        def at(table: NDArray[np.int64], digits: tuple[int, int]) -> int:
-            return int(table[digits])
 
-        found = [
-            DigitPair(
-                digits=digits,
-                pairs=at(self._pairs, digits),
-                first_wrong=at(self._first, digits),
-                second_wrong=at(self._second, digits),
-            )
-            for digits in np.ndindex(10, 10)
-            if self._pairs[digits]
-        ]
-        return tuple(sorted(found, key=lambda d: (-abs(d.first_wrong - d.second_wrong), d.digits)))
+def _digit_pairs(counts: NDArray[np.int64]) -> tuple[DigitPair, ...]:
+    found = [
+        DigitPair(digits=(i, j), pairs=pairs, first_wrong=first, second_wrong=second)
+        for i in range(10)
+        for j in range(10)
+        for pairs, first, second in [counts[:, i, j].tolist()]
+        if pairs
+    ]
+    return tuple(sorted(found, key=lambda d: (-abs(d.first_wrong - d.second_wrong), d.digits)))

@@ -17,7 +17,7 @@ COLUMNS = ("architecture", "seed", "recipe_hash", "round", "test_accuracy")
 
 
 def rounds_of(store: ResultsStore, combined: Combined) -> tuple[Rounds, ...]:
-    """Of each condition of several rounds that has a finished run, in the study's order."""
+    """The conditions of several rounds that have a finished run, in the study's order."""
     several = [condition for condition in combined.conditions if condition.recipe.rounds > 1]
     if not several:
         return ()
@@ -41,23 +41,3 @@ def _summary(name: str, architecture_name: str, rows: "pd.DataFrame") -> Rounds:
         deviation=float(np.mean(accuracies.std(axis=1, ddof=1))),
         published=architecture(architecture_name).published,
     )
-
-
-def in_words(rounds: tuple[Rounds, ...]) -> str:
-    """Which of the published rows runs of several rounds explain, and which they do not."""
-    known = [part for part in rounds if part.published is not None]
-    if not known:
-        return ""
-    reached = [part.condition for part in known if part.within_published]
-    others = [part.condition for part in known if not part.within_published]
-    parts = []
-    if reached:
-        parts.append(
-            "With one model through all rounds, as the report's code has it, these come within one "
-            f"published standard deviation of the published mean: {'; '.join(reached)}."
-        )
-    if others:
-        parts.append(
-            f"These do not, so their published rows stay unexplained: {'; '.join(others)}."
-        )
-    return " ".join(parts)

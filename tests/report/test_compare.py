@@ -14,8 +14,8 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
 from mnistcmp.report.html.comparison import comparison_page
-from mnistcmp.report.sentences import in_a_sentence, notes
-from mnistcmp.report.sides import compare_folders, compare_in_study
+from mnistcmp.report.pairing import compare_folders, compare_in_study
+from mnistcmp.report.words import comparison_notes, comparison_sentence
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
@@ -82,14 +82,7 @@ def test_agreements_are_counted_pair_by_pair(store: ResultsStore) -> None:
         "group by 1 order by 1",
     )
     assert counted == [
-        (
-            s.seed,
-            s.counts.both_right,
-            s.counts.only_first,
-            s.counts.only_second,
-            s.counts.both_wrong,
-        )
-        for s in comparison.seeds
+        (s.seed, s.both_right, s.only_first, s.only_second, s.both_wrong) for s in comparison.seeds
     ]
     assert comparison.pooled.only_first == sum(row[2] for row in counted)
     assert sum(d.pairs for d in comparison.digits) == 80
@@ -112,7 +105,7 @@ def test_identical_folders_are_said_to_be(store: ResultsStore, copy: ResultsStor
     assert [comparison.subject for comparison in found] == [B, A]
     for comparison in found:
         assert comparison.all_identical
-        assert "are identical run by run: all 2 runs" in in_a_sentence(comparison)
+        assert "are identical run by run: all 2 runs" in comparison_sentence(comparison)
 
 
 def test_one_changed_prediction_is_not_identical(store: ResultsStore, copy: ResultsStore) -> None:
@@ -135,10 +128,12 @@ def test_seeds_that_one_side_has_alone_are_left_out(
     for comparison in compare_folders(store, copy):
         assert comparison.paired_seeds == (0,)
         assert comparison.unpaired == (1, 0)
-        assert notes(comparison)[0] == (
+        assert comparison_notes(comparison)[0] == (
             f"1 run of {store.location} has a seed that the other has not, and is left out."
         )
-        assert "with seed 0, the only one that both have" in in_a_sentence(comparison)
+        assert comparison_sentence(comparison).endswith(
+            f" gives the same results as {copy.location} (1 seed)."
+        )
         assert comparison.difference is not None
         assert comparison.difference.p is None
 
@@ -176,7 +171,7 @@ def test_folders_of_other_recipes_are_compared_by_architecture(
     other.write("other", [finished])
     [comparison] = compare_folders(store, other)
     assert comparison.subject == "baseline"
-    assert notes(comparison)[0] == (
+    assert comparison_notes(comparison)[0] == (
         "Their recipes differ: epochs-1-train-pairs-100-test-pairs-40 and "
         "epochs-1-learning-rate-0.01-train-pairs-100-test-pairs-40."
     )

@@ -1,6 +1,8 @@
 """Figures as files: the networks' structure and the learning curves."""
 
+import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,8 +14,10 @@ from mnistcmp.cli import main
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.networks.graph import trace
 from mnistcmp.networks.layers import layer_table, parameter_count
+from mnistcmp.report.build import build_report
 from mnistcmp.report.curves import learning_curves
 from mnistcmp.report.figures.curves import draw_learning
+from mnistcmp.report.figures.dots import draw_accuracies
 from mnistcmp.report.figures.drawing import Drawing, to_png, to_svg
 from mnistcmp.report.figures.palette import DARK, LIGHT
 from mnistcmp.report.figures.structure import draw_structure
@@ -97,7 +101,7 @@ def test_curves_are_the_stored_epochs(store: ResultsStore) -> None:
 
 
 def _learning(store: ResultsStore) -> list[Drawing]:
-    return draw_learning(store, store.combined().conditions)
+    return draw_learning(store, read_groups(store, store.combined().conditions))
 
 
 def test_the_same_results_give_the_same_bytes(store: ResultsStore) -> None:
@@ -137,8 +141,8 @@ def test_the_command_writes_the_figures(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Seven structures without results; with results, structure and curves of each condition."""
-    for results, expected in ([], 7), ([store.location.name], 4):
+    """Seven structures; with results, each condition's structure and curves, and the dots twice."""
+    for results, expected in ([], 7), ([store.location.name], 6):
         output = tmp_path / f"figures-{expected}"
         command = ["mnistcmp", "figures", *results, "-o", str(output), "--format", "svg"]
         monkeypatch.setattr(sys, "argv", command)
@@ -147,5 +151,32 @@ def test_the_command_writes_the_figures(
         assert caught.value.code == 0
         written = sorted(path.name for path in output.iterdir())
         assert len(written) == expected
-        assert all(re.fullmatch(r"figure-[123]-[a-z0-9-]+\.svg", name) for name in written)
+        pattern = r"figure-[123]-[a-z0-9-]+\.svg|small-dots-(light|dark)\.svg"
+        assert all(re.fullmatch(pattern, name) for name in written)
         assert len(capsys.readouterr().out.splitlines()) == expected
+
+
+def test_dots_are_drawn_on_light_and_on_dark_paper(store: ResultsStore) -> None:
+    """The same drawing in the colours of each palette, for a document that has both."""
+    groups = read_groups(store, store.combined().conditions)
+    [drawing] = draw_accuracies(build_report(store).rows, groups, name="small-dots")
+    light, dark = (to_svg(drawing, colours).decode() for colours in (LIGHT, DARK))
+    assert light != dark
+    for text, colours, others in ((light, LIGHT, DARK), (dark, DARK, LIGHT)):
+        assert colours["paper"] in text
+        assert colours["ink"] in text
+        assert not any(other in text for other in others.values())
+    assert "baseline: n = 2, mean " in light
+
+
+def test_figures_need_no_backend(tmp_path: Path, mnist_folder: Path) -> None:
+    """Whatever MPLBACKEND names: nothing is shown in a window, so pyplot is not asked."""
+    settings = {"MPLBACKEND": "module://nonexistent", "MNISTCMP_DATA_DIR": str(mnist_folder)}
+    for arguments in (["figures", "--format", "png"], ["data", "sheet"]):
+        command = [sys.executable, "-m", "mnistcmp", *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | settings, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert len(list((tmp_path / "figures").iterdir())) == 7
+    assert (tmp_path / "pairs.png").is_file()

@@ -20,9 +20,9 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.data.pairs import draw_pair_sets
 from mnistcmp.provenance import environment
 from mnistcmp.report import groups
+from mnistcmp.report.as_json import to_json
 from mnistcmp.report.build import build_report
 from mnistcmp.report.html.report import report_page
-from mnistcmp.report.text import to_json
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Study
@@ -132,9 +132,9 @@ def test_the_numbers_are_those_of_the_report_and_of_the_files(
     for row in rows:
         n, mean, deviation = by_name[row["architecture"]]
         cells = _cells(page, row["architecture"])
-        assert cells[:2] == [f"{mean:.2f} ± {deviation:.2f}", str(n)]
+        assert cells[:2] == [str(n), f"{mean:.2f} ± {deviation:.2f}"]
         assert cells[2] == f"{row['accuracy']['low']:.2f} to {row['accuracy']['high']:.2f}"
-        assert cells[4] == f"{row['difference']:+.2f}".replace("-", "−")
+        assert cells[4] == f"{row['difference']:+.2f}"
 
 
 def test_the_map_counts_the_stored_predictions(table: ResultsStore, page_of: Draw) -> None:
@@ -240,7 +240,7 @@ def test_of_very_many_runs_some_are_looked_at(
     page = report_page(table, mnist)
     assert "are those of the 2 runs with the\nsmallest seeds" in page
     assert "n = 2 runs" in page
-    assert _cells(page, "baseline")[1] == "3"
+    assert _cells(page, "baseline")[0] == "3"
 
 
 @needs_browser

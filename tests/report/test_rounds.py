@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mnistcmp.data.mnist import Mnist
+from mnistcmp.report.as_json import to_json
 from mnistcmp.report.build import build_report
 from mnistcmp.report.html.report import report_page
-from mnistcmp.report.text import to_json, to_markdown
+from mnistcmp.report.text import to_markdown
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
@@ -138,7 +139,7 @@ def test_recipes_of_different_rounds_stand_in_one_table(
     report = build_report(_stored(tmp_path, chains, mnist, finish, study.runs()[0]))
     means = next(part for part in report.rounds if part.condition == "two").means
     rows = [" ".join(line.split()) for line in to_markdown(report).splitlines()]
-    assert any(f"| two | 1 | {means[0]:.1f} | {means[1]:.1f} | - |" in row for row in rows)
+    assert any(f"| two | 1 | {means[0]:.1f} | {means[1]:.1f} | – |" in row for row in rows)
     assert "–</td>" in report_page(ResultsStore(tmp_path), mnist, report)
 
 

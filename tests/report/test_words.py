@@ -1,33 +1,66 @@
-"""Numbers as pages print them."""
+"""The words under a report's tables are said where they apply, and from numbers."""
 
 import pytest
 
-from mnistcmp.report import numbers as words
-from mnistcmp.statistics import summarise
+from mnistcmp.report.text import to_markdown
+from mnistcmp.study.recipe import RECIPES, Recipe
+from mnistcmp.study.study import Study
+from tests.conftest import SMALL
+from tests.report.conftest import MakeReport
+
+WHY = "Why it differs from the published table"
 
 
-def test_a_probability_is_never_rounded_up_to_certainty() -> None:
-    """Not even where single precision has made it 1."""
-    assert words.certainty(0.99996) == "99.99%"
-    assert words.certainty(1.0) == "more than 99.99%"
+def _study(recipe: Recipe) -> Study:
+    return Study(name="x", architectures=("baseline",), seeds=(0, 1), recipe=recipe)
 
 
-def test_a_p_value_is_never_zero() -> None:
-    """Below what four decimals can say, a bound is said."""
-    assert words.p_or_dash(1e-12) == "< 0.0001"
-    assert words.p_or_dash(0.04321) == "0.0432"
-    assert words.p_or_dash(None) == "–"
+@pytest.mark.parametrize("name", RECIPES)
+def test_table_1_is_explained_under_each_reading_of_the_report(
+    reported: MakeReport, name: str
+) -> None:
+    """What the report's text and code do otherwise, and what to run to see what it comes to."""
+    text = to_markdown(reported(_study(RECIPES[name]), lambda r: 80.0 + r.seed))
+    assert WHY in text
+    assert "--study carry-over" in text
+    assert ("as is done here)" in text) == (name == "reference-code")
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(4.24, "4.2 s"), (200.4, "3 min 20 s"), (3_900, "1 h 5 min")]
+    "recipe",
+    [Recipe(epochs=1), Recipe(train_pairs=500), Recipe(learning_rate=0.01), Recipe(rounds=10)],
+    ids=lambda recipe: recipe.label,
 )
-def test_durations_have_the_units_of_their_size(seconds: float, text: str) -> None:
-    """Seconds, minutes, hours."""
-    assert words.seconds(seconds) == text
+def test_another_recipe_s_table_is_not_explained_as_table_1(
+    reported: MakeReport, recipe: Recipe
+) -> None:
+    """One epoch, other pairs, another learning rate or rounds have reasons of their own."""
+    assert WHY not in to_markdown(reported(_study(recipe), lambda r: 80.0 + r.seed))
 
 
-def test_one_run_has_no_interval() -> None:
-    """And no deviation."""
-    assert words.interval(summarise([97.5])) == "one run"
-    assert words.spread(summarise([97.5])) == "97.50"
+def test_networks_without_published_numbers_are_not_explained(reported: MakeReport) -> None:
+    """There is no published number that theirs could differ from."""
+    study = Study(name="x", architectures=("digits-exact",), seeds=(0, 1))
+    assert WHY not in to_markdown(reported(study, lambda r: 80.0 + r.seed))
+
+
+def test_which_published_rows_are_reached_is_only_said_from_rounds(reported: MakeReport) -> None:
+    """Without rounds in the folder, no row is said to come to its published mean, or not to."""
+    study = Study(name="table1", seeds=(0, 1))
+    text = to_markdown(reported(study, lambda r: 82.0 + r.seed))
+    assert "published standard deviation" not in text
+    assert "unexplained" not in text
+    *_, explanation = text.strip().split("\n\n")
+    assert "siamese" not in explanation
+
+
+def test_what_does_not_stand_out_is_called_not_clear_in_one_phrase(reported: MakeReport) -> None:
+    """A condition and an effect alike."""
+    two = Study(
+        name="x",
+        architectures=("baseline",),
+        seeds=(0, 1, 2),
+        recipes={"ReLU": SMALL, "tanh": SMALL.model_copy(update={"activation": "tanh"})},
+    )
+    report = reported(two, lambda r: 80 + (r.recipe != SMALL) * (2 * r.seed - 1))
+    assert "tanh makes no clear difference to ReLU (+1.00 points, 95% CI" in report.answer

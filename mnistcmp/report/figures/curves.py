@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from mnistcmp.report.curves import Band, Curves, learning_curves
 from mnistcmp.report.figures.drawing import POINTS_WIDE, Drawing, file_stem, house_style
 from mnistcmp.report.figures.palette import LIGHT
-from mnistcmp.report.groups import read_groups
+from mnistcmp.report.groups import Group
+from mnistcmp.report.numbers import points
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.study.study import Condition
 
 TRAINING_NOTE = (
     "Training error is that of the batches as they were trained on, dropout on, before each step; "
@@ -54,13 +54,12 @@ def draw_curves(
     return Drawing(name=name, title=title, description=_in_words(curves), figure=figure)
 
 
-def draw_learning(store: ResultsStore, conditions: Sequence[Condition]) -> list[Drawing]:
-    """Figure 3 for each of a results folder's conditions that has finished runs.
+def draw_learning(store: ResultsStore, groups: Sequence[Group]) -> list[Drawing]:
+    """Figure 3 for each of a results folder's groups of runs.
 
     Raises:
         UserError: The results cannot be read.
     """
-    groups = read_groups(store, conditions)
     curves = [learning_curves(store, group) for group in groups]
     return [
         draw_curves(
@@ -114,8 +113,9 @@ def _in_words(curves: Curves) -> str:
     best = curves.best_epochs
     return (
         f"{describe_band(curves)} After epoch {last}, training error "
-        f"{curves.train.mean[-1]:.2f}%, validation error {curves.validation.mean[-1]:.2f}%. "
-        f"Mean validation error is lowest, {curves.validation.mean[lowest]:.2f}%, after epoch "
+        f"{points(curves.train.mean[-1])}%, validation error "
+        f"{points(curves.validation.mean[-1])}%. "
+        f"Mean validation error is lowest, {points(curves.validation.mean[lowest])}%, after epoch "
         f"{lowest + 1}. Best epochs: {best.min()} to {best.max()}, median {np.median(best):g}. "
         f"{TRAINING_NOTE}"
     )

@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mnistcmp.networks.architectures import Published
+from mnistcmp.report.contents import Row
 from mnistcmp.report.figures.drawing import POINTS_WIDE, Drawing, house_style
 from mnistcmp.report.figures.palette import LIGHT, role_colour
+from mnistcmp.report.groups import Group
+from mnistcmp.report.numbers import LEVEL, interval, points
 from mnistcmp.statistics import Summary
 
 MOST_DOTS = 200
@@ -21,6 +24,8 @@ ROW, LINE = 54, 16
 """Points from one row to the next, and of each line that a name takes beyond its first."""
 LONGEST = 50
 """Characters of a line."""
+MOST_ROWS = 12
+"""Conditions in one plot."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +39,29 @@ class DotRow:
     published: Published | None = None
     weight_sharing: bool | None = None
     auxiliary_loss: bool = True
+
+
+def draw_accuracies(rows: Sequence[Row], groups: Sequence[Group], *, name: str) -> list[Drawing]:
+    """Plots of every run's test accuracy: of a report's rows, and of the groups of their runs."""
+    dots = [
+        DotRow(
+            name=row.condition,
+            values=100 * group.runs["test_accuracy"].to_numpy(),
+            summary=row.accuracy,
+            published=row.published,
+            weight_sharing=row.weight_sharing,
+            auxiliary_loss=row.auxiliary_loss,
+        )
+        for row, group in zip(rows, groups, strict=True)
+    ]
+    return [
+        draw_dots(
+            dots[start : start + MOST_ROWS],
+            name=f"{name}-{start // MOST_ROWS + 1}" if start else name,
+            title="Test accuracy of every run",
+        )
+        for start in range(0, len(dots), MOST_ROWS)
+    ]
 
 
 def draw_dots(
@@ -107,11 +135,11 @@ def _in_words(rows: Sequence[DotRow], axis: str) -> str:
     sentences = []
     for row in rows:
         summary = row.summary
-        words = f"{row.name}: n = {summary.n}, mean {summary.mean:.2f}"
-        if summary.low is not None and summary.high is not None:
-            words += f", 95% confidence interval {summary.low:.2f} to {summary.high:.2f}"
-        words += f", dots from {row.values.min():.2f} to {row.values.max():.2f}"
+        words = f"{row.name}: n = {summary.n}, mean {points(summary.mean)}"
+        if summary.low is not None:
+            words += f", {LEVEL} confidence interval {interval(summary)}"
+        words += f", dots from {points(row.values.min())} to {points(row.values.max())}"
         if row.published is not None:
-            words += f"; published {row.published.mean:.2f}"
-        sentences.append(words + ".")
+            words += f"; published {points(row.published.mean)}"
+        sentences.append(f"{words}.")
     return f"Axis: {axis}. {' '.join(sentences)}"

@@ -3,7 +3,7 @@
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -83,22 +83,24 @@ def to_png(drawing: Drawing, *, dots_per_inch: int = 200) -> bytes:
     )
 
 
-def to_svg(drawing: Drawing) -> bytes:
-    """The figure as an SVG file on white, its text as outlines: it looks alike everywhere."""
-    root = _described_svg(drawing, fonttype="path", facecolor=LIGHT["paper"])
-    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return content + b"\n"
+def to_svg(drawing: Drawing, colours: Mapping[str, str] = LIGHT) -> bytes:
+    """The figure as an SVG file on its palette's paper, its text as outlines: alike everywhere."""
+    text = _described_svg(drawing, fonttype="path", facecolor=LIGHT["paper"])
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{_recolour(text, colours)}\n".encode()
 
 
 def to_inline_svg(drawing: Drawing) -> str:
     """The figure as an element for a page: text as text, its colours and fonts the page's."""
-    root = _described_svg(drawing, fonttype="none", facecolor="none")
-    del root.attrib["width"], root.attrib["height"]
-    text = ET.tostring(root, encoding="unicode")
-    for name, colour in LIGHT.items():
-        text = text.replace(colour, f"var(--{name})")
+    text = _described_svg(drawing, fonttype="none", facecolor="none", size=False)
+    text = _recolour(text, {name: f"var(--{name})" for name in LIGHT})
     text = re.sub(r"font: ((?:bold |italic )?[\d.]+px) [^;\"]*", r"font: \1 var(--font)", text)
     return re.sub(r">\s+<", "><", text)
+
+
+def _recolour(text: str, colours: Mapping[str, str]) -> str:
+    """Puts other colours in the place of the light ones that everything is drawn in."""
+    others = {light: colours[name] for name, light in LIGHT.items()}
+    return re.sub("|".join(others), lambda found: others[found[0]], text)
 
 
 def _save(figure: Figure, form: str, **options: Any) -> bytes:  # noqa: ANN401 - matplotlib's
@@ -108,7 +110,7 @@ def _save(figure: Figure, form: str, **options: Any) -> bytes:  # noqa: ANN401 -
     return file.getvalue()
 
 
-def _described_svg(drawing: Drawing, *, fonttype: str, facecolor: str) -> ET.Element:
+def _described_svg(drawing: Drawing, *, fonttype: str, facecolor: str, size: bool = True) -> str:
     """Matplotlib's SVG with title and description, and ids that no other figure has."""
     metadata_left_out = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with mpl.rc_context({"svg.fonttype": fonttype}):
@@ -138,4 +140,6 @@ def _described_svg(drawing: Drawing, *, fonttype: str, facecolor: str) -> ET.Ele
     root.set("role", "img")
     root.set("aria-labelledby", f"{drawing.name}-title")
     root.set("aria-describedby", f"{drawing.name}-desc")
-    return root
+    if not size:
+        del root.attrib["width"], root.attrib["height"]
+    return ET.tostring(root, encoding="unicode")

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from mnistcmp.report.figures.drawing import POINTS_WIDE, Drawing, house_style
 from mnistcmp.report.figures.palette import LIGHT
+from mnistcmp.report.numbers import points
 from mnistcmp.statistics import Summary
 
 
@@ -40,7 +41,7 @@ def draw_interaction(
         figure.legend(loc="outside upper left", ncols=1, fontsize=11)
     words = [
         f"{'shared' if shared else 'separate'} weights {'with' if auxiliary else 'without'} "
-        f"auxiliary loss: mean {summary.mean:.2f}%, n = {summary.n}"
+        f"auxiliary loss: mean {points(summary.mean)}%, n = {summary.n}"
         for (shared, auxiliary), summary in cells.items()
     ]
     return Drawing(name=name, title=title, description="; ".join(words) + ".", figure=figure)

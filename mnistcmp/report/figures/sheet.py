@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
+from matplotlib.figure import Figure
 
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.data.pairs import draw_pair_sets
@@ -16,14 +16,9 @@ def save_sheet(mnist: Mnist, path: Path, *, seed: int, rows: int = 4, columns: i
     Raises:
         OSError: The file cannot be written.
     """
-    mpl.use("agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - after the choice of backend
-
     pairs = draw_pair_sets(mnist, seed, Recipe()).test
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(1.9 * columns, 1.3 * rows), layout="constrained"
-    )
-    for position, axis in enumerate(axes.flat):
+    figure = Figure(figsize=(1.9 * columns, 1.3 * rows), layout="constrained")
+    for position, axis in enumerate(figure.subplots(rows, columns).flat):
         first, second = pairs.digits[position].tolist()
         gap = np.full((14, 1), np.nan)
         left, right = pairs.inputs[position].numpy()
@@ -36,7 +31,4 @@ def save_sheet(mnist: Mnist, path: Path, *, seed: int, rows: int = 4, columns: i
         "(1: the first digit is less than or equal to the second)",
         fontsize=10,
     )
-    try:
-        figure.savefig(path, format="png", dpi=120)
-    finally:
-        plt.close(figure)
+    figure.savefig(path, format="png", dpi=120)

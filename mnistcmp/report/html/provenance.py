@@ -1,67 +1,15 @@
 """Where a study's numbers come from: times, machines, versions, and how to get them again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from mnistcmp.report.groups import Group
+from mnistcmp.report.numbers import plural, points, seconds
+from mnistcmp.report.tables import Table, table_of
 from mnistcmp.study.file import format_study
 from mnistcmp.study.named import STUDIES
-from mnistcmp.study.study import Condition, Study
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Times:
-    """How long the runs of a condition took, in seconds."""
-
-    condition: str
-    n: int
-    mean: float
-    deviation: float | None
-    """Sample standard deviation; None for one run."""
-    shortest: float
-    longest: float
-    total: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Machine:
-    """A host's device."""
-
-    host: str
-    device: str
-    runs: int
-    mean_seconds: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Launch:
-    """A launch into the folder, to be made again."""
-
-    command: str
-    study_file: str | None
-    """The file's content; None where the command needs none."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
-    """All of that."""
-
-    times: tuple[Times, ...]
-    total_seconds: float
-    """Of all runs together."""
-    span_seconds: float
-    """From the first run's start to the last one's end."""
-    first_start: str
-    last_end: str
-    machines: tuple[Machine, ...]
-    versions: tuple[tuple[str, str], ...]
-    """What, and its versions with the runs of each where there are several."""
-    recipes: tuple[tuple[str, dict[str, Any]], ...]
-    launches: tuple[Launch, ...]
-
+from mnistcmp.study.study import Study
 
 SOFTWARE = {
     "mnistcmp_version": "mnistcmp",
@@ -72,58 +20,83 @@ SOFTWARE = {
 }
 
 
-def trace_origin(groups: Sequence[Group], launches: Sequence[Study]) -> Origin:
-    """Reads it from the rows of finished runs."""
+def times(groups: Sequence[Group]) -> Table:
+    """How long the runs of each condition took."""
+    rows = []
+    for group in groups:
+        took = group.runs["seconds"]
+        deviation = f" ± {points(took.std(ddof=1))}" if len(took) > 1 else ""
+        rows.append(
+            {
+                "condition": group.condition.name,
+                "n": str(len(took)),
+                "mean ± SD": f"{points(took.mean())}{deviation}",
+                "shortest": points(took.min()),
+                "longest": points(took.max()),
+                "all runs": seconds(took.sum()),
+            }
+        )
+    return table_of("times", "Wall time of a run, training and testing, in seconds", rows)
+
+
+def span(groups: Sequence[Group]) -> str:
+    """How long all runs took, and between when and when they were."""
     runs = pd.concat([group.runs for group in groups])
     start, end = runs["started_at"].min(), runs["finished_at"].max()
-    by_machine = runs.groupby(["host", "device"], observed=True)["seconds"].agg(["count", "mean"])
-    return Origin(
-        times=tuple(_times(group) for group in groups),
-        total_seconds=float(runs["seconds"].sum()),
-        span_seconds=(end - start).total_seconds(),
-        first_start=f"{start:%Y-%m-%d %H:%M:%S} UTC",
-        last_end=f"{end:%Y-%m-%d %H:%M:%S} UTC",
-        machines=tuple(
-            Machine(
-                host=row["host"],
-                device=row["device"],
-                runs=int(row["count"]),
-                mean_seconds=row["mean"],
-            )
-            for row in by_machine.reset_index().to_dict("records")
-        ),
-        versions=tuple((name, _versions(runs[column])) for column, name in SOFTWARE.items()),
-        recipes=_recipes([group.condition for group in groups]),
-        launches=tuple(_launch(study) for study in launches),
+    return (
+        f"{seconds(runs['seconds'].sum())} of training in all, between {start:%Y-%m-%d %H:%M:%S} "
+        f"UTC and {end:%Y-%m-%d %H:%M:%S} UTC ({seconds((end - start).total_seconds())}, pauses "
+        "between launches included). Times of runs that shared processors with others are longer."
     )
 
 
-def _times(group: Group) -> Times:
-    seconds = group.runs["seconds"]
-    return Times(
-        condition=group.condition.name,
-        n=len(seconds),
-        mean=float(seconds.mean()),
-        deviation=float(seconds.std(ddof=1)) if len(seconds) > 1 else None,
-        shortest=float(seconds.min()),
-        longest=float(seconds.max()),
-        total=float(seconds.sum()),
-    )
+def sources(groups: Sequence[Group]) -> list[Table]:
+    """The machines, the software and the recipes of the runs, and the data they trained on."""
+    from mnistcmp.data.cache import MD5  # noqa: PLC0415 - imports torch
+
+    runs = pd.concat([group.runs for group in groups])
+    took = runs.groupby(["host", "device"], observed=True)["seconds"].agg(["count", "mean"])
+    machines = [
+        {"host": host, "device": device, "runs": str(count), "mean time of a run": seconds(mean)}
+        for host, device, count, mean in took.reset_index().itertuples(index=False)
+    ]
+    versions = [
+        {"what": name, "version": _versions(runs[column])} for column, name in SOFTWARE.items()
+    ]
+    checksums = [{"file": name, "MD5": checksum} for name, checksum in MD5.items()]
+    return [
+        table_of("machines", "Machines", machines),
+        table_of("versions", "Software", versions),
+        _recipes(groups),
+        table_of("data", "Data: MNIST's files, unpacked", checksums),
+    ]
 
 
 def _versions(column: "pd.Series[str]") -> str:
+    """A version, or the versions with the runs of each."""
     counts = column.astype(object).fillna("none").value_counts().sort_index()
     if len(counts) == 1:
         return str(counts.index[0])
-    return ", ".join(f"{version} ({count:,} runs)" for version, count in counts.items())
+    return ", ".join(f"{version} ({plural(count, 'run')})" for version, count in counts.items())
 
 
-def _recipes(conditions: Sequence[Condition]) -> tuple[tuple[str, dict[str, Any]], ...]:
+def _recipes(groups: Sequence[Group]) -> Table:
+    conditions = [group.condition for group in groups]
     recipes = {c.recipe_name: c.recipe for c in conditions}
-    return tuple((name, recipe.model_dump(mode="json")) for name, recipe in recipes.items())
+    fields = {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()}
+    return Table(
+        name="recipe",
+        title="Recipe" if len(recipes) == 1 else "Recipes",
+        columns=("field", *fields),
+        rows=[
+            (field, *(str(values[field]) for values in fields.values()))
+            for field in type(conditions[0].recipe).model_fields
+        ],
+    )
 
 
-def _launch(study: Study) -> Launch:
+def launch_again(study: Study) -> tuple[str, str | None]:
+    """The command that launches a study, and the study file that it needs, if any."""
     if study == STUDIES.get(study.name):
-        return Launch(command=f"mnistcmp launch --study {study.name}", study_file=None)
-    return Launch(command="mnistcmp launch study.toml", study_file=format_study(study))
+        return f"mnistcmp launch --study {study.name}", None
+    return "mnistcmp launch study.toml", format_study(study)

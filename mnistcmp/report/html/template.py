@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from mnistcmp import __version__
 from mnistcmp.errors import UserError
-from mnistcmp.report import numbers as words
+from mnistcmp.report import numbers, words
 from mnistcmp.report.figures.drawing import Drawing, to_inline_svg
 from mnistcmp.report.figures.palette import DARK, LIGHT
-from mnistcmp.statistics import CONFIDENCE
+from mnistcmp.report.html import pictures
 
 
 def render(name: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template shows
@@ -49,21 +49,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "points": words.points,
-        "signed": words.signed,
-        "spread": words.spread,
-        "interval": words.interval,
-        "p": words.p_or_dash,
-        "seconds": words.seconds,
-        "yes_no": words.yes_no,
-        "svg": _svg,
-    }
+    environment.filters["svg"] = _svg
     environment.globals |= {
         "style": Markup(_style()),  # noqa: S704 - our own file
         "version": __version__,
-        "confidence": f"{100 * CONFIDENCE:.0f}%",
-        "plural": words.plural,
+        "numbers": numbers,
+        "words": words,
+        "pictures": pictures,
     }
     return environment
 

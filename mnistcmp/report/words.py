@@ -1,0 +1,254 @@
+"""Every sentence of a report: its answer, its notes, how to read it, and what a comparison shows.
+
+What the numbers show is said from the numbers.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mnistcmp.networks.options import SoftmaxPlacement
+from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds
+from mnistcmp.report.numbers import CI, LEVEL, interval, p_in_words, plural, points, signed
+from mnistcmp.statistics import Difference
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.seeds import describe_seeds
+
+if TYPE_CHECKING:
+    from mnistcmp.report.pairs import SideBySide
+
+EXACT = "exact binomial McNemar test, two-sided"
+POOLED = (
+    "Cochran-Mantel-Haenszel test for matched pairs, one stratum per seed: McNemar's chi-square "
+    "over the summed counts, 1 degree of freedom, no continuity correction"
+)
+CLAIM = (
+    "The paired t test asks whether the difference holds for new seeds: new pairs, new weights. "
+    "McNemar's tests ask whether these trained networks differ on pairs like these; summed over "
+    "the seeds they leave the seeds' own scatter out, and do not speak for new ones. None is "
+    "corrected for the number of comparisons."
+)
+"""What the tests of a comparison can say."""
+_SOFTMAX: dict[SoftmaxPlacement, str] = {
+    "before-head": (
+        "the branches end in logits and the head reads their softmax, as in the report's text, "
+        "which has no softmax layer on the branches, in the reading of it that comes closest to "
+        "its table"
+    ),
+    "everywhere": (
+        "branches and head end in a softmax and cross-entropy applies another, as in the report's "
+        "code"
+    ),
+    "nowhere": "the head reads the branches' logits, which is the report's text to the letter",
+    "branches-only": "the branches end in a softmax, under cross-entropy too; the head in logits",
+    "head-only": "the head reads logits and ends in a softmax, under cross-entropy's own",
+}
+
+
+def difference_in_words(
+    name: str, difference: Difference, *, reference: str = "", with_p: bool = False
+) -> str:
+    """How a condition or a factor differs from its reference, and how sure that is.
+
+    One whose interval includes 0 is called not clear, whatever its size.
+    """
+    p = f", {p_in_words(difference.p)}" if with_p and difference.p is not None else ""
+    seeds = plural(difference.n, "seed")
+    if reference and difference.mean == 0 and not difference.deviation:
+        return f"{name} gives the same results as {reference} ({seeds})"
+    if not difference.is_clear:
+        to = f" to {reference}" if reference else ""
+        return f"{name} makes no clear difference{to} ({_unclear(difference)}{p})"
+    if reference:
+        better = "better" if difference.mean > 0 else "worse"
+        return f"{name} is {better} than {reference} by {_size(difference)}{p})"
+    return f"{name} {'gains' if difference.mean > 0 else 'costs'} {_size(difference)})"
+
+
+def _unclear(difference: Difference) -> str:
+    mean = f"{signed(difference.mean)} points"
+    if difference.low is None:
+        return f"{mean} with one seed, which does not say how sure that is"
+    return f"{mean}, {CI} {interval(difference)}, {plural(difference.n, 'seed')}"
+
+
+def _size(difference: Difference, more: str = "") -> str:
+    """A clear difference whose sign the words say; its bracket is left open."""
+    low, high = sorted((abs(difference.low or 0), abs(difference.high or 0)))
+    return (
+        f"{points(abs(difference.mean))} points{more} ({CI} {points(low)} to {points(high)}, "
+        f"{plural(difference.n, 'seed')}"
+    )
+
+
+def answer(
+    comparisons: Sequence[Comparison],
+    averages: Sequence[Comparison],
+    factorial: Factorial | None,
+) -> str:
+    """What a study's numbers say, from the most general of the three that there is."""
+    if factorial is not None:
+        return _two_by_two(factorial)
+    if not (averages or comparisons):
+        return "There is one condition, so nothing is compared."
+    parts = [
+        difference_in_words(c.condition, c.difference, reference=c.reference)
+        for c in averages or comparisons
+        if c.difference is not None
+    ]
+    if not parts:
+        return "No two conditions have a seed in common yet, so nothing can be compared."
+    return f"{'On average over the architectures, ' if averages else ''}{'; '.join(parts)}."
+
+
+def _two_by_two(factorial: Factorial) -> str:
+    sharing = difference_in_words("Weight sharing", factorial.weight_sharing)
+    auxiliary = difference_in_words("the auxiliary loss", factorial.auxiliary_loss)
+    effect = factorial.interaction
+    if effect.is_clear:
+        more = _size(effect, " more" if effect.mean > 0 else " less")
+        interaction = f"the auxiliary loss gains {more}) with shared weights than with separate"
+    else:
+        interaction = (
+            "whether the auxiliary loss gains more with shared weights than with separate ones is "
+            f"not clear ({_unclear(effect)})"
+        )
+    return f"{sharing}, and {auxiliary}; {interaction}."
+
+
+def notes(report: Report) -> list[str]:
+    """Lines on what the tables lack.
+
+    One for each condition with runs missing, for each way in which they failed, and for each
+    condition that is compared over fewer seeds than it or its reference has.
+    """
+    lines = [
+        f"Missing: {name}, seeds {describe_seeds(run.seed for run in runs)}. Launch again to train "
+        "what is missing."
+        for name, runs in report.missing_runs().items()
+    ]
+    errors = Counter(
+        report.failures[run.run_id] for run in report.missing if run.run_id in report.failures
+    )
+    lines += [f"Failed, {plural(count, 'run')}: {error}" for error, count in errors.items()]
+    seeds = {row.condition: row.accuracy.n for row in report.rows}
+    for c in report.comparisons:
+        common = 0 if c.difference is None else c.difference.n
+        if common < max(seeds[c.condition], seeds[c.reference]):
+            lines.append(
+                f"Compared over the {plural(common, 'seed')} in common: {c.condition}, "
+                f"{c.reference}."
+            )
+    return lines
+
+
+def explanation(report: Report) -> list[str]:
+    """Paragraphs under the tables: how to read them, and why Table I is not the published one."""
+    paragraphs = [_how_to_read(report)]
+    if report.recipe is None:
+        labels = {c.recipe_name: c.recipe.label for c in report.conditions}
+        listed = "; ".join(f"{name}: {label}" for name, label in labels.items())
+        paragraphs.append(f"Recipes: {listed}.")
+    elif report.is_table1:
+        paragraphs.append(_why_not_as_published(report.recipe))
+    return paragraphs + _rounds(report.rounds)
+
+
+def _how_to_read(report: Report) -> str:
+    recipes = [condition.recipe for condition in report.conditions]
+    epochs = {recipe.rounds * recipe.epochs for recipe in recipes}
+    pairs = {(recipe.train_pairs, recipe.validation_fraction) for recipe in recipes}
+    placements = {recipe.softmax for recipe in recipes}
+    published = "" if report.recipe is None else "Diff.: mean less published mean, in points. "
+    trained = plural(epochs.pop(), "epoch") if len(epochs) == 1 else "the recipes' epochs"
+    tested = {recipe.tested_epoch for recipe in recipes}
+    weights = {
+        "best": "weights of the best validation accuracy, the later epoch on ties",
+        "last": "weights of the last epoch",
+    }
+    chosen = weights[tested.pop()] if len(tested) == 1 else "weights as the recipes say"
+    same = "the same pairs and split" if len(pairs) == 1 else "the same test pairs"
+    softmax = f" Softmax: {_SOFTMAX[placements.pop()]}." if len(placements) == 1 else ""
+    return (
+        "How to read it: mean ± sample standard deviation (divisor n - 1) over n independent runs; "
+        f"each seed draws pairs, split, weights, batches and dropout anew, {same} for every "
+        f"{'model' if report.recipe else 'condition'}. CI: the mean's {LEVEL} confidence interval, "
+        f"Student's t. {published}Conditions are compared seed by seed: mean, deviation and "
+        "Student's t of the paired differences, in points; p (Holm) is corrected for the "
+        f"comparisons of its table. {trained}; {chosen}; the test pairs are used once, at the end."
+        f"{softmax}"
+    )
+
+
+def _why_not_as_published(recipe: Recipe) -> str:
+    everywhere = recipe.softmax == "everywhere"
+    softmax = "as is done here" if everywhere else "as in --recipe reference-code"
+    return (
+        "Why it differs from the published table: the report's text and its code differ. The text "
+        "says that weights are drawn anew in each of its 10 runs, as is done here; the code builds "
+        "each model once and carries the weights through 10 rounds, each on fresh pairs, so that "
+        f"later rounds rest on thousands of pairs instead of {recipe.train_pairs:,}. It also never "
+        "shuffles the pairs between epochs, and feeds a softmax to cross-entropy, which applies "
+        f"its own ({softmax}). 'mnistcmp launch --study carry-over' trains in the code's way, and "
+        "its report says which of the published means that comes to."
+    )
+
+
+def _rounds(rounds: Sequence[Rounds]) -> list[str]:
+    """Which of the published rows runs of several rounds explain, and which they do not."""
+    known = [part for part in rounds if part.published is not None]
+    reached = "; ".join(part.condition for part in known if part.within_published)
+    others = "; ".join(part.condition for part in known if not part.within_published)
+    sentences = []
+    if reached:
+        sentences.append(
+            "With one model through all rounds, as the report's code has it, these come within one "
+            f"published standard deviation of the published mean: {reached}."
+        )
+    if others:
+        sentences.append(f"These do not, so their published rows stay unexplained: {others}.")
+    return [" ".join(sentences)] if sentences else []
+
+
+def comparison_sentence(comparison: "SideBySide") -> str:
+    """Which of two sides is ahead, by how much, and how sure that is."""
+    first, second = comparison.first, comparison.second
+    subject = f"{comparison.subject}: " if comparison.subject else ""
+    if comparison.all_identical:
+        count = len(comparison.paired_seeds)
+        return (
+            f"{subject}{first} and {second} are identical run by run: "
+            f"{'one run' if count == 1 else f'all {count:,} runs'}, the same numbers to the last "
+            "bit, predictions included."
+        )
+    if comparison.difference is None:
+        return f"{subject}{first} and {second} have no finished seed in common."
+    said = difference_in_words(first, comparison.difference, reference=second, with_p=True)
+    return f"{subject}{said}."
+
+
+def comparison_notes(comparison: "SideBySide") -> list[str]:
+    """What to know of the two sides: other recipes, and what could not be paired."""
+    lines = []
+    if comparison.recipes[0] != comparison.recipes[1]:
+        lines.append(f"Their recipes differ: {comparison.recipes[0]} and {comparison.recipes[1]}.")
+    sides = zip((comparison.first, comparison.second), comparison.unpaired, strict=True)
+    for name, unpaired in sides:
+        if unpaired:
+            have, are = ("has", "is") if unpaired == 1 else ("have", "are")
+            lines.append(
+                f"{plural(unpaired, 'run')} of {name} {have} a seed that the other has not, and "
+                f"{are} left out."
+            )
+    if comparison.other_pairs:
+        seeds = describe_seeds(comparison.other_pairs)
+        lines.append(f"Tested on other pairs by the two, so that McNemar leaves them out: {seeds}.")
+    looked_at = len(comparison.seeds) + len(comparison.other_pairs)
+    if looked_at < len(comparison.paired_seeds):
+        lines.append(f"McNemar's tests and the digits are of the {looked_at} smallest seeds.")
+    if comparison.identical and not comparison.all_identical:
+        lines.append(
+            f"{comparison.identical} of {len(comparison.paired_seeds)} paired runs are identical "
+            "to the last bit."
+        )
+    return lines

@@ -1,0 +1,40 @@
+"""What tests of reports share: studies whose accuracies are made up, to be worked by hand."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnistcmp.report.build import build_report
+from mnistcmp.report.contents import Report
+from mnistcmp.results.outcome import Finished
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.study import Run, Study
+from tests.support.stored import with_accuracy
+
+MakeStore = Callable[[Study, Callable[[Run], float | None]], ResultsStore]
+MakeReport = Callable[[Study, Callable[[Run], float | None]], Report]
+
+
+@pytest.fixture
+def made_up(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> MakeStore:
+    """Stores a study whose runs reached the accuracies given, in %, or no end."""
+    finished = finish(study.runs()[0])
+
+    def stored(study: Study, accuracy: Callable[[Run], float | None]) -> ResultsStore:
+        store = ResultsStore(tmp_path)
+        store.prepare(study)
+        for run in study.runs():
+            if (reached := accuracy(run)) is not None:
+                result = with_accuracy(finished.result, reached / 100)
+                store.write(study.name, [replace(finished, run=run, result=result)])
+        return store
+
+    return stored
+
+
+@pytest.fixture
+def reported(made_up: MakeStore) -> MakeReport:
+    """Makes the report of such a study."""
+    return lambda study, accuracy: build_report(made_up(study, accuracy))
