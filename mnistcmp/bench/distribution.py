@@ -4,6 +4,7 @@ import heapq
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,8 @@ class DriverCost:
 def measure_driver_cost(runs: int, workers: int | None) -> DriverCost:
     """Runs an empty study on a Ray of this machine, and throws its results away.
 
-    Each run gives back at once a result as large as a real one: 150 epochs, 1,000 predictions.
+    Its stacks are those of a real launch, and each run gives back at once a result as large as a
+    real one: 150 epochs, 1,000 predictions.
 
     Raises:
         UserError: Ray does not start.
@@ -164,24 +166,33 @@ class _Idle(Worker):
 
     @override
     def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-        score = Score(loss=0.5, accuracy=0.5)
-        pairs = np.zeros((1000, 2), np.int64)
-        predictions = Predictions(
-            sources=pairs,
-            digits=pairs,
-            labels=pairs[:, 0],
-            probabilities=np.zeros(1000, np.float32),
-            predicted=pairs[:, 0],
-            predicted_digits=pairs,
-        )
-        result = TrainingResult(
-            parameters=1,
-            epochs=(Epoch(train=score, validation=score),) * 150,
-            rounds=(Round(best_epoch=1, test=score, predictions=predictions),),
-            device="cpu",
-            seconds=0.0,
-        )
-        return [result] * len(stack)
+        return [_result(place) for place in range(len(stack))]
+
+
+@cache
+def _result(seed: int) -> TrainingResult:
+    """As large as a real one, and no two alike: equal ones would travel as one."""
+    random = np.random.default_rng(seed)
+
+    def score() -> Score:
+        return Score(loss=random.random(), accuracy=random.random())
+
+    digits = random.integers(0, 10, (1000, 2))
+    predictions = Predictions(
+        sources=random.integers(0, 10_000, (1000, 2)),
+        digits=digits,
+        labels=(digits[:, 0] <= digits[:, 1]).astype(np.int64),
+        probabilities=random.random(1000, np.float32),
+        predicted=random.integers(0, 2, 1000),
+        predicted_digits=digits,
+    )
+    return TrainingResult(
+        parameters=1,
+        epochs=tuple(Epoch(train=score(), validation=score()) for _ in range(150)),
+        rounds=(Round(best_epoch=150, test=score(), predictions=predictions),),
+        device="cpu",
+        seconds=0.0,
+    )
 
 
 class _EmptyLaunch(Launch):
