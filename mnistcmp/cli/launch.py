@@ -24,6 +24,8 @@ Examples:
 
   mnistcmp launch --all --recipe reference-code  softmax as in the report's code
 
+  mnistcmp launch -a baseline --recipe plain     the baseline without dropout and batch norm
+
   mnistcmp launch -a siamese-shared --seeds 0-4,7 --epochs 20
 
   mnistcmp launch -a mypackage.nets:MyNet        your own network, beside Table I's in its folder
@@ -72,8 +74,8 @@ def launch(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="default, reference-code or report-text, in place of a study's whole recipe; in a "
-            "study of several recipes, where softmax stands in each."
+            help="default, reference-code, report-text or plain, in place of a study's recipe; in "
+            "a study of several, the first three say where softmax stands in each."
         ),
     ] = None,
     output: Annotated[

@@ -69,7 +69,8 @@ def tune(
     ] = None,
     epochs: Epochs = None,
     recipe: Annotated[
-        str | None, typer.Option(help="default, reference-code or report-text, to start from.")
+        str | None,
+        typer.Option(help="default, reference-code, report-text or plain, to start from."),
     ] = None,
     output: Annotated[
         str | None,

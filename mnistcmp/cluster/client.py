@@ -18,8 +18,8 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 from mnistcmp.cluster import labels
 from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
+from mnistcmp.cluster.custom import shipped
 from mnistcmp.cluster.placement import Node, choose_pools
-from mnistcmp.cluster.shipping import shipped
 from mnistcmp.cluster.work import Work
 from mnistcmp.errors import UserError
 

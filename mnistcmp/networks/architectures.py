@@ -1,18 +1,15 @@
 """The table of architectures: name, network, what was published of it.
 
 The table is read for plans and reports too, so networks, and with them torch, are imported only
-when one is built: that takes a second. Networks that are not in it, `PACKAGE.MODULE:NAME`, are
-imported no sooner, since results are read where they cannot be.
+when one is built. Custom networks, `PACKAGE.MODULE:NAME`, are not in the table; they are imported
+no sooner, so that results can be read where the networks cannot be imported.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from mnistcmp.errors import UserError, unknown_name
-from mnistcmp.networks.custom import make_network
-from mnistcmp.networks.names import FORM, is_custom, parse_name
+from mnistcmp.networks.custom import FORM, is_custom, make_network, parse_name
 from mnistcmp.networks.options import NetworkOptions
 
 if TYPE_CHECKING:
@@ -33,16 +30,17 @@ class Architecture:
 
     name: str
     description: str
-    build: Callable[[NetworkOptions], "nn.Module"]
-    """Makes the network with fresh weights, from torch's default generator."""
+    network: str
+    """Where the class or function is that makes the network: `PACKAGE.MODULE:NAME`."""
     weight_sharing: bool | None = None
-    """None where there is one branch only."""
+    """Whether both images go through the same weights; None where there is one branch only."""
     auxiliary_loss: bool | None = False
-    """Whether each branch is also trained to name its digit; None where the network returns two
-    digits if it is, which shows when it is built, and in its results."""
-    published: Published | None = None
+    """Whether each branch is also trained to name its digit; None where that depends on what the
+    network returns, which shows when it is built, and in its results."""
     takes_options: bool = True
     """Whether a recipe's fields that shape networks shape this one."""
+    published: Published | None = None
+    """The report's number for it under the report's recipe; see `published`."""
 
     @property
     def custom(self) -> bool:
@@ -56,32 +54,20 @@ class Architecture:
             return None
         return self.weight_sharing, bool(self.auxiliary_loss)
 
-    def goes_by(self, options: NetworkOptions) -> NetworkOptions:
-        """What the network makes of a recipe's options: without them it ends in logits."""
+    def build(self, options: NetworkOptions) -> "nn.Module":
+        """The network, which returns `Outputs`; its weights come from torch's default generator.
+
+        Raises:
+            UserError: A custom network cannot be imported or made.
+        """
+        from mnistcmp.networks.outputs import returning_outputs  # noqa: PLC0415 - imports torch
+
+        network = make_network(self.network, *([options] if self.takes_options else []))
+        return returning_outputs(network) if self.custom else network
+
+    def effective_options(self, options: NetworkOptions) -> NetworkOptions:
+        """A recipe's options as the network has them: one that takes none ends in logits."""
         return options if self.takes_options else replace(options, softmax="nowhere")
-
-
-def _baseline(options: NetworkOptions) -> "nn.Module":
-    from mnistcmp.networks.report import Baseline  # noqa: PLC0415 - see above
-
-    return Baseline(options)
-
-
-def _plain_baseline(options: NetworkOptions) -> "nn.Module":
-    plain = replace(options, batch_norm="none", branch_dropout=(0.0, 0.0), conv_dropout=0.0)
-    return _baseline(plain)
-
-
-def _siamese(options: NetworkOptions, *, shared: bool) -> "nn.Module":
-    from mnistcmp.networks.report import Siamese  # noqa: PLC0415 - see above
-
-    return Siamese(options, shared=shared)
-
-
-def _digits_exact(_options: NetworkOptions) -> "nn.Module":
-    from mnistcmp.networks.exact import ExactComparison  # noqa: PLC0415 - see above
-
-    return ExactComparison()
 
 
 ARCHITECTURES = {
@@ -90,20 +76,20 @@ ARCHITECTURES = {
         Architecture(
             name="baseline",
             description="one network sees both images as two channels",
-            build=_baseline,
+            network="mnistcmp.networks.report:Baseline",
             published=Published(mean=82.17, deviation=1.686),
         ),
         Architecture(
             name="siamese-shared",
             description="one branch for both images, then a head that compares",
-            build=partial(_siamese, shared=True),
+            network="mnistcmp.networks.report:siamese_shared",
             weight_sharing=True,
             published=Published(mean=90.43, deviation=2.881),
         ),
         Architecture(
             name="siamese-shared-aux",
             description="as siamese-shared, the branch trained to name the digits too",
-            build=partial(_siamese, shared=True),
+            network="mnistcmp.networks.report:siamese_shared",
             weight_sharing=True,
             auxiliary_loss=True,
             published=Published(mean=97.74, deviation=0.455),
@@ -111,28 +97,22 @@ ARCHITECTURES = {
         Architecture(
             name="siamese-separate",
             description="a branch for each image, then a head that compares",
-            build=partial(_siamese, shared=False),
+            network="mnistcmp.networks.report:siamese_separate",
             weight_sharing=False,
             published=Published(mean=90.63, deviation=1.616),
         ),
         Architecture(
             name="siamese-separate-aux",
             description="as siamese-separate, each branch trained to name its digit too",
-            build=partial(_siamese, shared=False),
+            network="mnistcmp.networks.report:siamese_separate",
             weight_sharing=False,
             auxiliary_loss=True,
             published=Published(mean=97.62, deviation=0.780),
         ),
         Architecture(
-            name="baseline-plain",
-            description="the baseline without dropout and batch norm",
-            build=_plain_baseline,
-            published=Published(mean=78.71, deviation=1.11),
-        ),
-        Architecture(
             name="digits-exact",
             description="one branch names both digits, a rule compares them; not the report's",
-            build=_digits_exact,
+            network="mnistcmp.networks.exact:ExactComparison",
             weight_sharing=True,
             auxiliary_loss=True,
             takes_options=False,
@@ -149,21 +129,31 @@ TABLE1_ARCHITECTURES = (
 )
 """The rows of the report's Table I, in its order."""
 
+PLAIN_BASELINE = Published(mean=78.71, deviation=1.11)
+"""The baseline without dropout and batch norm, of which the report says no name."""
+
 
 def architecture(name: str) -> Architecture:
-    """The architecture of that name; an own network's is not imported yet.
+    """The architecture of that name; a custom network is not imported yet.
 
     Raises:
         UserError: There is none.
     """
     if is_custom(name):
-        return _own(name)
+        return _custom(name)
     if name not in ARCHITECTURES:
         raise unknown_name("architecture", name, [*ARCHITECTURES, f"{FORM} for your own"])
     return ARCHITECTURES[name]
 
 
-def _own(name: str) -> Architecture:
+def published(name: str, options: NetworkOptions) -> Published | None:
+    """What the report prints of an architecture under a recipe's options; None where nothing."""
+    if name == "baseline" and options.is_plain:
+        return PLAIN_BASELINE
+    return architecture(name).published
+
+
+def _custom(name: str) -> Architecture:
     alike = parse_name(name).attribute.lower().replace("_", "-")
     if alike in ARCHITECTURES:
         raise UserError(
@@ -173,13 +163,7 @@ def _own(name: str) -> Architecture:
     return Architecture(
         name=name,
         description="a network of your own",
-        build=partial(_build_own, name),
+        network=name,
         auxiliary_loss=None,
         takes_options=False,
     )
-
-
-def _build_own(name: str, _options: NetworkOptions) -> "nn.Module":
-    from mnistcmp.networks.outputs import answering  # noqa: PLC0415 - see above
-
-    return answering(make_network(name))

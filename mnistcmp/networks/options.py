@@ -1,4 +1,4 @@
-"""What a recipe says of a network. A module of its own, below recipes and networks alike."""
+"""What a recipe says of a network: read by recipes and by networks."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +18,11 @@ class NetworkOptions:
     branch_dropout: tuple[float, float]
     head_dropout: tuple[float, float]
     conv_dropout: float
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the baseline has neither dropout nor batch norm."""
+        return self.batch_norm == "none" and not any((*self.branch_dropout, self.conv_dropout))
 
     @property
     def branches_end_in_softmax(self) -> bool:

@@ -1,4 +1,4 @@
-"""What every network returns, and a custom network's answers in that form."""
+"""What every network returns, and what a custom network returns in that form."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from torch.nn.parameter import is_lazy
 
 
 class Outputs(NamedTuple):
-    """A network's answers to N pairs, as cross-entropy takes them."""
+    """What a network returns for N pairs, as cross-entropy takes it."""
 
     comparison: Tensor
     """(N, 2): second column, the first digit is less than or equal to the second."""
@@ -17,11 +17,11 @@ class Outputs(NamedTuple):
     """(N, 10) for the first and for the second image, where the network has a branch for each."""
 
 
-class AnswerError(Exception):
-    """What a network returned is in none of the forms of an answer."""
+class OutputsError(Exception):
+    """What a network returned is neither logits nor logits and two digits' outputs."""
 
 
-def answering(network: nn.Module) -> nn.Module:
+def returning_outputs(network: nn.Module) -> nn.Module:
     """The same network, whose calls return `Outputs`; its parameters keep their names.
 
     Lazy layers are given their shapes, and draw their weights, here.
@@ -38,7 +38,7 @@ def as_outputs(answer: Any) -> Outputs:  # noqa: ANN401 - whatever a network ret
     """Logits, or logits and two digits' outputs: `(logits, first, second)`, with brackets or not.
 
     Raises:
-        AnswerError: It is neither.
+        OutputsError: It is neither.
     """
     match answer:
         case Outputs():
@@ -47,5 +47,5 @@ def as_outputs(answer: Any) -> Outputs:  # noqa: ANN401 - whatever a network ret
             return Outputs(comparison, digits=(first, second))
         case tuple() | list() | dict() | None:
             size = "" if answer is None else f" of {len(answer)}"
-            raise AnswerError(f"{type(answer).__name__}{size}")
+            raise OutputsError(f"{type(answer).__name__}{size}")
     return Outputs(answer)

@@ -65,6 +65,16 @@ class Siamese(nn.Module):
         return Outputs(comparison, digits=digits)
 
 
+def siamese_shared(options: NetworkOptions) -> Siamese:
+    """One branch for both images."""
+    return Siamese(options, shared=True)
+
+
+def siamese_separate(options: NetworkOptions) -> Siamese:
+    """A branch for each image."""
+    return Siamese(options, shared=False)
+
+
 def branch(channels: int, outputs: int, options: NetworkOptions) -> nn.Sequential:
     """The convolutional network from (N, channels, 14, 14) to (N, outputs).
 

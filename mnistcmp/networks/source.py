@@ -1,8 +1,7 @@
-"""The files that an own network is made of, and a digest that tells a changed network from it."""
+"""The files that make a custom network, and a digest that tells when they have changed."""
 
 import ast
 import hashlib
-import importlib
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
-from mnistcmp.errors import UserError
-from mnistcmp.networks.names import parse_name
+from mnistcmp.networks.custom import PACKAGE, make_folder_importable, no_module, parse_name
 
 INSTALLED = {"site-packages", "dist-packages"}
 """What the folders are called that pip, and Debian, put packages in."""
@@ -26,7 +24,7 @@ class Source:
     """The files of a network's own package or module, and of those beside it that it imports."""
 
     files: dict[str, Path]
-    """By their place below a folder of the import path."""
+    """Path below a folder of the import path, to the file."""
     installed: bool
     """Whether pip put it where it is; then others have to be given it by pip too."""
 
@@ -45,7 +43,7 @@ class Source:
 
 
 def find_source(name: str) -> Source:
-    """The source of an own network: of all of its top-level package, or of its one file.
+    """The source of a custom network: all of its top-level package, or its one file.
 
     A package or file beside it that it imports belongs to it; what is installed does not.
 
@@ -53,14 +51,14 @@ def find_source(name: str) -> Source:
         UserError: There is no module of that name.
     """
     make_folder_importable()
-    own = parse_name(name)
-    spec = _spec(own.top)
+    parsed = parse_name(name)
+    spec = _spec(parsed.top)
     if spec is None:
-        raise no_module(own.module)
+        raise no_module(parsed.module)
     if _is_installed(spec):
         return Source(files=dict(_files(spec)), installed=True)
     files: dict[str, Path] = {}
-    seen, waiting = {own.top}, [spec]
+    seen, waiting = {parsed.top}, [spec]
     while waiting:
         found = dict(_files(waiting.pop()))
         files |= found
@@ -70,30 +68,14 @@ def find_source(name: str) -> Source:
             if beside is not None and not _is_installed(beside):
                 waiting.append(beside)
     if not files:
-        raise no_module(own.module)
+        raise no_module(parsed.module)
     return Source(files=files, installed=False)
 
 
 @lru_cache(maxsize=64)
 def digest_as_first_seen(name: str) -> str:
-    """The digest at the first call: of the source that this process has imported or will import."""
+    """The digest at the first call: that of what this process has imported or will import."""
     return find_source(name).digest
-
-
-def make_folder_importable() -> None:
-    """Puts the current folder on the import path, first, as `python -m` does."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    importlib.invalidate_caches()
-
-
-def no_module(module: str) -> UserError:
-    """The error for a module that is not found."""
-    return UserError(
-        f"there is no module '{module}' in this folder ({Path.cwd()}), nor is it installed. Go to "
-        "the folder that it is in, or set PYTHONPATH."
-    )
 
 
 def _spec(top: str) -> ModuleSpec | None:
@@ -104,8 +86,8 @@ def _spec(top: str) -> ModuleSpec | None:
 
 
 def _is_installed(spec: ModuleSpec) -> bool:
-    """By pip, or with Python itself, or this package."""
-    if spec.name in sys.stdlib_module_names or spec.name == "mnistcmp":
+    """Whether it came with pip or with Python, or is this package."""
+    if spec.name in sys.stdlib_module_names or spec.name == PACKAGE:
         return True
     places = [*(spec.submodule_search_locations or ()), spec.origin or ""]
     return any(INSTALLED & set(Path(place).parts) for place in places)
@@ -125,7 +107,7 @@ def _files(spec: ModuleSpec) -> Iterator[tuple[str, Path]]:
 
 
 def _imported(paths: Iterable[Path]) -> set[str]:
-    """The top-level names that Python files import; one that is no Python says so when imported."""
+    """The top-level names that Python files import. Files that do not parse are passed over."""
     names: set[str] = set()
     for path in paths:
         if path.suffix != ".py":

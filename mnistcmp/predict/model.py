@@ -84,7 +84,7 @@ def answer(weights: StoredWeights, first: Digit, second: Digit) -> Answer:
         UserError: The weights are not those of its architecture, as this mnistcmp has it.
     """
     entry = architecture(weights.run.architecture)
-    options = entry.goes_by(weights.run.recipe.network)
+    options = entry.effective_options(weights.run.recipe.network)
     network = entry.build(options).eval()
     try:
         network.load_state_dict({n: torch.from_numpy(t) for n, t in weights.tensors.items()})

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mnistcmp.errors import UserError
-from mnistcmp.networks.architectures import architecture
+from mnistcmp.networks.architectures import architecture, published
 from mnistcmp.report.contents import Report, Row
 from mnistcmp.report.differences import average, compare, factorial
 from mnistcmp.report.rounds import rounds_of
@@ -102,7 +102,7 @@ def _rows(
             auxiliary_loss=bool(digits_named[cell]) if auxiliary is None else auxiliary,
             parameters=int(parameters[cell]),
             accuracy=summarise(of_seed.to_numpy()),
-            published=entry.published if one_recipe else None,
+            published=published(entry.name, condition.recipe.network) if one_recipe else None,
         )
         rows.append(row)
     return tuple(rows)

@@ -8,7 +8,7 @@ from typing import get_args
 
 from mnistcmp.errors import unknown_name
 from mnistcmp.networks.options import SoftmaxPlacement
-from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.study import Study
 
 NO_DROPOUT = (0.0, 0.0)
@@ -30,7 +30,7 @@ REGULARISATION = Study(
     question="What do dropout and batch norm do for the baseline, each alone and together?",
     architectures=("baseline",),
     recipes={
-        "plain": Recipe(batch_norm="none", branch_dropout=NO_DROPOUT),
+        "plain": RECIPES["plain"],
         "dropout": Recipe(batch_norm="none"),
         "batch norm": Recipe(branch_dropout=NO_DROPOUT),
         "both": Recipe(),

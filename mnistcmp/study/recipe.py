@@ -27,7 +27,7 @@ Rates = Annotated[tuple[Rate, Rate], BeforeValidator(_to_tuple)]
 
 
 class Recipe(BaseModel):
-    """Frozen and validated; the defaults are the protocol of the report.
+    """How a network is trained; the defaults are the protocol of the report.
 
     Raises:
         pydantic.ValidationError: A field is unknown, of another type, or out of range.
@@ -48,29 +48,31 @@ class Recipe(BaseModel):
     """Whether the pairs are put into a new order before each epoch. The report's code does not."""
 
     batch_size: Annotated[int, Field(ge=2)] = 32
-    """Pairs in a step. The last batch of an epoch may be smaller, but not one pair alone."""
+    """Pairs in an optimizer step. An epoch's last batch may be smaller, but not one pair alone."""
 
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.005
-    """Of the optimizer, whose other settings are PyTorch's defaults; of `one-cycle` the highest."""
+    """The optimizer's learning rate; with the schedule `one-cycle`, the highest."""
 
     optimizer: Literal["adam", "adamw"] = "adam"
-    """`adamw` decays weights apart from their gradients."""
+    """The optimizer, with PyTorch's defaults; `adamw` decays weights apart from their gradients."""
 
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Of the optimizer, for all parameters."""
+    """The optimizer's weight decay, for all parameters."""
 
     schedule: Literal["constant", "one-cycle"] = "constant"
-    """Of the learning rate: `one-cycle` rises to it and falls to nearly nothing, in each round, and
-    Adam's momentum against it, as PyTorch's OneCycleLR has it."""
+    """How the learning rate changes in a round: `one-cycle` rises to it and falls to nearly
+    nothing, Adam's momentum the other way round, as PyTorch's OneCycleLR has it."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of a target that goes to all classes alike, in training."""
+    """Share of a training target that goes to all classes alike."""
 
     augmentation: Literal["none", "affine"] = "none"
-    """`affine`: training images are turned, stretched, sheared and moved a little at random."""
+    """Changes to training images: `affine` turns, stretches, shears and moves each a little, at
+    random."""
 
     precision: Literal["float32", "bf16"] = "float32"
-    """`bf16`: PyTorch's mixed precision, which computes layers' products in bfloat16."""
+    """Number format of training: `bf16` is PyTorch's mixed precision, which computes layers'
+    products in bfloat16."""
 
     comparison_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Weight of the comparison's cross-entropy beside the digits'."""
@@ -79,7 +81,8 @@ class Recipe(BaseModel):
     """Weight of each digit's cross-entropy beside the comparison's, where there is one."""
 
     softmax: SoftmaxPlacement = "before-head"
-    """`before-head`: branches and head end in logits, the head reads the branches' softmax.
+    """Where softmax stands.
+    `before-head`: branches and head end in logits, the head reads the branches' softmax.
     `everywhere`: branches and head end in a softmax, and cross-entropy applies another.
     `nowhere`: the head reads logits.
     `branches-only`: as `everywhere`, but the head ends in logits.
@@ -87,19 +90,19 @@ class Recipe(BaseModel):
     The baseline, which has no head, ends in a softmax where a head would."""
 
     activation: Activation = "relu"
-    """Of branches and head."""
+    """The activation function of branches and head."""
 
     batch_norm: BatchNormPlacement = "after"
-    """`after` or `before` each activation, or `none`."""
+    """Where batch norm stands: `after` or `before` each activation, or `none`."""
 
     branch_dropout: Rates = (0.30, 0.20)
-    """Rates after the branch's two hidden linear layers. 0 is no dropout."""
+    """Dropout rates after the branch's two hidden linear layers. 0 is no dropout."""
 
     head_dropout: Rates = (0.25, 0.20)
-    """The same in the head."""
+    """Dropout rates after the head's two hidden linear layers."""
 
     conv_dropout: Rate = 0.0
-    """Rate after each of the branch's two convolutional blocks."""
+    """Dropout rate after each of the branch's two convolutional blocks."""
 
     train_pairs: Annotated[int, Field(ge=10, le=30_000)] = 1000
     """Pairs drawn from MNIST's 60,000 training images, before the validation split is taken."""
@@ -111,8 +114,8 @@ class Recipe(BaseModel):
     """Share of the training pairs that chooses the weights instead of training them."""
 
     tested_epoch: Literal["best", "last"] = "best"
-    """Whose weights are tested: those of the best validation accuracy, or the last, which a
-    schedule that ends makes the best."""
+    """Epoch whose weights are tested: the one of the best validation accuracy, or the last, which
+    is the best one under a schedule that ends."""
 
     @model_validator(mode="after")
     def _batches_fit_the_split(self) -> Self:
@@ -147,7 +150,7 @@ class Recipe(BaseModel):
 
     @property
     def steps(self) -> int:
-        """Of the optimizer, in a round."""
+        """Steps of the optimizer in a round."""
         return self.epochs * -(-self.split_size // self.batch_size)
 
     @property
@@ -200,7 +203,10 @@ RECIPES = {
     "default": Recipe(),
     "reference-code": Recipe(softmax="everywhere"),
     "report-text": Recipe(softmax="nowhere"),
+    "plain": Recipe(batch_norm="none", branch_dropout=(0.0, 0.0)),
 }
-"""The three readings of the report. `default` puts a softmax between branches and head only, the
-reading without a softmax layer on the branches that comes closest to the published table;
-`reference-code` does as the report's code; `report-text` takes the report's text to the letter."""
+"""The report's recipes: three readings of Table I's, which differ in where softmax stands, and that
+of its baseline without dropout and batch norm. `default` puts a softmax between branches and head
+only, the reading without a softmax layer on the branches that comes closest to the published table;
+`reference-code` does as the report's code; `report-text` takes the report's text to the letter;
+`plain` leaves the head's dropout, which the baseline has not, as it is."""

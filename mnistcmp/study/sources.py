@@ -1,20 +1,20 @@
-"""What own networks of a study are made of: noted at a launch, and held to wherever they train."""
+"""What the custom networks of a study are made of: the source that was launched, and no other."""
 
 from collections.abc import Iterable
 
 from mnistcmp.errors import UserError
-from mnistcmp.networks.names import is_custom
+from mnistcmp.networks.custom import is_custom
 from mnistcmp.networks.source import digest_as_first_seen, find_source
 from mnistcmp.study.study import Study
 
 
 def custom_networks(study: Study) -> tuple[str, ...]:
-    """Those of a study's architectures that are not this package's."""
+    """The study's architectures that are custom networks."""
     return tuple(filter(is_custom, study.architectures))
 
 
 def record_sources(study: Study) -> Study:
-    """The study with the digests of its own networks' sources, as they are here and now.
+    """The study with the digests of its custom networks' sources, as they are here and now.
 
     Raises:
         UserError: One is not found, or is not what the study says.
@@ -26,10 +26,10 @@ def record_sources(study: Study) -> Study:
 
 
 def verify_launched_source(name: str, launches: Iterable[Study]) -> None:
-    """Checks that what is here is what the launches into a folder trained; as `verify_source`.
+    """Checks that this process imports under a name what the launches into a folder trained.
 
     Raises:
-        UserError: It is not.
+        UserError: It does not.
     """
     for study in launches:
         if name in study.sources:
@@ -37,10 +37,10 @@ def verify_launched_source(name: str, launches: Iterable[Study]) -> None:
 
 
 def verify_source(name: str, planned: str) -> None:
-    """Looks whether what this process imports under a name is what was planned.
+    """Checks that this process imports under a name what was planned.
 
     Raises:
-        UserError: It is not found, or has another source.
+        UserError: The source is not found, or is another one.
     """
     _refuse_other(name, digest_as_first_seen(name), planned)
 
@@ -50,5 +50,5 @@ def _refuse_other(name: str, found: str, planned: str) -> None:
         raise UserError(
             f"the source of {name} here ({found}) is not that of the study ({planned}): it was "
             "changed, or this is another copy. Launch again with --fresh or another --output, or "
-            "take the source of the study."
+            "use the study's source."
         )

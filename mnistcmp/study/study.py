@@ -147,10 +147,11 @@ class Study(BaseModel):
     seeds: Seeds = tuple(range(10))
     """The seeds of each condition's runs: a count (`10`), or a list (`"0-4,7"`, `[1, 3]`)."""
 
-    recipes: Annotated[dict[RecipeName, StudyRecipe], Field(min_length=1)] = {
-        UNNAMED: RECIPES["default"]
-    }
-    """Name to recipe, in the order of the report. A file may give one `recipe` in place of it."""
+    recipes: dict[RecipeName, StudyRecipe] = Field(
+        default_factory=lambda: {UNNAMED: RECIPES["default"]}, min_length=1
+    )
+    """Name to recipe, in the order of the report: a named recipe, or fields that change the one
+    that `base` names. A study of one recipe has it as `recipe`, without a name."""
 
     reference: str | None = None
     """What the others are compared with: a condition, or a recipe, with which each architecture is

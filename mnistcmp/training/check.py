@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mnistcmp.errors import UserError
 from mnistcmp.networks.custom import in_short
-from mnistcmp.networks.outputs import AnswerError, Outputs
+from mnistcmp.networks.outputs import Outputs, OutputsError
 from mnistcmp.seeding import Stream, seeded_torch
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
@@ -98,7 +98,7 @@ def _outputs(name: str, network: nn.Module, pairs: int) -> Outputs:
     """The network's outputs for so many random pairs, their shapes checked."""
     try:
         outputs: Outputs = _attempt(name, lambda: network(torch.randn(pairs, 2, 14, 14)))
-    except AnswerError as error:
+    except OutputsError as error:
         raise _wrong_output(name, pairs, str(error)) from error
     found = [
         tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
@@ -120,7 +120,7 @@ def _attempt(name: str, work: Callable[[], Found]) -> Found:
     """The work's result; what the network's code raises becomes one line."""
     try:
         return work()
-    except (UserError, AnswerError):
+    except (UserError, OutputsError):
         raise
     except Exception as error:
         raise UserError(

@@ -8,7 +8,6 @@ MEASURED_ON = "one thread of a 2-core AMD EPYC"
 
 MICROSECONDS_PER_EPOCH_AND_PAIR = {
     "baseline": 34,
-    "baseline-plain": 31,
     "siamese-shared": 44,
     "siamese-shared-aux": 46,
     "siamese-separate": 51,

@@ -64,7 +64,7 @@ class Trainer:
         self._recipe = runs[0].recipe
         entry = architecture(runs[0].architecture)
         self._auxiliary = entry.auxiliary_loss is not False
-        self._options = entry.goes_by(self._recipe.network)
+        self._options = entry.effective_options(self._recipe.network)
         self._device = device
         self._orders = stream_keys([run.seed for run in runs], Stream.BATCHES, device)
 

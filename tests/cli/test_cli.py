@@ -43,6 +43,8 @@ BAD_REQUESTS = {
     "launch --study softmax --all": "--all is the whole Table I and cannot go with --study",
     "launch --study softmax study.toml": "--study and a study file cannot go together",
     "launch --study softmax --recipe default": "the recipes 'before-head' and 'everywhere' are the",
+    "launch --study softmax --recipe plain": "--recipe plain sets batch_norm and branch_dropout, w",
+    "launch -a baseline-plain": "unknown architecture 'baseline-plain'; did you mean 'baseline'?",
     "tune --grid lr=0.1 --local": "a search compares at least two points, and this one has one",
     "tune --grid momentun=1,2": "unknown recipe field 'momentun'",
     "tune --grid lr=0.1,0": "recipe field learning_rate: Input should be greater than 0, not 0",

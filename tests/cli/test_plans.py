@@ -41,6 +41,7 @@ def test_dry_run_shows_the_plan_of_table1_and_writes_nothing(
         ("launch", "results/table1"),
         ("launch --seeds 3 -a baseline", "results/table1"),
         ("launch --recipe reference-code", "results/table1-reference-code"),
+        ("launch -a baseline --recipe plain", "results/table1-plain"),
         ("launch --epochs 2", "results/table1-epochs-2"),
         ("launch --output elsewhere --epochs 2", "elsewhere"),
         ("launch mine.toml", "results/mine"),

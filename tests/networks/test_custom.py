@@ -46,7 +46,7 @@ REFUSED = {
     "wrong:number": "'wrong:number' is an int, not a class or a function that makes a network",
     "wrong:network": "'wrong:network' is a network already, not a class or a function",
     "wrong:wants": "is called without arguments, and raises TypeError: wants() missing 1 required",
-    "wrong:gives_text": "gives a str, and has to give a torch.nn.Module",
+    "wrong:gives_text": "returns a str; it has to return a torch.nn.Module when it is called",
     "wrong:without": "cannot be trained: it has no parameters",
     "wrong:frozen": "cannot be trained: none of its parameters is trainable",
     "wrong:kept": "gives the same network each time",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mnistcmp.cluster.custom import shipped
 from mnistcmp.cluster.placement import Pool
-from mnistcmp.cluster.shipping import shipped
 from mnistcmp.cluster.stacks import plan_stacks
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture

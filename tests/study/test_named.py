@@ -4,6 +4,7 @@ from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.combine import combine
 from mnistcmp.study.named import STUDIES
 from mnistcmp.study.recipe import RECIPES
+from mnistcmp.study.study import Run
 from mnistcmp.training.estimate import MICROSECONDS_PER_EPOCH_AND_PAIR, estimated_seconds
 
 
@@ -45,6 +46,14 @@ def test_every_study_but_for_its_own_question_is_the_report_s_protocol() -> None
         assert len(defaults) == len(study.architectures)
         if len(study.recipes) > 1 and study.name != "regularisation":
             assert [combined.reference_of(c) for c in defaults] == [None] * len(defaults)
+
+
+def test_the_plain_baseline_is_one_run_by_whatever_name() -> None:
+    """The study's condition `plain` is the baseline under the recipe of that name."""
+    study = STUDIES["regularisation"]
+    (plain, *_) = study.runs()
+    run = Run(architecture="baseline", seed=0, recipe=RECIPES["plain"])
+    assert plain.run_id == run.run_id == "bf559d8b194ba030"
 
 
 def test_every_architecture_has_a_measured_speed() -> None:

@@ -13,12 +13,13 @@ def test_defaults_are_the_report_s_protocol() -> None:
     assert (recipe.batch_size, recipe.epochs, recipe.learning_rate) == (32, 150, 0.005)
 
 
-def test_the_three_readings_differ_in_softmax_only() -> None:
-    """default, reference-code and report-text are the three places of the softmax."""
+def test_named_recipes_are_the_report_s() -> None:
+    """Three readings that differ in where softmax stands, and the baseline that is plain."""
     assert {name: recipe.changes() for name, recipe in RECIPES.items()} == {
         "default": {},
         "reference-code": {"softmax": "everywhere"},
         "report-text": {"softmax": "nowhere"},
+        "plain": {"batch_norm": "none", "branch_dropout": [0.0, 0.0]},
     }
 
 
@@ -52,7 +53,7 @@ def test_refuses_what_cannot_be_trained(fields: dict[str, object], message: str)
 def test_hash_identifies_what_is_trained() -> None:
     """Equal fields, equal hash, spelled out or not; another field, another hash."""
     assert Recipe().hash == Recipe(epochs=150).hash
-    assert len({recipe.hash for recipe in [*RECIPES.values(), Recipe(epochs=151)]}) == 4
+    assert len({recipe.hash for recipe in [*RECIPES.values(), Recipe(epochs=151)]}) == 5
 
 
 def test_hash_of_the_default_recipe_never_changes() -> None:
@@ -67,6 +68,7 @@ def test_hash_of_the_default_recipe_never_changes() -> None:
         (Recipe(softmax="everywhere"), "reference-code"),
         (Recipe(epochs=2), "epochs-2"),
         (Recipe(softmax="nowhere", epochs=2), "report-text-epochs-2"),
+        (Recipe(batch_norm="none", branch_dropout=(0.0, 0.0), epochs=2), "plain-epochs-2"),
         (Recipe(head_dropout=(0.0, 0.5)), "head-dropout-0.0-0.5"),
     ],
 )

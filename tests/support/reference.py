@@ -55,20 +55,17 @@ def _commands() -> str:
 
 
 def _fields() -> Iterator[str]:
-    for title, model, left_out in (
-        ("Study files", Study, {"recipe", "recipes"} - set(Study.model_fields)),
-        ("Recipe fields", Recipe, set[str]()),
-    ):
+    for title, model in (("Study files", Study), ("Recipe fields", Recipe)):
         yield f"\n## {title}\n\n| field | type | default | |\n|---|---|---|---|"
-        yield from (line for name, line in _rows(model) if name not in left_out)
+        yield from _rows(model)
 
 
-def _rows(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+def _rows(model: type[BaseModel]) -> Iterator[str]:
     schema = model.model_json_schema()
     for name, field in schema["properties"].items():
         default = "" if name in schema.get("required", ()) else _value(field.get("default"))
         words = " ".join(str(field.get("description", "")).split())
-        yield name, f"| `{name}` | {_type(field)} | {default} | {words} |"
+        yield f"| `{name}` | {_type(field)} | {default} | {words} |"
 
 
 def _type(field: dict[str, object]) -> str:

@@ -13,7 +13,7 @@ from mnistcmp.data.pairs import draw_pair_sets
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.networks.options import SoftmaxPlacement
-from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import resolve_device
 from mnistcmp.training.plain import PlainEngine
@@ -22,6 +22,13 @@ from mnistcmp.training.stacked.engine import StackedEngine
 from mnistcmp.training.trainer import Trainer
 from mnistcmp.training.training import Training, train
 from tests.conftest import CPU, SMALL
+
+PLAIN = RECIPES["plain"].changes()
+
+
+def _plain(**changes: object) -> Recipe:
+    """The recipe without dropout and batch norm."""
+    return Recipe.model_validate(PLAIN | changes)
 
 
 def _run(architecture: str = "siamese-shared-aux", seed: int = 0, recipe: Recipe = SMALL) -> Run:
@@ -39,8 +46,8 @@ def _numbers(result: TrainingResult) -> tuple[object, ...]:
 
 def test_a_network_learns_a_few_pairs_by_heart(mnist: Mnist) -> None:
     """Without dropout, forty pairs are fitted perfectly in forty epochs."""
-    recipe = Recipe(epochs=40, batch_size=8, train_pairs=50, test_pairs=1)
-    result = _train(_run("baseline-plain", recipe=recipe), mnist)
+    recipe = _plain(epochs=40, batch_size=8, train_pairs=50, test_pairs=1)
+    result = _train(_run("baseline", recipe=recipe), mnist)
     assert result.epochs[-1].train.accuracy == 1
     assert result.epochs[-1].train.loss < 0.05
     assert result.epochs[0].train.loss > 0.5
@@ -218,7 +225,7 @@ def test_a_new_round_has_a_new_optimizer(
     engine_of: Callable[[Run, torch.device], PlainEngine | StackedEngine], mnist: Mnist
 ) -> None:
     """Adam's first step is as long as the learning rate whatever the gradient, and so again."""
-    run = _run("baseline-plain", recipe=Recipe(train_pairs=40))
+    run = _run("baseline", recipe=_plain(train_pairs=40))
     engine = engine_of(run, CPU)
     trainer = Trainer([run], engine, CPU)
     batch = trainer.stack([draw_pair_sets(mnist, 0, run.recipe).train])
@@ -239,8 +246,8 @@ def test_without_shuffling_every_epoch_has_one_order(mnist: Mnist) -> None:
     """The losses of a network that does not learn are those of the same batches each time."""
 
     def losses(*, shuffle: bool) -> set[float]:
-        recipe = _chain(rounds=1, epochs=3, shuffle=shuffle, learning_rate=1e-30)
-        epochs = _train(_run("baseline-plain", recipe=recipe), mnist).epochs
+        fields = PLAIN | {"rounds": 1, "epochs": 3, "shuffle": shuffle, "learning_rate": 1e-30}
+        epochs = _train(_run("baseline", recipe=_chain(**fields)), mnist).epochs
         return {epoch.train.loss for epoch in epochs}
 
     assert len(losses(shuffle=False)) == 1

@@ -3,7 +3,7 @@
 from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
 from mnistcmp.study.recipe import Recipe
 
-STACKABLE = {*TABLE1_ARCHITECTURES, "baseline-plain"}
+STACKABLE = set(TABLE1_ARCHITECTURES)
 """Architectures that have a stacked layer for each of theirs, whatever the recipe."""
 
 
