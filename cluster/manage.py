@@ -1,7 +1,6 @@
 """`make cluster-up`, `cluster-down`, `cluster-status` and `cluster-logs`: a cluster on this host.
 
-Containers where a Docker engine answers, else the same shape as processes: a head without CPUs for
-tasks, and workers. What is up is noted in .cluster, with the cluster's token.
+What is up is noted in .cluster, with the cluster's token.
 """
 
 import argparse
@@ -10,17 +9,19 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from containers import Containers, engine_answers
-from processes import Processes
+from kinds.base import Kind
+from kinds.containers import Containers
+from kinds.processes import Processes
 
-from mnistcmp.cluster.address import STATE_FOLDER, Cluster, ClusterState
-from mnistcmp.cluster.client import ClusterClient
+from mnistcmp.cluster.address import STATE_FOLDER, ClusterState
 from mnistcmp.errors import UserError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-JOIN_SECONDS = 180
+KINDS: dict[str, Kind] = {kind.name: kind(CHECKOUT) for kind in (Containers, Processes)}
+"""The first that is available is taken where none is asked for."""
 
 
 def main() -> int:
@@ -31,21 +32,20 @@ def main() -> int:
     parser.add_argument("--worker-cpus", type=int, default=1)
     parser.add_argument("--gpus", type=int, choices=(0, 1), default=0, help="per worker")
     parser.add_argument("--port", type=int, default=8265, help="of the dashboard, on 127.0.0.1")
-    parser.add_argument("--engine", choices=("auto", "containers", "processes"), default="auto")
+    parser.add_argument("--engine", choices=("auto", *KINDS), default="auto")
     options = parser.parse_args()
     try:
         if options.command == "up":
             up(options)
+        elif (state := ClusterState.read(CHECKOUT)) is None:
+            print("No cluster is up here. 'make cluster-up' starts one.")
+        elif options.command == "down":
+            KINDS[state.kind].down(state)
+            _forget()
+            print("The cluster is down.")
         else:
-            state = ClusterState.read(CHECKOUT)
-            if state is None:
-                print("No cluster is up here. 'make cluster-up' starts one.")
-            elif options.command == "down":
-                down(state)
-            elif options.command == "status":
-                print(_backend(state.kind).status(state))
-            else:
-                _backend(state.kind).logs(state)
+            kind = KINDS[state.kind]
+            print((kind.status if options.command == "status" else kind.logs)(state))
     except UserError as error:
         print(f"cluster: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -64,86 +64,70 @@ def up(options: argparse.Namespace) -> None:
         raise UserError("a cluster needs at least WORKERS=1 with WORKER_CPUS=1.")
     started = time.monotonic()
     kind = _choose_kind(options.engine)
-    address = f"http://127.0.0.1:{options.port}"
-    before = ClusterState.read(CHECKOUT)
-    if before is not None and (before.kind, before.address) != (kind, address):
-        raise UserError(
-            f"a cluster of {before.kind} is up here already, at {before.address}. "
-            "Run 'make cluster-down' first."
-        )
-    if before is not None and (before.worker_cpus, before.gpus) != (
-        options.worker_cpus,
-        options.gpus,
-    ):
-        raise UserError(
-            f"the cluster that is up has workers with {before.worker_cpus} CPUs and {before.gpus} "
-            "GPUs. Only their number can change; run 'make cluster-down' first."
-        )
-    if before is None:
-        _expect_free(options.port)
-    token = _ensure_token()
     results = CHECKOUT / "results"
-    results.mkdir(exist_ok=True)
-    backend = _backend(kind)
     state = ClusterState(
-        address=address,
-        kind=kind,
+        address=f"http://127.0.0.1:{options.port}",
+        kind=kind.name,
         results=str(results),
-        results_there=backend.results_there(results),
+        results_there=kind.results_there(results),
         workers=options.workers,
         worker_cpus=options.worker_cpus,
         gpus=options.gpus,
     )
-    cluster = Cluster(address=address, found="make cluster-up", token=token)
-
-    def wait_for_workers(count: int) -> None:
-        _wait_for_nodes(cluster, count + 1)
-
+    before = ClusterState.read(CHECKOUT)
+    if before is None:
+        _expect_free(options.port)
+    else:
+        _expect_like(before, state)
+        state = replace(state, details=before.details)
+    _ensure_token(kind.token_file)
+    results.mkdir(exist_ok=True)
     try:
-        state = backend.up(state, before, wait_for_workers)
+        state = kind.up(state)
         state.write(CHECKOUT)
-        wait_for_workers(state.workers)
+        kind.wait_for_workers(state, state.workers)
     except BaseException:
         # What was up before, and its jobs, are left as they are.
         if before is None:
             with suppress(UserError):
-                backend.down(ClusterState.read(CHECKOUT) or state)
+                kind.down(ClusterState.read(CHECKOUT) or state)
             _forget()
         raise
     print(
         f"The cluster is up after {time.monotonic() - started:.1f} s: a head and {state.workers} "
-        f"workers ({kind}) with {state.worker_cpus} CPUs each, at {address}. "
+        f"workers ({kind.name}) with {state.worker_cpus} CPUs each, at {state.address}. "
         "Next: mnistcmp launch --all"
     )
 
 
-def down(state: ClusterState) -> None:
-    """Stops what is up, and forgets it; results and token stay."""
-    _backend(state.kind).down(state)
-    _forget()
-    print("The cluster is down.")
-
-
 def _forget() -> None:
+    """Results and token stay."""
     (CHECKOUT / STATE_FOLDER / "state.json").unlink(missing_ok=True)
 
 
-def _backend(kind: str) -> Containers | Processes:
-    return Containers(CHECKOUT) if kind == "containers" else Processes(CHECKOUT)
+def _choose_kind(engine: str) -> Kind:
+    passed_over = ""
+    for kind in KINDS.values() if engine == "auto" else [KINDS[engine]]:
+        if kind.is_available():
+            if passed_over:
+                print(f"Starting the cluster as {kind.name}: {passed_over}")
+            return kind
+        passed_over = kind.unavailable
+    raise UserError(passed_over)
 
 
-def _choose_kind(engine: str) -> str:
-    if engine == "processes":
-        return engine
-    if engine_answers():
-        return "containers"
-    if engine == "containers":
+def _expect_like(before: ClusterState, state: ClusterState) -> None:
+    """Only the number of workers of what is up can change."""
+    if (before.kind, before.address) != (state.kind, state.address):
         raise UserError(
-            "no Docker engine answers. Start one, or start the cluster as processes: "
-            "make cluster-up ENGINE=processes."
+            f"a cluster of {before.kind} is up here already, at {before.address}. "
+            "Run 'make cluster-down' first."
         )
-    print("No Docker engine answers: starting the cluster as processes of this machine.")
-    return "processes"
+    if (before.worker_cpus, before.gpus) != (state.worker_cpus, state.gpus):
+        raise UserError(
+            f"the cluster that is up has workers with {before.worker_cpus} CPUs and {before.gpus} "
+            "GPUs. Only their number can change; run 'make cluster-down' first."
+        )
 
 
 def _expect_free(port: int) -> None:
@@ -158,31 +142,12 @@ def _expect_free(port: int) -> None:
             ) from error
 
 
-def _ensure_token() -> str:
-    """The checkout's token, made once, for its owner's eyes only."""
-    folder = CHECKOUT / STATE_FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / "token"
+def _ensure_token(path: Path) -> None:
+    """Makes the checkout's token once, for its owner's eyes only."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(32), encoding="ascii")
-    return path.read_text(encoding="ascii")
-
-
-def _wait_for_nodes(cluster: Cluster, count: int) -> None:
-    """Until exactly so many nodes are alive, the head among them."""
-    deadline = time.monotonic() + JOIN_SECONDS
-    problem = ""
-    while time.monotonic() < deadline:
-        try:
-            alive = len(ClusterClient(cluster).nodes())
-            if alive == count:
-                return
-            problem = f"{alive} of {count} nodes are there"
-        except UserError as error:
-            problem = str(error)
-        time.sleep(0.3)
-    raise UserError(f"the cluster was not complete after {JOIN_SECONDS} s: {problem}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from mnistcmp.errors import UserError
@@ -34,7 +35,7 @@ class ClusterState:
 
     address: str
     kind: str
-    """`containers` or `processes`."""
+    """As `ENGINE` names it."""
     results: str
     """The folder that the cluster's results appear in, on this machine."""
     results_there: str
@@ -43,12 +44,8 @@ class ClusterState:
     worker_cpus: int
     gpus: int = 0
     """Of each worker."""
-    pids: dict[str, str] = field(default_factory=dict)
-    """Of `processes`: process id to start time, so that no other process is taken for it."""
-    gcs_port: int = 0
-    """Of `processes`: where workers join."""
-    temporary: str | None = None
-    """Of `processes`: Ray's own folder."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What its kind has to know of it, and nobody else."""
 
     @property
     def shared(self) -> SharedFolder:

@@ -16,9 +16,9 @@ import ray
 import requests
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from mnistcmp.cluster import labels
 from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
 from mnistcmp.cluster.custom import shipped
+from mnistcmp.cluster.node import own_labels
 from mnistcmp.cluster.placement import Node, choose_pools
 from mnistcmp.cluster.work import Work
 from mnistcmp.errors import UserError
@@ -101,7 +101,7 @@ class ClusterClient:
         Raises:
             UserError: It cannot.
         """
-        wanted = {"Ray": ray.__version__} | labels.own_labels()
+        wanted = {"Ray": ray.__version__} | own_labels()
         for node in self.nodes():
             found = {"Ray": self._ray_version} | (node.get("labels") or {})
             for name, version in wanted.items():

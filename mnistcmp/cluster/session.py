@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mnistcmp.cluster.node import OBJECT_STORE_BYTES
 from mnistcmp.cluster.placement import Node
 from mnistcmp.errors import UserError
 
@@ -18,9 +19,6 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-
-OBJECT_STORE_BYTES = 256 * 2**20
-"""MNIST takes 55 MB of it, a run's result 0.1 MB; Ray's default is a third of the memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

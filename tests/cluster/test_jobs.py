@@ -290,18 +290,18 @@ def test_up_is_idempotent_and_scales_and_down_leaves_nothing(
         assert checkout.state() == first
         assert checkout.up("processes", workers=2).returncode == 0
         grown = checkout.state()
-        assert list(grown.pids)[:2] == list(first.pids)
-        assert len(grown.pids) == 3
+        assert list(grown.details["pids"])[:2] == list(first.details["pids"])
+        assert len(grown.details["pids"]) == 3
         assert checkout.up("processes", workers=1).returncode == 0
-        assert checkout.state().pids == first.pids
+        assert checkout.state().details == first.details
         taken = make_checkout(tmp_path / "other", checkout.port)
         assert "is taken" in _one_line(taken.up("processes"))
     finally:
         down = checkout.manage("down")
     assert down.stdout == "The cluster is down.\n"
-    assert first.temporary is not None
+    temporary = first.details["temporary"]
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)  # noqa: S607
-    assert first.temporary not in left.stdout
-    assert not Path(first.temporary).exists()
+    assert temporary not in left.stdout
+    assert not Path(temporary).exists()
     assert "No cluster is up" in checkout.manage("down").stdout
     assert checkout.mnistcmp("jobs").stderr.startswith("mnistcmp: no cluster is named or up")

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from mnistcmp import __version__
+from mnistcmp.cluster.node import OBJECT_STORE_BYTES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.recipe import Recipe
@@ -83,7 +84,7 @@ def test_containers_are_confined(checkout: Checkout) -> None:
         assert host["ReadonlyRootfs"]
         assert host["Init"]
         assert host["Memory"] == 4 * 2**30
-        assert host["ShmSize"] > 256 * 2**20
+        assert host["ShmSize"] > OBJECT_STORE_BYTES
         assert details["Config"]["StopTimeout"] == 45
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mnistcmp import __version__
-from mnistcmp.cluster.labels import own_labels
+from mnistcmp.cluster.node import own_labels
 
 PROJECT = Path(__file__).resolve().parents[2]
 KUBERAY = PROJECT / "cluster" / "kuberay"
@@ -104,11 +104,18 @@ def test_the_job_ends_in_bounded_time_and_cleans_up() -> None:
 
 
 def test_the_job_s_entry_point_is_the_image_s() -> None:
-    """The path that the image has, and a request that the driver reads: Table I."""
-    entrypoint = _load("rayjob.yaml")["spec"]["entrypoint"]
+    """Script and request are files of `jobs`, at the place that they have in the image."""
+    python, *files = _load("rayjob.yaml")["spec"]["entrypoint"].split()
     dockerfile = (PROJECT / "docker" / "Dockerfile").read_text(encoding="utf-8")
     assert "COPY jobs /opt/jobs" in dockerfile
-    assert (PROJECT / "jobs" / "run.py").exists()
-    assert entrypoint.startswith("python /opt/jobs/run.py '{")
-    request = yaml.safe_load(entrypoint.split("'")[1])
-    assert request == {"study": {"name": "table1"}}
+    assert python == "python"
+    assert files == ["/opt/jobs/run.py", "/opt/jobs/table1.json"]
+    assert all((PROJECT / "jobs" / Path(file).name).is_file() for file in files)
+
+
+def test_slurm_s_script_trains_what_jobs_has() -> None:
+    """The same script, and by default the same request."""
+    script = (KUBERAY.parent / "slurm" / "table1.sbatch").read_text(encoding="utf-8")
+    named = re.findall(r"\$checkout/jobs/([a-z0-9.]+)", script)
+    assert sorted(named) == ["run.py", "table1.json"]
+    assert all((PROJECT / "jobs" / name).is_file() for name in named)

@@ -1,4 +1,8 @@
-"""The shape of the containers' cluster, as processes of this machine."""
+"""The shape of the containers' cluster, as processes of this machine.
+
+Its details: `pids`, each process id with its start time, so that no other process is taken for it,
+the head first; `gcs_port`, where workers join; `temporary`, Ray's own folder.
+"""
 
 import os
 import secrets
@@ -9,73 +13,72 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from mnistcmp.cluster.address import STATE_FOLDER, ClusterState
-from mnistcmp.cluster.labels import own_labels
+from typing_extensions import override
+
+from kinds.base import Kind
+from mnistcmp.cluster.address import ClusterState
+from mnistcmp.cluster.node import start_options
 from mnistcmp.errors import UserError
 
-OBJECT_STORE_BYTES = 256 * 2**20
 STOP_SECONDS = 40
 """Longer than the 30 s that Ray takes at most to drain a node."""
 
 
-class Processes:
+class Processes(Kind):
     """Head and workers as `ray start --block`, each in a session of its own."""
 
-    def __init__(self, checkout: Path) -> None:
-        self.checkout = checkout
-        self.logs_folder = checkout / STATE_FOLDER / "logs"
+    name = "processes"
 
+    @override
+    def is_available(self) -> bool:
+        return True
+
+    @override
     def results_there(self, results: Path) -> str:
-        """The same folder."""
         return str(results)
 
-    def up(
-        self,
-        state: ClusterState,
-        before: ClusterState | None,
-        wait_for_workers: Callable[[int], None],
-    ) -> ClusterState:
-        """Starts the processes, or as many workers more or fewer as are asked for now."""
-        self.logs_folder.mkdir(exist_ok=True)
-        if before is None or not _is_alive(*next(iter(before.pids.items()))):
-            if before is not None:
-                self.down(before)
-            temporary = tempfile.mkdtemp(prefix="mnistcmp-ray-")
-            state = replace(state, temporary=temporary, gcs_port=_free_port())
-            return self._scale(self._start_head(state), wait_for_workers)
-        alive = {pid: born for pid, born in before.pids.items() if _is_alive(pid, born)}
-        return self._scale(replace(before, workers=state.workers, pids=alive), wait_for_workers)
+    @override
+    def up(self, state: ClusterState) -> ClusterState:
+        pids = state.details.get("pids", {})
+        alive = {pid: born for pid, born in pids.items() if _is_alive(pid, born)}
+        if pids and next(iter(pids)) in alive:
+            return self._scale(_with(state, pids=alive))
+        # Workers without their head are of no use.
+        self.down(state)
+        return self._scale(self._start_head(state))
 
     def _start_head(self, state: ClusterState) -> ClusterState:
+        port, temporary = _free_port(), tempfile.mkdtemp(prefix="mnistcmp-ray-")
         head = self._ray_start(
             "head",
             "--head",
-            f"--port={state.gcs_port}",
+            f"--port={port}",
             "--num-cpus=0",
             "--num-gpus=0",
             "--dashboard-host=127.0.0.1",
             f"--dashboard-port={state.address.rsplit(':', 1)[1]}",
-            f"--temp-dir={state.temporary}",
+            f"--temp-dir={temporary}",
         )
-        state = replace(state, pids={str(head.pid): _born(head.pid)})
+        pids = {str(head.pid): _born(head.pid)}
+        state = replace(state, details={"pids": pids, "gcs_port": port, "temporary": temporary})
         try:
-            _wait_for_port(state.gcs_port, head)
+            _wait_for_port(port, head)
         except BaseException:
             self.down(state)
             raise
         return state
 
-    def _scale(self, state: ClusterState, wait_for_workers: Callable[[int], None]) -> ClusterState:
+    def _scale(self, state: ClusterState) -> ClusterState:
         """Adds or stops workers, one after the other.
 
         Nodes that start at once on one machine may choose the same socket, and one of them then
         waits for itself.
         """
-        pids = dict(state.pids)
+        pids = dict(state.details["pids"])
         try:
             while len(pids) > state.workers + 1:
                 pid, _ = pids.popitem()
@@ -83,23 +86,23 @@ class Processes:
             while len(pids) < state.workers + 1:
                 worker = self._ray_start(
                     f"worker-{secrets.token_hex(2)}",
-                    f"--address=127.0.0.1:{state.gcs_port}",
+                    f"--address=127.0.0.1:{state.details['gcs_port']}",
                     f"--num-cpus={state.worker_cpus}",
                     f"--num-gpus={state.gpus}",
                 )
                 pids[str(worker.pid)] = _born(worker.pid)
-                wait_for_workers(len(pids) - 1)
+                self.wait_for_workers(state, len(pids) - 1)
         except BaseException:
             # Noted, so that `down` finds what was started.
-            replace(state, pids=pids).write(self.checkout)
+            _with(state, pids=pids).write(self.checkout)
             raise
-        return replace(state, pids=pids)
+        return _with(state, pids=pids)
 
     def _ray_start(self, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Ports of a node's helpers are left to Ray: several nodes share this machine."""
+        """Starts a node; ports of its helpers are left to Ray: several nodes share this machine."""
         environment = os.environ | {
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN_PATH": str(self.checkout / STATE_FOLDER / "token"),
+            "RAY_AUTH_TOKEN_PATH": str(self.token_file),
             "RAY_USAGE_STATS_ENABLED": "0",
             "MNISTCMP_JOBS": str(self.checkout / "jobs"),
             "MNISTCMP_PYTHON": sys.executable,
@@ -107,17 +110,17 @@ class Processes:
         }
         for variable in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN"):
             environment.pop(variable, None)
-        labels = ",".join(f"{key}={value}" for key, value in own_labels().items())
-        with (self.logs_folder / f"{name}.log").open("wb") as log:
+        logs = self.state_folder / "logs"
+        logs.mkdir(exist_ok=True)
+        with (logs / f"{name}.log").open("wb") as log:
             return subprocess.Popen(
                 [
                     str(Path(sys.executable).with_name("ray")),
                     "start",
                     "--block",
+                    *start_options(),
                     "--node-ip-address=127.0.0.1",
                     f"--node-name={name}",
-                    f"--labels={labels}",
-                    f"--object-store-memory={OBJECT_STORE_BYTES}",
                     "--dashboard-agent-listen-port=0",
                     *arguments,
                 ],
@@ -129,27 +132,33 @@ class Processes:
                 cwd=self.checkout,
             )
 
+    @override
     def down(self, state: ClusterState) -> None:
-        """Stops exactly the processes that `up` started, workers first."""
-        for pid, born in reversed(state.pids.items()):
+        # Workers first.
+        for pid, born in reversed(state.details.get("pids", {}).items()):
             if _is_alive(pid, born):
                 _stop(int(pid))
-        if state.temporary:
-            shutil.rmtree(state.temporary, ignore_errors=True)
+        if "temporary" in state.details:
+            shutil.rmtree(state.details["temporary"], ignore_errors=True)
 
+    @override
     def status(self, state: ClusterState) -> str:
-        """A line per process."""
         return "\n".join(
             f"{'worker' if number else 'head'}  process {pid}  "
             f"{'up' if _is_alive(pid, born) else 'gone'}"
-            for number, (pid, born) in enumerate(state.pids.items())
+            for number, (pid, born) in enumerate(state.details["pids"].items())
         )
 
-    def logs(self, _state: ClusterState) -> None:
-        """Prints the processes' logs."""
-        for path in sorted(self.logs_folder.glob("*.log")):
-            print(f"== {path.name}")
-            print(path.read_text(encoding="utf-8", errors="replace"))
+    @override
+    def logs(self, state: ClusterState) -> str:
+        return "\n".join(
+            f"== {path.name}\n{path.read_text(encoding='utf-8', errors='replace')}"
+            for path in sorted((self.state_folder / "logs").glob("*.log"))
+        )
+
+
+def _with(state: ClusterState, **details: Any) -> ClusterState:  # noqa: ANN401 - JSON
+    return replace(state, details=state.details | details)
 
 
 def _born(pid: int | str) -> str:
