@@ -21,11 +21,11 @@ class Stream(IntEnum):
     SPLIT = 2
     WEIGHTS = 3
     BATCHES = 4
-    """As a key of `random_words`: the counter is the epoch and the pair."""
+    """A key of `random_words`: the counter is the epoch and the pair."""
     DROPOUT = 5
-    """As a key of `random_words`: the counter is the step, the layer and the unit."""
+    """A key of `random_words`: the counter is the step, the layer and the unit."""
     AUGMENTATION = 6
-    """As a key of `random_words`: the counter is the step, the image and what is drawn for it."""
+    """A key of `random_words`: the counter is the step, the image and what is drawn for it."""
 
 
 def _sequence(seed: int, stream: Stream, number: int = 0) -> np.random.SeedSequence:
@@ -51,14 +51,14 @@ class TorchStream:
     """A seed's stream in torch's default generators, which can be left and gone on with.
 
     Layers draw initial weights and dropout masks from the default generators and take no other,
-    a user's own layers included, so these are seeded and restored rather than passed around.
+    a custom network's included, so these are seeded and restored rather than passed around.
     """
 
     def __init__(self, seed: int, stream: Stream, device: torch.device) -> None:
         self._seed = _torch_seed(seed, stream)
         self._gpus = [device] if device.type == "cuda" else []
         self._states: list[Tensor] = []
-        """Of the CPU's generator and of the GPU's, once the stream was left."""
+        """The CPU's generator's and the GPU's, once the stream was left."""
 
     @contextmanager
     def resumed(self) -> Iterator[None]:

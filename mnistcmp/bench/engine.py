@@ -38,7 +38,7 @@ class Timing:
     milliseconds: float
     """Per step of one model: forward, backward, optimizer, batch and metrics. Median of rounds."""
     steps_per_second: float
-    """Of models."""
+    """Steps of single models."""
     mfu: float
     """Model FLOP utilisation: the arithmetic of the layers as written, forward once and backward
     twice that, per second, over the rate of a matrix product in the same process. 0 to 1, and above
@@ -93,13 +93,13 @@ def measure_speed(
 
 
 def _timing(  # noqa: PLR0917 - all of a round's facts
-    name: str, way: str, own: list[float], stacked: list[float], sgemm: float, width: int
+    name: str, way: str, seconds: list[float], stacked: list[float], sgemm: float, width: int
 ) -> Timing:
     recipe = Recipe()
     steps = -(-recipe.split_size // recipe.batch_size)
     models = width if way == STACKED else 1
-    per_step = median(own) / steps / models
-    slower = median(w * width / models / s for w, s in zip(own, stacked, strict=True))
+    per_step = median(seconds) / steps / models
+    slower = median(w * width / models / s for w, s in zip(seconds, stacked, strict=True))
     return Timing(
         architecture=name,
         way=way,

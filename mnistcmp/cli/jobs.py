@@ -86,12 +86,13 @@ def logs(
 
 def attach(job: JobId = None, address: Address = None, json_lines: JsonLines = False) -> None:
     """Follow a job as its launch does, to its report. Ctrl-C detaches."""
-    from mnistcmp.cli.view import show_launch
+    from mnistcmp.cli.view import LaunchView
     from mnistcmp.cluster.places import ClusterPlace
 
     client = _client(address)
     place, found = ClusterPlace(client.cluster), client.job(job).id
-    status = show_launch(place.follow(client, found), place, json_lines=json_lines, job=found)
+    view = LaunchView(place, job=found, json_lines=json_lines)
+    status = view.follow(place.follow(client, found))
     if status:
         raise typer.Exit(status)
 

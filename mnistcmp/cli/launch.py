@@ -152,8 +152,7 @@ def launch(
         for each in launches:
             print_plan(each, place.output(each), make_console(stderr=json_lines))
         return
-    status = _launch_each(launches, place, json_lines=json_lines, data_dir=data_dir)
-    if status:
+    if status := _launch_each(launches, place, json_lines=json_lines, data_dir=data_dir):
         raise typer.Exit(status)
 
 
@@ -194,19 +193,17 @@ def _launch_each(
     launches: list["Launch"], place: "Place", *, json_lines: bool, data_dir: Path | None
 ) -> int:
     """One launch after the other, until one is interrupted; the worst exit status."""
-    from mnistcmp.cli.view import show_launch
+    from mnistcmp.cli.view import LaunchView
     from mnistcmp.cluster.places import LocalPlace
 
-    console, status = make_console(stderr=json_lines), 0
+    status = 0
     for number, launch in enumerate(launches, start=1):
+        view = LaunchView(place, json_lines=json_lines, data_dir=data_dir)
         if isinstance(place, LocalPlace):
-            console.print(
-                f"Study {launch.name} on this machine: no cluster is named.", highlight=False
-            )
-        events = place.run(launch)
-        status = max(status, show_launch(events, place, json_lines=json_lines, data_dir=data_dir))
+            view.say(f"Study {launch.name} on this machine: no cluster is named.")
+        status = max(status, view.follow(place.run(launch)))
         if status == exit_status.INTERRUPTED:
             if left := ", ".join(launch.name for launch in launches[number:]):
-                console.print(f"Not started: {left}.", highlight=False)
+                view.say(f"Not started: {left}.")
             break
     return status

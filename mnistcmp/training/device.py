@@ -1,42 +1,49 @@
-"""Where to train."""
+"""Devices: which one a choice means, and how many runs its memory holds.
+
+Plans and requests name a device too, so torch is imported only where one is asked about.
+"""
 
 import sys
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from mnistcmp.errors import UserError
 from mnistcmp.study.recipe import Recipe
 
+if TYPE_CHECKING:
+    import torch
+
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 
-
 BYTES_PER_RUN = 15 * 2**20
-"""That a run of a stack takes on a GPU: activations, weights and Adam's state. By calculation for
-the siamese networks, not measured; as is:"""
+"""What a run of a stack takes on a GPU: activations, weights and Adam's state. Calculated for the
+siamese networks, not measured."""
 BYTES_PER_PAIR = 5000
-"""Its windows, of each pair that it trains on or is scored by."""
+"""What the windows of a pair take that it trains on or is scored by; calculated too."""
 USABLE = 0.8
 """Share of a GPU's free memory that stacks are planned for."""
 
 
-def most_at_once(recipe: Recipe, device: torch.device) -> int:
+def most_at_once(recipe: Recipe, device: "torch.device") -> int:
     """How many runs a device has memory for in one stack; a processor's takes all that is asked."""
     if device.type != "cuda":
         return sys.maxsize
+    import torch  # noqa: PLC0415 - see above
+
     free, _ = torch.cuda.mem_get_info(device)
     # What PyTorch keeps for later use is there to be used.
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    of_a_run = BYTES_PER_RUN + BYTES_PER_PAIR * (recipe.train_pairs + recipe.test_pairs)
-    return max(1, int(USABLE * free) // of_a_run)
+    bytes_per_run = BYTES_PER_RUN + BYTES_PER_PAIR * (recipe.train_pairs + recipe.test_pairs)
+    return max(1, int(USABLE * free) // bytes_per_run)
 
 
-def resolve_device(choice: DeviceChoice) -> torch.device:
+def resolve_device(choice: DeviceChoice) -> "torch.device":
     """The device that a choice means on this machine; `auto` is the GPU where there is one.
 
     Raises:
         UserError: A GPU is asked for and torch sees none.
     """
+    import torch  # noqa: PLC0415 - see above
+
     available = torch.cuda.is_available()
     if choice == "cuda" and not available:
         raise UserError(

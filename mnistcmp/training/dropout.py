@@ -13,7 +13,7 @@ a unit, its uses and the pairs of a batch, in that order."""
 
 
 class SeededDropout(nn.Dropout):
-    """As nn.Dropout, its masks a function of the run's key, the step, the layer and the unit."""
+    """nn.Dropout whose masks are a function of the run's key, the step, the layer and the unit."""
 
     key: Tensor
 

@@ -72,7 +72,7 @@ class Engine(ABC):
 
     @abstractmethod
     def update(self, losses: Tensor) -> None:
-        """Moves each network's weights by the gradient of its own loss (S,)."""
+        """Moves each network's weights by the gradient of its loss, of (S,)."""
 
     @abstractmethod
     def snapshot(self, better: Tensor) -> None:
@@ -84,7 +84,7 @@ class Engine(ABC):
 
     @abstractmethod
     def state(self, run: int) -> dict[str, Tensor]:
-        """A run's weights and statistics, by the names that its own network gives them."""
+        """A run's weights and statistics, by the names in its plain network."""
 
 
 def build_network(run: Run) -> tuple[nn.Module, list[SeededDropout]]:

@@ -64,7 +64,7 @@ class Weights:
     mean: float
     """Over all pixels of the seed's training pairs, which are 0 to 1; taken from every pixel."""
     deviation: float
-    """Of the same pixels, divisor n - 1; every pixel is divided by it."""
+    """Standard deviation of the same pixels, divisor n - 1; every pixel is divided by it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +77,7 @@ class Round:
     test: Score | None
     """With the weights of the best epoch; None in a search, which sees no test pair."""
     predictions: Predictions | None
-    """Likewise."""
+    """For the test pairs, where there are some."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ class TrainingResult:
 
     parameters: int
     epochs: tuple[Epoch, ...]
-    """Of all rounds, one after the other."""
+    """Scores of all rounds' epochs, one after the other."""
     rounds: tuple[Round, ...]
     """One, unless the recipe asks for more."""
     device: str
@@ -94,7 +94,7 @@ class TrainingResult:
     seconds: float
     """Wall time of drawing the pairs, building, training and testing; its share of a stack's."""
     weights: Weights | None = None
-    """Of the last round's best epoch, where they were asked for."""
+    """Those of the last round's best epoch, where they were asked for."""
 
     @property
     def best_epoch(self) -> int:

@@ -148,14 +148,14 @@ class Trainer:
         all_named = torch.cat(named, dim=1).cpu().numpy() if named else None
         return [
             Predictions(
-                sources=own.sources,
-                digits=own.digits.numpy(),
-                labels=own.labels.numpy(),
+                sources=part.sources,
+                digits=part.digits.numpy(),
+                labels=part.labels.numpy(),
                 probabilities=all_probabilities[run],
                 predicted=all_predicted[run],
                 predicted_digits=None if all_named is None else all_named[run],
             )
-            for run, own in enumerate(pairs)
+            for run, part in enumerate(pairs)
         ]
 
     @torch.inference_mode()

@@ -24,9 +24,9 @@ except ImportError:
     numba = None
 
 Array = Any
-"""Of NumPy; Numba compiles a function for the types that it is called with."""
+"""An array of NumPy; Numba compiles a function for the types that it is called with."""
 Number = Any
-"""Of an array."""
+"""A number in an array."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -36,7 +36,7 @@ def use_compiled(tensor: Tensor) -> bool:
 
 
 def compiled(function: Function) -> Function:
-    """As machine code, kept on disk for the next process where some folder can be written.
+    """The function as machine code, kept on disk for the next process where that can be written.
 
     Sums may be made in another order than written, as registers of several numbers need it.
     """

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 BY_POSITION = 0, 3, 1, 2, 4
-"""(R, C, U, P, B) as memory in which a row's positions are outermost: the next convolution's."""
+"""Memory for (R, C, U, P, B), a row's positions outermost: what the next convolution reads."""
 BY_CHANNEL = 0, 1, 3, 2, 4
-"""As memory in which a channel's positions stand before its uses: the next linear layer's."""
+"""The same with a channel's positions before its uses: what the next linear layer reads."""
 
 Arrange = Callable[[Tensor], Tensor]
 
@@ -32,7 +32,7 @@ class StackedLayer(nn.Module, ABC):
         """Activations in, activations out."""
 
     def plain(self, row: int) -> dict[str, Tensor]:  # noqa: ARG002 - of layers that have some
-        """A row's parameters and running statistics, by the names in its own network."""
+        """A row's parameters and running statistics, by the names in its plain network."""
         return {}
 
 
@@ -65,7 +65,7 @@ class StackedActivation(StackedLayer):
 
 
 def stack(plain: Sequence[Tensor], arrange: Arrange = torch.clone) -> nn.Parameter:
-    """A parameter of the rows' own, each arranged as the stacked layer wants it."""
+    """The rows' parameters as one, each arranged as the stacked layer wants it."""
     return nn.Parameter(torch.stack([arrange(parameter) for parameter in plain]))
 
 

@@ -54,7 +54,7 @@ class StackedNetwork(nn.Module):
 
     @property
     def rows_per_run(self) -> int:
-        """Branches that each run has of its own."""
+        """Branches of each run."""
         return len(self._prefixes)
 
     def forward(self, windows: Tensor) -> Outputs:
@@ -69,7 +69,7 @@ class StackedNetwork(nn.Module):
         outputs = self.branch(windows).squeeze(3)  # (R, outputs, uses, B)
         if not len(self.head):
             return self._combine(outputs.squeeze(2))
-        # One image of a pair is in a row of its own, or the second use of the same.
+        # One image of a pair is in another row, or the second use of the same.
         rows = outputs.unflatten(0, (-1, self.rows_per_run)).transpose(1, 2).flatten(2, 3)
         return self._combine((rows[:, :, 0], rows[:, :, 1]), self._compare)
 
@@ -79,7 +79,7 @@ class StackedNetwork(nn.Module):
         return outputs[:, :, 0, 0]
 
     def plain(self, run: int) -> dict[str, Tensor]:
-        """The parameters and running statistics of one run, as its own network names them."""
+        """The parameters and running statistics of one run, as its plain network names them."""
         state: dict[str, Tensor] = {}
         for number, prefix in enumerate(self._prefixes):
             row = run * self.rows_per_run + number
@@ -151,27 +151,17 @@ def _joined(layers: Sequence[StackedLayer]) -> Iterator[StackedLayer]:
     """The layers, those put together that can be done in one pass over memory."""
     at = 0
     while at < len(layers):
-        dropout: StackedDropout | None = None
-        match layers[at:]:
+        first, *left = layers[at:]
+        dropout = left[0] if left and isinstance(left[0], StackedDropout) else None
+        match left if dropout is None else left[1:]:
             case [
-                StackedMap() as first,
-                StackedDropout() as found,
                 StackedActivation(function=torch.relu),
                 StackedBatchNorm() as norm,
                 *left,
-            ]:
-                dropout, taken = found, 4
-            case [
-                StackedMap() as first,
-                StackedActivation(function=torch.relu),
-                StackedBatchNorm() as norm,
-                *left,
-            ]:
-                taken = 3
+            ] if isinstance(first, StackedMap):
+                order = BY_POSITION if left and isinstance(left[0], WinogradConv) else BY_CHANNEL
+                yield StackedBlock(first, dropout, norm, order)
+                at = len(layers) - len(left)
             case _:
-                yield layers[at]
+                yield first
                 at += 1
-                continue
-        order = BY_POSITION if left and isinstance(left[0], WinogradConv) else BY_CHANNEL
-        yield StackedBlock(first, dropout, norm, order)
-        at += taken
