@@ -42,7 +42,7 @@ def report(
     """
     from mnistcmp.report.as_json import to_json
     from mnistcmp.report.build import build_report
-    from mnistcmp.report.searches import is_search
+    from mnistcmp.report.searches import point_files
     from mnistcmp.report.text import print_report, to_markdown
     from mnistcmp.results.store import ResultsStore
 
@@ -56,7 +56,7 @@ def report(
     if output is not None and not html:
         raise UserError("--output is the page's file and goes with --html. Take both.")
     store = ResultsStore(results)
-    if is_search(store) and not html:
+    if point_files(store) and not html:
         _report_search(store, markdown=markdown, json=json)
         return
     found = build_report(store)

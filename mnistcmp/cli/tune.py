@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from mnistcmp.cli.console import make_console
 from mnistcmp.cli.options import DataDir, Device, DryRun, Epochs, Local
 from mnistcmp.errors import UserError
 
@@ -104,17 +105,14 @@ def tune(
     Points that the results folder already has are not trained again, so an interrupted search
     goes on where it stopped.
     """
+    from mnistcmp.cli.launch import choose_place
+    from mnistcmp.cli.search import print_search_plan, show_search
     from mnistcmp.cli.selection import select_studies
-    from mnistcmp.cluster.address import find_cluster
     from mnistcmp.cluster.custom import check_custom_networks
-    from mnistcmp.training.device import resolve_device
+    from mnistcmp.cluster.places import ClusterPlace
     from mnistcmp.tune.search import DEFAULT_SEEDS, plan_search
 
-    if output is not None and not output.strip():
-        raise UserError("--output is empty. Name a folder or s3://BUCKET/PREFIX, or leave it out.")
-    if local and address:
-        raise UserError("--local and --address cannot go together. Take one of them.")
-    (base,) = select_studies(
+    (study,) = select_studies(
         study_file,
         names=None,
         everything=False,
@@ -123,40 +121,29 @@ def tune(
         epochs=epochs,
         recipe=recipe,
     )
-    launch_seeds = base.seeds
-    if seeds is None and study_file is None:
-        base = base.model_copy(update={"seeds": DEFAULT_SEEDS})
     planned = plan_search(
-        check_custom_networks(base),
-        launch_seeds=launch_seeds,
+        check_custom_networks(study),
+        seeds=DEFAULT_SEEDS if seeds is None and study_file is None else None,
         grids=grid or (),
         ranges=ranges or (),
         method=search,
         samples=samples,
         seed=search_seed,
         stops_early=asha,
-    )
-    if not local and (cluster := find_cluster(address)) is not None:
-        raise UserError(
-            f"a search runs on this machine, and {cluster.found} names a cluster. Take --local."
-        )
-    resolve_device(device)
-    place = output or f"results/{planned.name}"
-    if dry_run:
-        from mnistcmp.cli.search_plan import print_search_plan
-
-        print_search_plan(planned, place, fresh=fresh)
-        return
-    from mnistcmp.cli.local_search import search_here
-
-    status = search_here(
-        planned,
-        output=place,
+        output=output,
         fresh=fresh,
         device=device,
-        data_dir=data_dir,
-        workers=workers,
-        json=json,
     )
-    if status:
+    place = choose_place(
+        address, local=local, device=device, output=output, workers=workers, data_dir=data_dir
+    )
+    if isinstance(place, ClusterPlace):
+        raise UserError(
+            f"a search runs on this machine, and {place.cluster.found} names a cluster. Take "
+            "--local."
+        )
+    if dry_run:
+        print_search_plan(planned, place.output(planned), make_console())
+        return
+    if status := show_search(place.run(planned), json=json):
         raise typer.Exit(status)

@@ -3,10 +3,13 @@
 from mnistcmp.errors import UserError
 from mnistcmp.results.store import ResultsStore
 
+POINTS = "points"
+"""The folder with what became of each point, in the results folder of a search."""
 
-def is_search(store: ResultsStore) -> bool:
-    """Whether the place is of a search, a point of which has ended."""
-    return bool(store.trials())
+
+def point_files(store: ResultsStore) -> list[str]:
+    """The file names of the points that ended; none where the place is no search's."""
+    return store.location.list(POINTS, ".json")
 
 
 def refuse_search(store: ResultsStore) -> None:
@@ -15,7 +18,7 @@ def refuse_search(store: ResultsStore) -> None:
     Raises:
         UserError: The place is of a search, which has none.
     """
-    if is_search(store):
+    if point_files(store):
         raise untested(store)
 
 

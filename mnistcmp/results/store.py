@@ -3,7 +3,6 @@
     launches/<hash>.toml        each study that was launched into the folder
     predictions/, rounds/, epochs/, runs/, failures/    the tables, as Parquet files
     weights/<run id>.safetensors                where they were asked for
-    trials/<recipe's hash>.json                 of a search: what became of each point
 
 What a task gave back, usually a stack of runs, is a file of one name in the folder of each table.
 The one in `runs` is written last and makes the others count, so whatever dies in between leaves
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnistcmp.errors import UserError
-from mnistcmp.results import trials, weights
+from mnistcmp.results import weights
 from mnistcmp.results.location import Location
 from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.results.parquet import SUFFIX, encode
@@ -176,30 +175,6 @@ class ResultsStore:
             of_finished = pc.is_in(rows["run_id"].cast(pa.string()), value_set=finished)
             rows = _latest(rows.filter(pc.invert(of_finished)))
         return rows.select(wanted)
-
-    def write_trial(self, trial: trials.Trial) -> None:
-        """Stores what became of a point of a search, after its runs.
-
-        Raises:
-            UserError: The folder cannot be written any more.
-        """
-        self.location.make_folders((trials.FOLDER,))
-        file = f"{trial.recipe.hash}{trials.SUFFIX}"
-        self.location.write(trials.FOLDER, file, trials.encode_trial(trial))
-
-    def trials(self) -> tuple[trials.Trial, ...]:
-        """The points of a search that ended; none where this is no search's place.
-
-        Raises:
-            UserError: A file is not one of a point.
-        """
-        return tuple(
-            trials.decode_trial(
-                self.location.read(trials.FOLDER, file).to_pybytes(),
-                self.location.path(trials.FOLDER, file),
-            )
-            for file in self.location.list(trials.FOLDER, trials.SUFFIX)
-        )
 
     def weighted_run_ids(self) -> set[str]:
         """The finished runs whose weights are stored."""

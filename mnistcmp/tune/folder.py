@@ -1,38 +1,94 @@
-"""The results folder of a search: what is in it already, and what may be added. Imports no Ray."""
+"""The results folder of a search: what is in it already, and what is added. Imports no Ray.
+
+Beside what a launch stores, it has `points/<recipe's hash>.json`, what became of each point, and
+`best.toml`.
+"""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from mnistcmp.errors import UserError
+from mnistcmp.report.searches import POINTS, point_files
+from mnistcmp.results.outcome import Outcome
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.results.trials import Trial
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.seeds import describe_seeds
-from mnistcmp.study.study import Run, Study
 from mnistcmp.tune.search import Point, Search
 
+BEST = "best.toml"
+"""The chosen recipe as a study file."""
 
-def runs_of(base: Study, recipe: Recipe) -> tuple[Run, ...]:
-    """A point's runs."""
-    return base.under(recipe).runs()
+State = Literal["finished", "stopped", "failed"]
+"""`stopped`: it fell behind and was not trained to its end, so it has no runs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointOutcome:
+    """What became of a point."""
+
+    name: str
+    """As the study files in `launches` name its recipe."""
+    recipe: Recipe
+    state: State
+    reports: tuple[tuple[int, float], ...]
+    """Epochs trained and score, 0 to 1, now and then and at the end. The score is the mean over
+    architectures and seeds of the best validation accuracy so far."""
+
+    @property
+    def epochs(self) -> int:
+        """How many it was trained for, all rounds together."""
+        return self.reports[-1][0] if self.reports else 0
+
+    @property
+    def score(self) -> float:
+        """The last one, 0 to 1."""
+        return self.reports[-1][1] if self.reports else 0.0
+
+
+_JSON = TypeAdapter(PointOutcome)
+
+
+def read_points(store: ResultsStore) -> dict[Recipe, PointOutcome]:
+    """The points that ended; none where this is no search's folder.
+
+    Raises:
+        UserError: A file is not one of a point.
+    """
+    points = {}
+    for file in point_files(store):
+        try:
+            point = _JSON.validate_json(store.location.read(POINTS, file).to_pybytes())
+        except ValidationError as error:
+            raise UserError(
+                f"{store.location.path(POINTS, file)} is not a point of a search that this "
+                "mnistcmp can read. Move it away; a search into this folder trains the point again."
+            ) from error
+        points[point.recipe] = point
+    return points
 
 
 class SearchFolder:
     """What is in the results folder of a search, and what is to be added."""
 
     def __init__(self, search: Search, store: ResultsStore) -> None:
-        self.search, self.store = search, store
-        launches = store.launches()
-        self._names = {recipe: name for s in launches for name, recipe in s.recipes.items()}
-        self._launches = launches
-        self._trials = {trial.recipe: trial for trial in store.trials()}
-        self._finished = store.finished_run_ids()
-        self.points: dict[Recipe, Point] = {}
-        """Those that were made trials."""
-
-    def named(self, point: Point) -> Point:
-        """The point under the name that its recipe has here already."""
-        return replace(point, name=self._names.get(point.recipe, point.name))
+        self.store = store
+        self._search = search
+        self._launches = store.launches()
+        self._names = {r: name for launch in self._launches for name, r in launch.recipes.items()}
+        finished = store.finished_run_ids()
+        self.settled = {
+            recipe: point
+            for recipe, point in read_points(store).items()
+            if (point.state == "stopped" and search.stops_early)
+            or (
+                point.state == "finished"
+                and all(run.run_id in finished for run in search.runs(recipe))
+            )
+        }
+        """What became of the points that need no training any more."""
 
     def check(self, points: Sequence[Point]) -> None:
         """Looks, without writing, whether the points may be stored here.
@@ -40,12 +96,15 @@ class SearchFolder:
         Raises:
             UserError: The place cannot be written, or holds something else.
         """
-        base, name = self.search.base, self.search.name
+        search = self._search
+        named = [self.named(point) for point in points]
         self.store.check(
-            self.search.study(points) if points else base.model_copy(update={"name": name})
+            search.study_of(named)
+            if named
+            else search.study.model_copy(update={"name": search.name, "seeds": search.seeds})
         )
         for launch in self._launches:
-            if (launch.architectures, launch.seeds) != (base.architectures, base.seeds):
+            if (launch.architectures, launch.seeds) != (search.study.architectures, search.seeds):
                 raise UserError(
                     f"{self.store.location} holds a search over {', '.join(launch.architectures)} "
                     f"with the seeds {describe_seeds(launch.seeds)}; points of other architectures "
@@ -56,15 +115,26 @@ class SearchFolder:
     def prepare(self, points: Sequence[Point]) -> None:
         """Notes points as launched, as far as they are not."""
         if new := [point for point in points if point.recipe not in self._names]:
-            self.store.prepare(self.search.study(new))
+            self.store.prepare(self._search.study_of(new))
             self._names |= {point.recipe: point.name for point in new}
 
-    def settled(self, point: Point) -> Trial | None:
-        """What became of a point, where it needs no training any more."""
-        trial = self._trials.get(point.recipe)
-        if trial is None or trial.state == "failed":
-            return None
-        if trial.state == "stopped":
-            return trial if self.search.stops_early else None
-        runs = runs_of(self.search.base, point.recipe)
-        return trial if all(run.run_id in self._finished for run in runs) else None
+    def write(
+        self,
+        point: Point,
+        reports: Sequence[tuple[int, float]],
+        outcomes: Sequence[Outcome],
+        state: State,
+    ) -> PointOutcome:
+        """Stores what became of a point: its runs first, and last what makes it count."""
+        self.store.write(self._search.name, outcomes)
+        ended = PointOutcome(
+            name=self.named(point).name, recipe=point.recipe, state=state, reports=tuple(reports)
+        )
+        self.store.location.make_folders((POINTS,))
+        file = f"{point.recipe.hash}.json"
+        self.store.location.write(POINTS, file, _JSON.dump_json(ended, indent=1))
+        return ended
+
+    def named(self, point: Point) -> Point:
+        """The point under the name that its recipe has here already."""
+        return replace(point, name=self._names.get(point.recipe, point.name))

@@ -1,13 +1,11 @@
 """What a search's folder says: its points, the best by validation accuracy first."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.results.trials import Trial
 from mnistcmp.statistics import Difference, Summary, paired_difference, summarise
 from mnistcmp.study.recipe import Recipe
+from mnistcmp.tune.folder import PointOutcome, State, read_points
 
 COLUMNS = ("architecture", "seed", "recipe_hash", "validation_accuracy")
 
@@ -19,7 +17,7 @@ class PointRow:
     point: str
     """Its name."""
     recipe: Recipe
-    state: Literal["finished", "stopped", "failed"]
+    state: State
     epochs: int
     """It was trained for, all rounds together."""
     score: float
@@ -63,47 +61,52 @@ def build_search_report(store: ResultsStore) -> SearchReport:
     recipes = {c.recipe: c.recipe_name for c in combined.conditions}
     architectures = tuple(dict.fromkeys(c.architecture for c in combined.conditions))
     seeds = tuple(sorted({seed for launch in store.launches() for seed in launch.seeds}))
-    trials = {trial.recipe: trial for trial in store.trials()}
-    accuracies = _accuracies(store, architectures, seeds)
+    points = read_points(store)
+    accuracies = _accuracies(store, len(architectures) * len(seeds))
     ended = {
-        recipe: trials[recipe]
+        recipe: point
         for recipe in recipes
-        if recipe in trials and (trials[recipe].state != "finished" or recipe.hash in accuracies)
+        if (point := points.get(recipe))
+        and (point.state != "finished" or recipe.hash in accuracies)
     }
     return SearchReport(
         study=combined.study,
         architectures=architectures,
         seeds=seeds,
-        fields=_fields(list(recipes)),
+        fields=tuple(
+            field
+            for field in Recipe.model_fields
+            if len({str(getattr(recipe, field)) for recipe in recipes}) > 1
+        ),
         rows=_rows(recipes, ended, accuracies),
         missing=tuple(name for recipe, name in recipes.items() if recipe not in ended),
     )
 
 
-def _accuracies(
-    store: ResultsStore, architectures: Sequence[str], seeds: Sequence[int]
-) -> dict[str, list[float]]:
+def _accuracies(store: ResultsStore, runs_of_a_point: int) -> dict[str, list[float]]:
     """Recipe hash to accuracies in %, seed by seed, of the recipes that have all their runs."""
     runs = store.read("runs", COLUMNS, dictionaries=True).to_pandas()
     found = {}
     for recipe_hash, group in runs.groupby("recipe_hash", observed=True):
-        means = 100 * group.groupby("seed")["validation_accuracy"].mean()
-        if len(group) == len(architectures) * len(seeds):
+        if len(group) == runs_of_a_point:
+            means = 100 * group.groupby("seed")["validation_accuracy"].mean()
             found[str(recipe_hash)] = [float(mean) for mean in means.sort_index()]
     return found
 
 
 def _rows(
-    names: dict[Recipe, str], ended: dict[Recipe, Trial], accuracies: dict[str, list[float]]
+    names: dict[Recipe, str],
+    ended: dict[Recipe, PointOutcome],
+    accuracies: dict[str, list[float]],
 ) -> tuple[PointRow, ...]:
     summaries = {
         recipe: summarise(accuracies[recipe.hash])
-        for recipe, trial in ended.items()
-        if trial.state == "finished"
+        for recipe, point in ended.items()
+        if point.state == "finished"
     }
     best = max(summaries, key=lambda recipe: summaries[recipe].mean, default=None)
     rows = []
-    for recipe, trial in ended.items():
+    for recipe, point in ended.items():
         summary = summaries.get(recipe)
         difference = None
         if summary is not None and best is not None and recipe != best:
@@ -111,27 +114,17 @@ def _rows(
         row = PointRow(
             point=names[recipe],
             recipe=recipe,
-            state=trial.state,
-            epochs=trial.epochs,
-            score=100 * trial.score if summary is None else summary.mean,
+            state=point.state,
+            epochs=point.epochs,
+            score=100 * point.score if summary is None else summary.mean,
             accuracy=summary,
             difference=difference,
         )
         rows.append(row)
     order = {"finished": 0, "stopped": 1, "failed": 2}
-    rows.sort(
-        key=lambda row: (
-            order[row.state],
-            0 if row.state == "finished" else -row.epochs,
-            -row.score,
-        )
-    )
-    return tuple(rows)
 
+    def rank(row: PointRow) -> tuple[float, ...]:
+        trained = 0 if row.state == "finished" else row.epochs
+        return order[row.state], -trained, -row.score
 
-def _fields(recipes: Sequence[Recipe]) -> tuple[str, ...]:
-    return tuple(
-        field
-        for field in Recipe.model_fields
-        if len({str(getattr(recipe, field)) for recipe in recipes}) > 1
-    )
+    return tuple(sorted(rows, key=rank))

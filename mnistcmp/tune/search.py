@@ -1,19 +1,25 @@
-"""A search: which recipes are tried, on which architectures and seeds."""
+"""A search: which recipes are tried, on which architectures and seeds, and where that is kept."""
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import override
 
+from mnistcmp.cluster.events import Event
+from mnistcmp.cluster.work import Work
 from mnistcmp.errors import UserError
 from mnistcmp.study.file import build_study
 from mnistcmp.study.recipe import Recipe
-from mnistcmp.study.study import RecipeName, Study
-from mnistcmp.tune.space import Choice, Dimension, in_short, parse_grid, parse_range
+from mnistcmp.study.study import RecipeName, Run, Seeds, Study
+from mnistcmp.tune.space import Dimension, in_short, parse_grid, parse_range
+
+if TYPE_CHECKING:
+    from mnistcmp.cluster.places import RayPlace
 
 Method = Literal["grid", "random", "bayes"]
 
@@ -36,39 +42,46 @@ class Point:
     recipe: Recipe
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Search:
-    """What is tried, and how the next point is found."""
+class Search(Work):
+    """Tries recipes that change the study's, and leaves the best one as a study file."""
 
-    base: Study
-    """Architectures, seeds, and the recipe that the points change."""
-    launch_seeds: tuple[int, ...]
-    """Of the study that tests the chosen recipe."""
+    kind: Literal["search"] = "search"
+    seeds: Seeds
+    """What each point is trained with; the study's own are for the test of the chosen recipe."""
     dimensions: tuple[Dimension, ...]
-    method: Method
-    samples: int
+    method: Method = "grid"
+    samples: int = DEFAULT_SAMPLES
     """Points of a random or Bayesian search."""
-    seed: int
-    """Of the points that are drawn."""
+    seed: int = 0
+    """Determines the points that are drawn."""
     stops_early: bool = False
     """Whether points that fall behind are stopped (ASHA)."""
 
     @property
+    @override
     def name(self) -> str:
-        """Of the search's study, and of its folder."""
-        return f"tune-{self.base.name}"[:80]
+        return f"tune-{self.study.name}"[:80]
+
+    @override
+    def drive(self, place: "RayPlace", output: str) -> Iterator[Event]:
+        from mnistcmp.tune.driver import drive_search  # noqa: PLC0415 - imports Ray and torch
+
+        return drive_search(self, place, output)
+
+    @property
+    def size(self) -> int:
+        """How many points are tried."""
+        if self.method != "grid":
+            return self.samples
+        return math.prod(len(dimension.values) for dimension in self.dimensions)
 
     @property
     def epochs(self) -> int:
         """The most that a point may be trained for, all rounds together."""
-        given = {d.field: d for d in self.dimensions}
-        most = {
-            field: max(of.values) if isinstance(of, Choice) else of.high
-            for field in ("epochs", "rounds")
-            if (of := given.get(field))
-        }
-        recipe = self.base.recipe
-        return int(most.get("epochs", recipe.epochs) * most.get("rounds", recipe.rounds))
+        most = {dimension.field: dimension.values for dimension in self.dimensions}
+        recipe = self.study.recipe
+        epochs, rounds = most.get("epochs", [recipe.epochs]), most.get("rounds", [recipe.rounds])
+        return int(max(epochs) * max(rounds))
 
     def points(self) -> tuple[Point, ...]:
         """The points of a grid or of a random search, the same ones each time.
@@ -82,12 +95,9 @@ class Search:
             return ()
         if self.method == "random":
             return self._drawn()
-        values = [d.values for d in self.dimensions if isinstance(d, Choice)]
         fields = [dimension.field for dimension in self.dimensions]
-        return tuple(
-            self.point(dict(zip(fields, of_point, strict=True)))
-            for of_point in itertools.product(*values)
-        )
+        combinations = itertools.product(*(dimension.values for dimension in self.dimensions))
+        return tuple(self.point(dict(zip(fields, values, strict=True))) for values in combinations)
 
     def _drawn(self) -> tuple[Point, ...]:
         generator = np.random.default_rng(self.seed)
@@ -109,8 +119,8 @@ class Search:
         Raises:
             UserError: They make no valid recipe.
         """
-        content = {"name": self.name, "recipe": self.base.recipe.changes() | dict(fields)}
-        recipe = build_study(content).recipe
+        changed = self.study.recipe.changes() | dict(fields)
+        recipe = build_study({"name": self.study.name, "recipe": changed}).recipe
         return Point(name=_name(fields) or recipe.hash, recipe=recipe)
 
     def valid_point(self, fields: Mapping[str, Any]) -> Point | None:
@@ -120,8 +130,19 @@ class Search:
         except UserError:
             return None
 
-    def study(self, points: Iterable[Point]) -> Study:
-        """The study of some points.
+    def stacks(self, recipe: Recipe) -> list[list[Run]]:
+        """A point's runs, each architecture's together."""
+        return [
+            [Run(architecture=name, seed=seed, recipe=recipe) for seed in self.seeds]
+            for name in self.study.architectures
+        ]
+
+    def runs(self, recipe: Recipe) -> list[Run]:
+        """A point's runs."""
+        return [run for stack in self.stacks(recipe) for run in stack]
+
+    def study_of(self, points: Iterable[Point]) -> Study:
+        """The study of some points, as a launch of them would have it.
 
         Raises:
             UserError: Two points are one recipe.
@@ -130,33 +151,43 @@ class Search:
             {
                 "name": self.name,
                 "question": "Which recipe has the best validation accuracy?",
-                "architectures": list(self.base.architectures),
-                "seeds": self.base.seeds,
-                "sources": dict(self.base.sources),
+                "architectures": list(self.study.architectures),
+                "seeds": self.seeds,
+                "sources": dict(self.study.sources),
                 "recipes": {point.name: point.recipe.changes() for point in points},
             }
         )
 
+    def test_of(self, recipe: Recipe) -> Study:
+        """The study that says how well a chosen recipe does on test pairs."""
+        return Study(
+            name=f"tuned-{self.study.name}"[:80],
+            question="How well does the recipe do that validation accuracy chose?",
+            architectures=self.study.architectures,
+            seeds=self.study.seeds,
+            sources=self.study.sources,
+            recipe=recipe,
+        )
+
 
 def plan_search(
-    base: Study,
+    study: Study,
     *,
-    launch_seeds: tuple[int, ...] | None = None,
+    seeds: tuple[int, ...] | None = None,
     grids: Sequence[str] = (),
     ranges: Sequence[str] = (),
     method: Method = "grid",
     samples: int | None = None,
-    seed: int = 0,
-    stops_early: bool = False,
+    **options: Any,  # noqa: ANN401 - as `Search` has them
 ) -> Search:
     """The search that options ask for; without a field, over the report's learning rates.
 
     Raises:
         UserError: An option is wrong, or does not go with another, or a point is no recipe.
     """
-    if len(base.recipes) > 1:
+    if len(study.recipes) > 1:
         raise UserError(
-            f"the study {base.name} has several recipes; a search starts from one. Give it a "
+            f"the study {study.name} has several recipes; a search starts from one. Give it a "
             "[recipe], and the values to try as --grid."
         )
     if method == "grid" and ranges:
@@ -174,13 +205,12 @@ def plan_search(
     if twice := next((f for n, f in enumerate(fields) if f in fields[:n]), None):
         raise UserError(f"{twice} is searched twice. Give its values, or its range, once.")
     search = Search(
-        base=base,
-        launch_seeds=base.seeds if launch_seeds is None else launch_seeds,
+        study=study,
+        seeds=study.seeds if seeds is None else seeds,
         dimensions=tuple(dimensions),
         method=method,
         samples=DEFAULT_SAMPLES if samples is None else samples,
-        seed=seed,
-        stops_early=stops_early,
+        **options,
     )
     _check(search)
     return search
@@ -190,24 +220,23 @@ def _check(search: Search) -> None:
     if search.method != "grid":
         # Values that make no recipe together are passed over later; one wrong by itself is told.
         for dimension in search.dimensions:
-            for value in dimension.values if isinstance(dimension, Choice) else dimension.ends:
+            for value in dimension.values:
                 search.point({dimension.field: value})
-    size = math.prod(dimension.size for dimension in search.dimensions)
-    wanted = size if search.method == "grid" else search.samples
-    if wanted < 2:  # noqa: PLR2004 - one point is no search
+    if search.size < 2:  # noqa: PLR2004 - one point is no search
         raise UserError(
             "a search compares at least two points, and this one has one. Give more values, or "
             "train it: mnistcmp launch."
         )
-    if wanted > MOST_POINTS:
-        raise UserError(f"the search has {wanted:,} points. Allowed: at most {MOST_POINTS:,}.")
-    if wanted > size:
+    if search.size > MOST_POINTS:
+        raise UserError(f"the search has {search.size:,} points. Allowed: at most {MOST_POINTS:,}.")
+    there_are = math.prod(dimension.size for dimension in search.dimensions)
+    if search.size > there_are:
         raise UserError(
-            f"--samples {search.samples}: the space has only {int(size)} points. Take fewer, "
+            f"--samples {search.samples}: the space has only {int(there_are)} points. Take fewer, "
             "or --search grid."
         )
     if points := search.points():
-        search.study(points)
+        search.study_of(points)
 
 
 def _name(fields: Mapping[str, Any]) -> str:

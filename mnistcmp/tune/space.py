@@ -37,6 +37,10 @@ class Choice:
         """How many values there are."""
         return len(self.values)
 
+    def describe(self) -> str:
+        """The values for people."""
+        return ", ".join(map(str, self.values))
+
     def draw(self, generator: np.random.Generator) -> Any:  # noqa: ANN401 - any field's
         """One of the values, each as likely."""
         return self.values[generator.integers(len(self.values))]
@@ -47,12 +51,12 @@ class Range:
     """A number that lies between two ends, which it may take; whole where they are ints."""
 
     field: str
-    low: float
-    high: float
+    low: int | float
+    high: int | float
 
     @property
-    def ends(self) -> tuple[float, float]:
-        """Both."""
+    def values(self) -> tuple[Any, ...]:
+        """Its two ends."""
         return self.low, self.high
 
     @property
@@ -69,6 +73,10 @@ class Range:
     def size(self) -> float:
         """How many values there are; infinite of a field that is not whole."""
         return self.high - self.low + 1 if self.is_whole else math.inf
+
+    def describe(self) -> str:
+        """The range for people."""
+        return f"{self.low} to {self.high}{', logarithmic' if self.is_log else ''}"
 
     def draw(self, generator: np.random.Generator) -> float:
         """A value, as likely as another of the range."""

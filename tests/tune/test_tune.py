@@ -6,25 +6,24 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
-from ray.tune.search import Searcher
 
+from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import Resources, local_ray
+from mnistcmp.cluster.work import read_work
 from mnistcmp.data.mnist import Digits, Mnist
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.results.trials import Trial
 from mnistcmp.study.file import read_study
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
-from mnistcmp.tune.bayes import BATCH, STARTUP, BayesSearch
-from mnistcmp.tune.driver import PointEnded, SearchEvent, SearchRequest, run_search
-from mnistcmp.tune.search import Point, plan_search
-from mnistcmp.tune.trial import SCORE
+from mnistcmp.tune.bayes import BATCH, STARTUP, bayes_points
+from mnistcmp.tune.events import PointEnded
+from mnistcmp.tune.folder import PointOutcome, read_points
+from mnistcmp.tune.search import plan_search
 from tests.conftest import SMALL
 from tests.support.clusters import INTERRUPTIBLE
 from tests.support.commands import run_command
@@ -58,25 +57,16 @@ def search(tmp_path: Path, mnist: Mnist, ray: Resources) -> Run:
     """Searches into a folder of that name, and gives the points that ended."""
 
     def run(name: str, **options: object) -> list[PointEnded]:
-        events: list[SearchEvent] = []
         base = BASE.under(cast("Recipe", options.pop("recipe", SMALL)))
-        run_search(
-            SearchRequest(
-                search=plan_search(base, **options),  # type: ignore[arg-type]
-                output=str(tmp_path / name),
-                device="cpu",
-            ),
-            load_mnist=lambda: mnist,
-            connect=lambda: nullcontext(ray),
-            tell=events.append,
-        )
+        planned = plan_search(base, output=str(tmp_path / name), device="cpu", **options)  # type: ignore[arg-type]
+        events = list(OpenPlace(ray, mnist).run(planned))
         return [event for event in events if isinstance(event, PointEnded)]
 
     return run
 
 
-def _trials(points: list[PointEnded]) -> list[Trial]:
-    return [point.trial for point in points]
+def _points(ended: list[PointEnded]) -> list[PointOutcome]:
+    return [event.point for event in ended]
 
 
 def test_the_command_finds_a_recipe_and_says_how_to_launch_it(
@@ -100,7 +90,7 @@ def test_the_command_finds_a_recipe_and_says_how_to_launch_it(
     for row in runs:
         assert (row["test_loss"], row["test_accuracy"], row["digit_accuracy"]) == (None, None, None)
     assert not list(folder.rglob("predictions/*.parquet"))
-    assert {trial.state for trial in store.trials()} == {"finished"}
+    assert {point.state for point in read_points(store).values()} == {"finished"}
 
     best = read_study(folder / "results" / "tune-small" / "best.toml")
     assert (best.name, best.recipe.learning_rate) == ("tuned-small", 0.005)
@@ -134,19 +124,19 @@ def test_the_command_finds_a_recipe_and_says_how_to_launch_it(
 
 def test_a_search_goes_on_with_what_is_missing(search: Run, tmp_path: Path) -> None:
     """A wider grid trains its new points, and one whose runs are gone."""
-    first = _trials(search("one", grids=["lr=0.005,0.01"]))
-    assert [trial.name for trial in first] == ["lr 0.005", "lr 0.01"]
+    first = _points(search("one", grids=["lr=0.005,0.01"]))
+    assert [point.name for point in first] == ["lr 0.005", "lr 0.01"]
     next((tmp_path / "one" / "runs").glob("*.parquet")).unlink()
     again, further = search("one", grids=["lr=0.005,0.01,0.02"])
-    assert again.trial in first
-    assert (further.trial.name, further.done, further.total) == ("lr 0.02", 3, 3)
+    assert again.point in first
+    assert (further.point.name, further.done, further.total) == ("lr 0.02", 3, 3)
 
 
 def test_a_random_search_trains_the_points_that_were_drawn(search: Run) -> None:
     """And none of them twice."""
     options = {"method": "random", "ranges": ["lr=0.0005:0.05"], "samples": 3, "seed": 3}
     drawn = plan_search(BASE, **options).points()  # type: ignore[arg-type]
-    assert [trial.recipe for trial in _trials(search("random", **options))] == [
+    assert [point.recipe for point in _points(search("random", **options))] == [
         point.recipe for point in drawn
     ]
     assert search("random", **options) == []
@@ -155,7 +145,7 @@ def test_a_random_search_trains_the_points_that_were_drawn(search: Run) -> None:
 def test_a_bayesian_search_finds_the_same_points_again(search: Run) -> None:
     """It trains none of them twice, and no Ray is needed to know that."""
     options = {"method": "bayes", "ranges": ["lr=0.0005:0.05"], "samples": 3, "seed": 3}
-    assert len({trial.recipe for trial in _trials(search("bayes", **options))}) == 3
+    assert len({point.recipe for point in _points(search("bayes", **options))}) == 3
     assert search("bayes", **options) == []
 
 
@@ -164,23 +154,17 @@ def _suggested(*, workers: int) -> list[float]:
     search = plan_search(
         BASE, method="bayes", ranges=["lr=0.0005:0.05"], samples=STARTUP + BATCH, seed=3
     )
-
-    def configure(point: Point) -> dict[str, float]:
-        return {"rate": point.recipe.learning_rate}
-
-    bayes = BayesSearch(search, lambda _: None, configure, replays=False)
+    scores: dict[Recipe, float] = {}
     rates: list[float] = []
-    running: list[tuple[str, float]] = []
-    while True:
-        asked = bayes.suggest(f"trial {len(rates)}")
-        if isinstance(asked, dict):
-            running.append((f"trial {len(rates)}", asked["rate"]))
-            rates.append(asked["rate"])
-        if asked is None or len(running) == workers:
-            name, rate = running.pop()
-            bayes.on_trial_complete(name, {SCORE: 1 - abs(rate - 0.005)})
-        if asked == Searcher.FINISHED:
-            return rates
+    running: list[Recipe] = []
+    for point in bayes_points(search, scores):
+        if point is not None:
+            running.append(point.recipe)
+            rates.append(point.recipe.learning_rate)
+        if point is None or len(running) == workers:
+            ended = running.pop()
+            scores[ended] = 1 - abs(ended.learning_rate - 0.005)
+    return rates
 
 
 def test_a_bayesian_search_is_the_same_with_more_workers() -> None:
@@ -197,7 +181,7 @@ def test_points_that_fall_behind_are_stopped(search: Run, tmp_path: Path) -> Non
         "recipe": SMALL.model_copy(update={"epochs": 9, "train_pairs": 500}),
         "grids": ["lr=0.005,0.0000001"],
     }
-    good, bad = _trials(search("asha", stops_early=True, **options))
+    good, bad = _points(search("asha", stops_early=True, **options))
     assert (good.state, good.epochs) == ("finished", 9)
     assert [epoch for epoch, _ in good.reports] == list(range(1, 10))
     assert bad.state == "stopped"
@@ -214,8 +198,8 @@ def test_a_point_that_fails_is_recorded_and_is_missing(
     """Its runs' errors are stored, and the search goes on to the next point."""
     none = Digits(images=mnist.train.images[:0], labels=mnist.train.labels[:0])
     monkeypatch.setattr(Mnist, "without_test", lambda _: Mnist(train=none, test=none))
-    failing = _trials(search("failing", grids=["lr=0.005,0.01"]))
-    assert [trial.state for trial in failing] == ["failed", "failed"]
+    failing = _points(search("failing", grids=["lr=0.005,0.01"]))
+    assert [point.state for point in failing] == ["failed", "failed"]
     store = ResultsStore(tmp_path / "failing")
     assert len(store.read("failures")) == 4
     assert len(store.missing()) == 4
@@ -225,10 +209,11 @@ def test_no_worker_can_see_a_test_image(search: Run, monkeypatch: pytest.MonkeyP
     """What Tune hands to a worker has none."""
     handed: list[Mnist] = []
 
-    def note(mnist: Mnist, *_: object, **__: object) -> None:
-        handed.append(mnist)
+    def note(*handed_over: object, **_: object) -> list[object]:
+        handed.extend(value for value in handed_over if isinstance(value, Mnist))
+        return []
 
-    monkeypatch.setattr("mnistcmp.tune.driver.run_trials", note)
+    monkeypatch.setattr("mnistcmp.tune.driver.run_points", note)
     search("unseen")
     (mnist,) = handed
     assert (len(mnist.train.images), len(mnist.test.images)) == (60_000, 0)
@@ -248,12 +233,21 @@ def test_an_interrupted_search_keeps_its_points(tmp_path: Path, mnist_folder: Pa
         stderr=subprocess.PIPE,
         text=True,
     )
-    trials = tmp_path / "results" / "tune-small" / "trials"
+    points = tmp_path / "results" / "tune-small" / "points"
     deadline = time.monotonic() + 60
-    while not list(trials.glob("*.json")) and time.monotonic() < deadline:
+    while not list(points.glob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "")
     assert "a search into the same folder goes on from there" in printed
-    assert 1 <= len(list(trials.glob("*.json"))) < 6
+    assert 1 <= len(list(points.glob("*.json"))) < 6
+
+
+def test_a_search_is_asked_for_in_json_as_a_launch_is() -> None:
+    """What is read back is the search that was written, its space included."""
+    search = plan_search(
+        BASE, method="random", ranges=["lr=0.0005:0.05"], grids=["batch_size=16,32"], samples=3
+    )
+    kinds = {"search": "mnistcmp.tune.search:Search"}
+    assert read_work(search.to_json(), kinds) == search
