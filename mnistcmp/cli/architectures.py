@@ -42,7 +42,7 @@ def architectures(
 
 
 def _checked(entry: "Architecture") -> "Architecture":
-    """An own network's, after a look at it as a launch takes one: whether it names digits shows."""
+    """Checks a custom network as a launch does, which shows whether it names digits."""
     from mnistcmp.study.recipe import RECIPES
     from mnistcmp.training.check import check_network
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from mnistcmp.export.runs import Exported
 
 export_app = typer.Typer(
-    help="Bring stored results to MLflow, TensorBoard or a spreadsheet.", no_args_is_help=True
+    help="Bring stored results to MLflow, TensorBoard, a spreadsheet or one file a table.",
+    no_args_is_help=True,
 )
 
 Results = Annotated[
@@ -62,11 +63,26 @@ def csv(
     ),
 ) -> None:
     """Write each table as a CSV file, in place of an earlier one."""
-    from mnistcmp.export.csv_files import export_csv
+    _export_tables(results, output, "csv")
+
+
+@export_app.command()
+def parquet(
+    results: Results,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path(
+        "parquet"
+    ),
+) -> None:
+    """Write each table as one Parquet file, in place of an earlier one."""
+    _export_tables(results, output, "parquet")
+
+
+def _export_tables(results: str, output: Path, form: Literal["csv", "parquet"]) -> None:
+    from mnistcmp.export.tables import export_tables
     from mnistcmp.results.store import ResultsStore
 
-    for name, rows in export_csv(ResultsStore(results), output).items():
-        typer.echo(f"{output / name}.csv: {rows:,} rows")
+    for file, rows in export_tables(ResultsStore(results), output, form).items():
+        typer.echo(f"{output / file}: {rows:,} rows")
 
 
 def _tell(exported: "Exported") -> None:

@@ -120,7 +120,7 @@ class ClusterClient:
 
         Raises:
             UserError: A job that has not ended yet trains into the same output, or the source of
-                an own network cannot be shipped.
+                a custom network cannot be shipped.
         """
         for job in self.jobs():
             if job.output == output and not job.ended and not work.fresh:

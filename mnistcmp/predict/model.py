@@ -42,7 +42,7 @@ def choose_model(
 
     Raises:
         UserError: There are no results, or none with weights that is asked for; or the best is of
-            an own network whose source is not there any more.
+            a custom network whose source is not there any more.
     """
     store.check_exists()
     columns = ["run_id", "architecture", "seed", "validation_accuracy", "validation_loss"]

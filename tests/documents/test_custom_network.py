@@ -1,4 +1,4 @@
-"""docs/own-network.md: its network, its study file and its commands do what it says."""
+"""docs/custom-network.md: its network, its study file and its commands do what it says."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from mnistcmp.study.file import read_study
 
 pytestmark = pytest.mark.ray
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "own-network.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "custom-network.md").read_text(encoding="utf-8")
 
 
 def _blocks(language: str) -> list[str]:
