@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnistcmp.errors import UserError
-from mnistcmp.export.csv_files import export_csv
+from mnistcmp.export.tables import export_tables
 from mnistcmp.report.build import build_report
 from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.results.parquet import encode
@@ -267,7 +267,8 @@ def test_a_column_that_came_later_is_null_in_older_files(
     store.location.write("runs", "new.parquet", encode(to_table("runs", columns)))
     assert sorted(map(str, store.read("runs")["memory"].to_pylist())) == ["1.5"] + before * ["None"]
     assert sorted(row.accuracy.n for row in build_report(store).rows) == [2, 3]
-    assert export_csv(store, Path(store.location.name) / "csv")["runs"] == before + 1
+    copied = export_tables(store, Path(store.location.name) / "csv", "csv")
+    assert copied["runs.csv"] == before + 1
 
 
 def test_a_truncated_file_is_refused(store: ResultsStore) -> None:
