@@ -4,17 +4,22 @@ import inspect
 import os
 import re
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperCommand
+from typing_extensions import override
 
 from mnistcmp import __version__
-from mnistcmp.cli import exit_status
 from mnistcmp.cli.architectures import architectures
 from mnistcmp.cli.bench import bench
 from mnistcmp.cli.compare import compare
-from mnistcmp.cli.data import data_app
-from mnistcmp.cli.export import export_app
+from mnistcmp.cli.console import only_json, soften_streams
+from mnistcmp.cli.data import sheet, verify
+from mnistcmp.cli.export import csv, mlflow, parquet, tensorboard
 from mnistcmp.cli.figures import figures
 from mnistcmp.cli.jobs import attach, jobs, logs, status, stop
 from mnistcmp.cli.launch import EXAMPLES, launch
@@ -23,7 +28,24 @@ from mnistcmp.cli.report import report
 from mnistcmp.cli.studies import studies
 from mnistcmp.cli.tune import EXAMPLES as TUNE_EXAMPLES
 from mnistcmp.cli.tune import tune
+from mnistcmp.cli.view import REFUSED
 from mnistcmp.errors import UserError
+from mnistcmp.home import expand_home
+
+
+class Command(TyperCommand):
+    """A command whose paths may begin with `~`, and which prints JSON alone where asked to."""
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        ctx.params = {name: _expanded(value) for name, value in ctx.params.items()}
+        wants_json = ctx.params.get("json") or ctx.params.get("json_lines")
+        with only_json() if wants_json else nullcontext():
+            return super().invoke(ctx)
+
+
+def _expanded(value: object) -> object:
+    return type(value)(expand_home(str(value))) if isinstance(value, str | Path) else value
 
 
 def _paragraphs(text: str | None) -> str:
@@ -31,25 +53,12 @@ def _paragraphs(text: str | None) -> str:
     return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(text or ""))
 
 
-app = typer.Typer(
-    name="mnistcmp",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(epilog=EXAMPLES, help=_paragraphs(launch.__doc__))(launch)
-app.command(epilog=TUNE_EXAMPLES, help=_paragraphs(tune.__doc__))(tune)
-app.command()(report)
-app.command()(studies)
-app.command(help=_paragraphs(predict.__doc__))(predict)
-app.command(help=_paragraphs(compare.__doc__))(compare)
-app.command(help=_paragraphs(figures.__doc__))(figures)
-app.command()(architectures)
-app.command()(bench)
-app.add_typer(data_app, name="data")
-app.add_typer(export_app, name="export")
-for command in (jobs, status, logs, attach, stop):
-    app.command(rich_help_panel="Jobs on a cluster")(command)
+def _add(
+    group: typer.Typer, *commands: Callable[..., None], epilog: str = "", panel: str | None = None
+) -> None:
+    for command in commands:
+        words = _paragraphs(command.__doc__)
+        group.command(cls=Command, help=words, epilog=epilog, rich_help_panel=panel)(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,31 +84,76 @@ def _root(
     """
 
 
+app = typer.Typer(
+    name="mnistcmp",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 app.callback(help=_paragraphs(_root.__doc__))(_root)
+_add(app, launch, epilog=EXAMPLES)
+_add(app, tune, epilog=TUNE_EXAMPLES)
+_add(app, report, studies, predict, compare, figures, architectures, bench)
+_add(app, jobs, status, logs, attach, stop, panel="Jobs on a cluster")
+for group, commands, purpose in (
+    ("data", (verify, sheet), "Verify MNIST, and look at the pairs that are made of it."),
+    (
+        "export",
+        (mlflow, tensorboard, csv, parquet),
+        "Bring stored results to MLflow, TensorBoard, a spreadsheet or one file a table.",
+    ),
+):
+    part = typer.Typer(help=purpose, no_args_is_help=True)
+    _add(part, *commands)
+    app.add_typer(part, name=group)
 
 
 def main() -> None:
     """Runs the command. Exit status: 0 done, 1 some runs failed, 2 bad request, 130 interrupted."""
+    soften_streams()
+    status_code: object = None
     try:
+        _check_working_folder()
         status_code = app(standalone_mode=False)
+        sys.stdout.flush()
     except UserError as error:
-        _fail(str(error), exit_status.REFUSED)
+        _fail(str(error), REFUSED)
     except typer.TyperException as error:
         # Called without a command, typer has printed the help, and there is nothing to add.
         message = error.format_message().replace("Value error, ", "").rstrip(".")
         _fail(
             f"{message}. 'mnistcmp COMMAND --help' says more." if message else "", error.exit_code
         )
-    except typer.Abort:
-        _fail("stopped.", 1)
     except BrokenPipeError:
         # The reader (head, say) has seen enough: not an error, and nothing more can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        _fail("", 1)
+    except OSError as error:
+        what = "standard output" if _cannot_take_more(sys.stdout) else error.filename
+        _fail(f"{what or 'cannot go on'}: {error.strerror or error}.", REFUSED)
     sys.exit(status_code if isinstance(status_code, int) else 0)
 
 
+def _check_working_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UserError(f"the working folder is gone ({error.strerror}). Go to another.") from error
+
+
 def _fail(message: str, status: int) -> None:
-    if message:
-        typer.echo(f"mnistcmp: {' '.join(message.split())}", err=True)
+    _cannot_take_more(sys.stdout)
+    with suppress(OSError):
+        if message:
+            typer.echo(f"mnistcmp: {' '.join(message.split())}", err=True)
+    _cannot_take_more(sys.stderr)
     sys.exit(status)
+
+
+def _cannot_take_more(stream: TextIO) -> bool:
+    """Whether a stream is full or closed; what is left of it then goes nowhere, and cannot fail."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return True
+    return False

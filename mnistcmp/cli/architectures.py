@@ -1,17 +1,14 @@
 """`mnistcmp architectures`: the networks, and their layers."""
 
-import json as json_module
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from mnistcmp.cli.console import make_console
+from mnistcmp.cli import options
+from mnistcmp.cli.console import Terminal, print_json
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from mnistcmp.networks.architectures import Architecture
 
 
@@ -23,80 +20,65 @@ def architectures(
             "Default: all."
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, layers included.")] = False,
+    json: options.Json = False,
 ) -> None:
     """List the networks that can be trained, with their parameters and layers."""
     from mnistcmp.networks.architectures import ARCHITECTURES, architecture
+    from mnistcmp.networks.layers import layer_table, parameter_count
+    from mnistcmp.report.as_json import dumps
+    from mnistcmp.report.numbers import spread
+    from mnistcmp.study.recipe import RECIPES
 
-    chosen = [architecture(name)] if name else list(ARCHITECTURES.values())
-    chosen = [_checked(entry) if entry.custom else entry for entry in chosen]
+    chosen = [_checked(architecture(name))] if name else list(ARCHITECTURES.values())
+    networks = {entry: entry.build(RECIPES["default"].network) for entry in chosen}
     if json:
-        typer.echo(json_module.dumps([_as_json(entry) for entry in chosen], indent=2))
+        content = [
+            {
+                "name": entry.name,
+                "description": entry.description,
+                "weight_sharing": entry.weight_sharing,
+                "auxiliary_loss": entry.auxiliary_loss,
+                "parameters": parameter_count(network),
+                "published": asdict(entry.published) if entry.published else None,
+                "layers": [asdict(row) for row in layer_table(network)],
+            }
+            for entry, network in networks.items()
+        ]
+        print_json(dumps(content))
         return
-    console = make_console()
-    console.print(_overview(chosen))
-    if name:
-        console.print(_layers(chosen[0]))
-    else:
-        console.print("'mnistcmp architectures NAME' shows a network's layers.")
+    terminal = Terminal()
+    rows = [
+        {
+            "name": entry.name,
+            "parameters": f"{parameter_count(network):,}",
+            "published, %": spread(entry.published),
+            "description": entry.description,
+        }
+        for entry, network in networks.items()
+    ]
+    terminal.show("Architectures", rows)
+    if not name:
+        terminal.say("'mnistcmp architectures NAME' shows a network's layers.")
+        return
+    layers = [
+        {
+            "name": row.name,
+            "layer": row.layer,
+            "output": " x ".join(map(str, row.output_shape)),
+            "parameters": f"{row.parameters:,}",
+            "uses": str(row.uses),
+        }
+        for row in layer_table(networks[chosen[0]])
+    ]
+    terminal.show(f"Layers of {chosen[0].name}", layers)
 
 
 def _checked(entry: "Architecture") -> "Architecture":
-    """Checks a custom network as a launch does, which shows whether it names digits."""
+    """A custom network is checked as by a launch, which shows whether it names digits."""
     from mnistcmp.study.recipe import RECIPES
     from mnistcmp.training.check import check_network
 
+    if not entry.custom:
+        return entry
     outputs = check_network(entry.name, RECIPES["default"])
     return replace(entry, auxiliary_loss=outputs.digits is not None)
-
-
-def _as_json(entry: "Architecture") -> dict[str, Any]:
-    from mnistcmp.networks.layers import layer_table, parameter_count
-
-    network = _default_network(entry)
-    return {
-        "name": entry.name,
-        "description": entry.description,
-        "weight_sharing": entry.weight_sharing,
-        "auxiliary_loss": entry.auxiliary_loss,
-        "parameters": parameter_count(network),
-        "published": asdict(entry.published) if entry.published else None,
-        "layers": [asdict(row) for row in layer_table(network)],
-    }
-
-
-def _default_network(entry: "Architecture") -> "nn.Module":
-    from mnistcmp.study.recipe import RECIPES
-
-    return entry.build(RECIPES["default"].network)
-
-
-def _overview(chosen: list["Architecture"]) -> Table:
-    from mnistcmp.networks.layers import parameter_count
-
-    table = Table(title="Architectures", title_justify="left")
-    for header in ("name", "parameters", "published, %", "description"):
-        right = header.startswith(("parameters", "published"))
-        table.add_column(header, justify="right" if right else "left", no_wrap=header == "name")
-    for entry in chosen:
-        published = entry.published
-        table.add_row(
-            entry.name,
-            f"{parameter_count(_default_network(entry)):,}",
-            f"{published.mean:.2f} ± {published.deviation:.2f}" if published else "-",
-            entry.description,
-        )
-    return table
-
-
-def _layers(entry: "Architecture") -> Table:
-    from mnistcmp.networks.layers import layer_table
-
-    table = Table(title=f"Layers of {entry.name}", title_justify="left")
-    for header in ("name", "layer", "output", "parameters", "uses"):
-        right = header in {"parameters", "uses"}
-        table.add_column(header, justify="right" if right else "left")
-    for row in layer_table(_default_network(entry)):
-        shape = " x ".join(map(str, row.output_shape))
-        table.add_row(row.name, row.layer, shape, f"{row.parameters:,}", str(row.uses))
-    return table

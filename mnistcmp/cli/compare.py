@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistcmp.cli.console import make_console
+from mnistcmp.cli import options
+from mnistcmp.cli.console import Terminal, print_json
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def compare(
             help=f"Results folder or URI that names are looked up in. Default: {DEFAULT_RESULTS}."
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, unrounded.")] = False,
+    json: options.Json = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page too, one HTML file.")
     ] = None,
@@ -48,12 +49,12 @@ def compare(
 
         write_page(html, comparison_page(found, first=first, second=second))
     if json:
-        typer.echo(comparisons_to_json(found))
+        print_json(comparisons_to_json(found))
         return
-    console = make_console()
-    print_comparison(found, console)
+    terminal = Terminal()
+    print_comparison(found, terminal)
     if html is not None:
-        console.print(f"The page is {html}.", highlight=False, markup=False)
+        terminal.say(f"The page is {html}.")
 
 
 def _compare(first: str, second: str, results: str | None) -> "tuple[SideBySide, ...]":

@@ -5,16 +5,11 @@ from typing import Annotated
 
 import typer
 
-from mnistcmp.cli.options import DataDir
+from mnistcmp.cli import options
 from mnistcmp.errors import UserError
 
-data_app = typer.Typer(
-    help="Verify MNIST, and look at the pairs that are made of it.", no_args_is_help=True
-)
 
-
-@data_app.command()
-def verify(data_dir: DataDir = None) -> None:
+def verify(data_dir: options.DataDir = None) -> None:
     """Check the four MNIST files against their checksums, unpacking them where missing."""
     from mnistcmp.data.cache import MD5, ensure_mnist
     from mnistcmp.data.cache import data_dir as data_folder
@@ -25,13 +20,12 @@ def verify(data_dir: DataDir = None) -> None:
     typer.echo(f"MNIST is complete in {raw}")
 
 
-@data_app.command()
 def sheet(
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.")] = Path(
         "pairs.png"
     ),
     seed: Annotated[int, typer.Option(min=0, help="Whose test pairs to show.")] = 0,
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Draw a sheet of a seed's test pairs as PNG, with their digits and labels."""
     from mnistcmp.data.cache import data_dir as data_folder

@@ -6,22 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mnistcmp.cli import options
+
 if TYPE_CHECKING:
     from mnistcmp.export.runs import Exported
 
-export_app = typer.Typer(
-    help="Bring stored results to MLflow, TensorBoard, a spreadsheet or one file a table.",
-    no_args_is_help=True,
-)
 
-Results = Annotated[
-    str, typer.Argument(help="Results folder or URI, as 'mnistcmp launch' named it.")
-]
-
-
-@export_app.command()
 def mlflow(
-    results: Results,
+    results: options.Results,
     tracking_uri: Annotated[
         str | None,
         typer.Option(help="Default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db."),
@@ -38,16 +30,11 @@ def mlflow(
     _tell(export_mlflow(ResultsStore(results), place))
 
 
-@export_app.command()
-def tensorboard(
-    results: Results,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for 'tensorboard --logdir'.")
-    ] = Path("tensorboard"),
-) -> None:
+def tensorboard(results: options.Results, output: options.Folder = Path("tensorboard")) -> None:
     """Write each finished run's curves and hyperparameters as TensorBoard's event files.
 
-    Needs mnistcmp[tensorboard]. What is there already is left as it is.
+    For 'tensorboard --logdir FOLDER'. Needs mnistcmp[tensorboard]. What is there already is left
+    as it is.
     """
     from mnistcmp.export.to_tensorboard import export_tensorboard
     from mnistcmp.results.store import ResultsStore
@@ -55,24 +42,12 @@ def tensorboard(
     _tell(export_tensorboard(ResultsStore(results), output))
 
 
-@export_app.command()
-def csv(
-    results: Results,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path(
-        "csv"
-    ),
-) -> None:
+def csv(results: options.Results, output: options.Folder = Path("csv")) -> None:
     """Write each table as a CSV file, in place of an earlier one."""
     _export_tables(results, output, "csv")
 
 
-@export_app.command()
-def parquet(
-    results: Results,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path(
-        "parquet"
-    ),
-) -> None:
+def parquet(results: options.Results, output: options.Folder = Path("parquet")) -> None:
     """Write each table as one Parquet file, in place of an earlier one."""
     _export_tables(results, output, "parquet")
 

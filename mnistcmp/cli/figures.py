@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mnistcmp.cli import options
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ def figures(
         str | None,
         typer.Argument(help="Results folder or URI for figures of runs. Default: none."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path(
-        "figures"
-    ),
+    output: options.Folder = Path("figures"),
     form: Annotated[FormatChoice, typer.Option("--format", help="Of the files.")] = "both",
 ) -> None:
     """Draw the report's figures: 1 and 2, each network's structure; 3, its learning curves.
@@ -95,10 +94,10 @@ def _structures(store: "ResultsStore", report: "Report") -> "Iterator[Drawing]":
 
     launches = store.launches()
     for condition in report.conditions:
-        entry, options = architecture(condition.architecture), condition.recipe.network
+        entry = architecture(condition.architecture)
         try:
             verify_launched_source(entry.name, launches)
-            yield draw_structure(entry, options, name=condition.name)
+            yield draw_structure(entry, condition.recipe.network, name=condition.name)
         except (UserError, UntraceableError) as error:
             if not entry.custom:
                 raise

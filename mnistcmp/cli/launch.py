@@ -1,13 +1,13 @@
 """`mnistcmp launch`: trains what is missing of a study, and reports."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnistcmp.cli import exit_status
-from mnistcmp.cli.console import make_console
-from mnistcmp.cli.options import DataDir, Device, DryRun, Epochs, JsonLines, Local
+from mnistcmp.cli import options
+from mnistcmp.cli.console import Terminal
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,25 +22,16 @@ Examples:
 
   mnistcmp launch --all --epochs 1 --seeds 2     a first try, half a minute
 
-  mnistcmp launch --all --recipe reference-code  softmax as in the report's code
-
   mnistcmp launch -a baseline --recipe plain     the baseline without dropout and batch norm
 
-  mnistcmp launch -a siamese-shared --seeds 0-4,7 --epochs 20
-
   mnistcmp launch -a mypackage.nets:MyNet        your own network, beside Table I's in its folder
-
-  mnistcmp launch --study activation             a named study; 'mnistcmp studies' lists them
 
   mnistcmp launch my-study.toml --dry-run        what a study file would do
 """
 
 
 def launch(
-    study_file: Annotated[
-        Path | None,
-        typer.Argument(metavar="[STUDY.toml]", help="A study file; else the study is Table I."),
-    ] = None,
+    study_file: options.StudyFile = None,
     everything: Annotated[
         bool,
         typer.Option(
@@ -57,51 +48,17 @@ def launch(
             "'mnistcmp studies' lists them.",
         ),
     ] = None,
-    architecture: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--architecture",
-            "-a",
-            help="Only this one; may be given several times. 'mnistcmp architectures' lists them; "
-            "PACKAGE.MODULE:NAME is a network of your own.",
-        ),
-    ] = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option(help="A count (10 is seeds 0 to 9) or a list (0-4,7). 0 is seed 0 alone."),
-    ] = None,
-    epochs: Epochs = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            help="default, reference-code, report-text or plain, in place of a study's recipe; in "
-            "a study of several, the first three say where softmax stands in each."
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Results folder, or s3://BUCKET/PREFIX; of several studies, the folder that gets "
-            "one for each. Default: results/STUDY.",
-        ),
-    ] = None,
-    fresh: Annotated[
-        bool,
-        typer.Option("--fresh", help="Train all runs anew, in a new folder beside the old one."),
-    ] = False,
-    dry_run: DryRun = False,
-    address: Annotated[
-        str | None,
-        typer.Option(help="A cluster's dashboard, http://HOST:8265. Default: see above."),
-    ] = None,
-    local: Local = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Runs at a time on this machine. Default: one per processor."),
-    ] = None,
-    device: Device = "auto",
+    architecture: options.Architectures = None,
+    seeds: options.Seeds = None,
+    epochs: options.Epochs = None,
+    recipe: options.RecipeName = None,
+    output: options.Output = None,
+    fresh: options.Fresh = False,
+    dry_run: options.DryRun = False,
+    address: options.Address = None,
+    local: options.Local = False,
+    workers: options.Workers = None,
+    device: options.Device = "auto",
     weights: Annotated[
         Literal["best", "none"],
         typer.Option(
@@ -109,13 +66,12 @@ def launch(
             "'mnistcmp predict'."
         ),
     ] = "none",
-    json_lines: JsonLines = False,
-    data_dir: DataDir = None,
+    json_lines: options.JsonLines = False,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Train a study's runs and print the report.
 
-    They are trained on the cluster that --address, MNISTCMP_ADDRESS or Ray's own variables name, or
-    that 'make cluster-up' started here; without one, on this machine.
+    They are trained on the cluster that is named or up (see --address), else on this machine.
 
     Runs that the results folder already has are not trained again, so an interrupted launch goes
     on where it stopped.
@@ -133,9 +89,7 @@ def launch(
         epochs=epochs,
         recipe=recipe,
     )
-    place = choose_place(
-        address, local=local, device=device, output=output, workers=workers, data_dir=data_dir
-    )
+    place = choose_place(address, local, device, output, workers, data_dir)
     launches = [
         Launch(
             study=check_custom_networks(chosen),
@@ -147,18 +101,14 @@ def launch(
         for chosen in studies
     ]
     if dry_run:
-        from mnistcmp.cli.dry_run import print_plan
-
         for each in launches:
-            print_plan(each, place.output(each), make_console(stderr=json_lines))
-        return
-    if status := _launch_each(launches, place, json_lines=json_lines, data_dir=data_dir):
+            _print_plan(each, place, Terminal(stderr=json_lines))
+    elif status := _launch_each(launches, place, json_lines, data_dir):
         raise typer.Exit(status)
 
 
 def choose_place(
     address: str | None,
-    *,
     local: bool,
     device: "DeviceChoice",
     output: str | None,
@@ -189,20 +139,49 @@ def choose_place(
     return ClusterPlace(cluster)
 
 
-def _launch_each(
-    launches: list["Launch"], place: "Place", *, json_lines: bool, data_dir: Path | None
-) -> int:
+def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
+    """What a launch would train, and under which recipe."""
+    from mnistcmp.results.store import ResultsStore
+    from mnistcmp.study.seeds import describe_seeds
+
+    study, output = launch.study, place.output(launch)
+    missing, where = study.runs(), "on the cluster, what it has already is not seen from here"
+    if launch.fresh:
+        output = output.fresh()
+    if output.here is not None:
+        store = ResultsStore(output.here)
+        store.check(study)
+        missing, where = store.missing(study.runs()), str(store.location)
+    lefts = Counter((run.architecture, run.recipe) for run in missing)
+    rows = []
+    for condition in study.conditions:
+        left = lefts[condition.architecture, condition.recipe]
+        cells = {
+            "condition": condition.name,
+            "seeds": describe_seeds(study.seeds),
+            "there already": str(len(study.seeds) - left),
+            "to train": str(left),
+        }
+        rows.append(cells)
+    terminal.show(f"Plan of study {study.name}", rows)
+    for name, recipe in {c.recipe_name: c.recipe for c in study.conditions}.items():
+        fields = recipe.model_dump(mode="json").items()
+        terminal.say(f"Recipe {name}: {', '.join(f'{k} {v}' for k, v in fields)}.")
+    terminal.say(f"Results folder: {where}. {len(missing)} runs to train. Nothing was done.")
+
+
+def _launch_each(launches: list["Launch"], place: "Place", json: bool, data: Path | None) -> int:
     """One launch after the other, until one is interrupted; the worst exit status."""
-    from mnistcmp.cli.view import LaunchView
+    from mnistcmp.cli.view import INTERRUPTED, LaunchView
     from mnistcmp.cluster.places import LocalPlace
 
     status = 0
     for number, launch in enumerate(launches, start=1):
-        view = LaunchView(place, json_lines=json_lines, data_dir=data_dir)
+        view = LaunchView(place, json=json, data_dir=data)
         if isinstance(place, LocalPlace):
             view.say(f"Study {launch.name} on this machine: no cluster is named.")
         status = max(status, view.follow(place.run(launch)))
-        if status == exit_status.INTERRUPTED:
+        if status == INTERRUPTED:
             if left := ", ".join(launch.name for launch in launches[number:]):
                 view.say(f"Not started: {left}.")
             break

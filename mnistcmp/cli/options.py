@@ -1,10 +1,26 @@
-"""Options that several commands have."""
+"""Options and arguments that several commands have."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="A cluster's dashboard, http://HOST:8265. Default: the one that MNISTCMP_ADDRESS or "
+        "Ray's own variables name, or that 'make cluster-up' started here."
+    ),
+]
+Architectures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--architecture",
+        "-a",
+        help="Only this one; may be given several times. 'mnistcmp architectures' lists them; "
+        "PACKAGE.MODULE:NAME is a network of your own.",
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder for MNIST. Default: MNISTCMP_DATA_DIR, else the user's cache."),
@@ -14,6 +30,11 @@ Device = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan; train and write nothing.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training pairs.")]
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Train all anew, in a new folder beside the old one.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, numbers unrounded.")]
 JsonLines = Annotated[
     bool,
     typer.Option(
@@ -22,4 +43,36 @@ JsonLines = Annotated[
 ]
 Local = Annotated[
     bool, typer.Option("--local", help="On this machine, even where there is a cluster.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Results folder, or s3://BUCKET/PREFIX; of several studies, the folder that gets one "
+        "for each. Default: results/STUDY, of a search results/tune-STUDY.",
+    ),
+]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        help="default, reference-code, report-text or plain, in place of a study's recipe; in a "
+        "study of several, the first three say where softmax stands in each.",
+    ),
+]
+Results = Annotated[
+    str, typer.Argument(help="Results folder or URI, as 'mnistcmp launch' named it.")
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option(help="A count (10 is seeds 0 to 9) or a list (0-4,7). 0 is seed 0 alone."),
+]
+StudyFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="[STUDY.toml]", help="A study file; else the study is Table I."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Runs, or points, at a time here. Default: one per processor."),
 ]

@@ -1,16 +1,12 @@
 """`mnistcmp predict`: what a stored network says of two images."""
 
-import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from mnistcmp.cli.console import make_console
-
-if TYPE_CHECKING:
-    from mnistcmp.predict.images import Digit
-    from mnistcmp.predict.model import Answer, Model
+from mnistcmp.cli import options
+from mnistcmp.cli.console import Terminal, print_json
 
 
 def predict(
@@ -23,7 +19,7 @@ def predict(
         str | None, typer.Option("--architecture", "-a", help="Only a network of this one.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Only a network of this seed.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: options.Json = False,
 ) -> None:
     """Say whether the first image's digit is less than or equal to the second's.
 
@@ -32,59 +28,23 @@ def predict(
     """
     from mnistcmp.predict.images import read_digit
     from mnistcmp.predict.model import answer, choose_model
+    from mnistcmp.report.as_json import dumps
     from mnistcmp.results.store import ResultsStore
 
-    paths = first, second
     digits = read_digit(first), read_digit(second)
     model = choose_model(ResultsStore(results), architecture, seed)
     said = answer(model.weights, *digits)
-    if json:
-        typer.echo(json_module.dumps(_to_json(model, said, paths, digits), indent=2))
-        return
-    console = make_console()
-    for line in _lines(model, said, paths, digits):
-        console.print(line, highlight=False, markup=False)
-
-
-def _lines(
-    model: "Model", said: "Answer", paths: tuple[Path, Path], digits: tuple["Digit", "Digit"]
-) -> list[str]:
-    run, validated = model.weights.run, f"{100 * model.validation_accuracy:.1f}%"
-    chosen = "the only one asked for, with a"
-    if model.candidates > 1:
-        chosen = f"the best of {model.candidates} by"
-    verdict = "yes" if said.probability > 1 / 2 else "no"
-    lines = [f"First digit <= second digit: {verdict} (probability of yes {said.probability:.3f})."]
-    for path, of_digit in zip(paths, said.digits or (), strict=False):
-        ranked = sorted(range(10), key=lambda digit: -of_digit[digit])
-        named = ", ".join(f"{digit} ({of_digit[digit]:.3f})" for digit in ranked[:3])
-        lines.append(f"{path} shows {named}.")
-    lines += [
-        f"Note on {path}: {note}."
-        for path, digit in zip(paths, digits, strict=True)
-        for note in digit.notes
-    ]
-    lines.append(
-        f"Answered by {run.architecture} seed {run.seed}, recipe {run.recipe.label}: {chosen} "
-        f"validation accuracy of {validated}."
-    )
-    return lines
-
-
-def _to_json(
-    model: "Model", said: "Answer", paths: tuple[Path, Path], digits: tuple["Digit", "Digit"]
-) -> dict[str, object]:
     run = model.weights.run
-    return {
+    found = {
         "first_less_or_equal": said.probability > 1 / 2,
         "probability": said.probability,
         "images": [
             {
                 "path": str(path),
                 "digit_probabilities": None if said.digits is None else said.digits[place],
-                "notes": digit.notes,
+                "notes": digits[place].notes,
             }
-            for place, (path, digit) in enumerate(zip(paths, digits, strict=True))
+            for place, path in enumerate((first, second))
         ],
         "model": {
             "run_id": run.run_id,
@@ -95,3 +55,30 @@ def _to_json(
             "best_of": model.candidates,
         },
     }
+    if json:
+        print_json(dumps(found))
+        return
+    for line in _lines(found, run.recipe.label):
+        Terminal().say(line)
+
+
+def _lines(found: dict[str, Any], recipe: str) -> list[str]:
+    """What is told in JSON, for people."""
+    images, model = found["images"], found["model"]
+    verdict = "yes" if found["first_less_or_equal"] else "no"
+    probability = f"probability of yes {found['probability']:.3f}"
+    lines = [f"First digit <= second digit: {verdict} ({probability})."]
+    for image in images:
+        if of_digit := image["digit_probabilities"]:
+            ranked = sorted(range(10), key=lambda digit, of=of_digit: -of[digit])  # type: ignore[misc]
+            named = ", ".join(f"{digit} ({of_digit[digit]:.3f})" for digit in ranked[:3])
+            lines.append(f"{image['path']} shows {named}.")
+    lines += [f"Note on {image['path']}: {note}." for image in images for note in image["notes"]]
+    chosen = "the only one asked for, with a"
+    if model["best_of"] > 1:
+        chosen = f"the best of {model['best_of']} by"
+    lines.append(
+        f"Answered by {model['architecture']} seed {model['seed']}, recipe {recipe}: {chosen} "
+        f"validation accuracy of {model['validation_accuracy']:.1%}."
+    )
+    return lines

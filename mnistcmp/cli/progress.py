@@ -10,6 +10,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
+from mnistcmp.tune.folder import PointOutcome
 
 MOST_LINES = 10
 """Of conditions: more would not fit a small terminal."""
@@ -21,7 +22,7 @@ class ProgressDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar = Bar(
-            SpinnerColumn(),
+            SpinnerColumn("line"),
             BarColumn(bar_width=16),
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
@@ -40,13 +41,13 @@ class ProgressDisplay:
         ends = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
         if not self._console.is_terminal:
             done = f"[{progress.done:{len(str(progress.total))}}/{progress.total}] {counts}"
-            clock = f"elapsed {_clock(progress.elapsed)}"
+            time = f"elapsed {clock(progress.elapsed)}"
             so_far = [
                 describe_condition(part)
                 for part in progress.conditions
                 if progress.latest is not None and part.condition == progress.latest.condition
             ]
-            parts = [done, *ends, *so_far, clock, left]
+            parts = [done, *ends, *so_far, time, left]
             line = ", ".join(part for part in parts if part)
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
             return
@@ -69,7 +70,7 @@ class ProgressDisplay:
             self._live.start()
         self._live.update(Group(self._bar, *lines))
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Leaves the terminal as it was."""
         if self._live is not None:
             self._live.stop()
@@ -81,6 +82,14 @@ def describe_ended(ended: Ended) -> str:
     if ended.accuracy is None:
         return f"{run} failed: {ended.error}"
     return f"{run} {100 * ended.accuracy:.1f}%"
+
+
+def describe_point(point: PointOutcome) -> str:
+    """A point that ended, and how, in few words."""
+    if point.state == "failed":
+        return f"{point.name} failed"
+    stopped = "stopped " if point.state == "stopped" else ""
+    return f"{point.name} {100 * point.score:.2f}% {stopped}after {point.epochs} epochs"
 
 
 def describe_condition(part: ConditionProgress) -> str:
@@ -96,19 +105,23 @@ def describe_conditions(parts: Sequence[ConditionProgress]) -> list[str]:
     """A line for each condition; of many, those that have begun and not ended come first."""
     if len(parts) <= MOST_LINES:
         return [describe_condition(part) for part in parts]
-    ended = [part for part in parts if part.finished + part.failed == part.total]
-    begun = [p for p in parts if 0 < p.finished + p.failed < p.total]
-    waiting = [part for part in parts if not part.finished + part.failed]
-    shown = [*begun, *reversed(ended), *waiting][: MOST_LINES - 1]
-    others = f"{len(parts) - len(shown)} other conditions; {len(ended)} of all have ended"
+    ended = sum(part.finished + part.failed == part.total for part in parts)
+    shown = sorted(parts, key=_how_far)[: MOST_LINES - 1]
+    others = f"{len(parts) - len(shown)} other conditions; {ended} of all have ended"
     return [*(describe_condition(part) for part in shown), others]
+
+
+def _how_far(part: ConditionProgress) -> int:
+    done = part.finished + part.failed
+    return 2 if not done else 1 if done == part.total else 0
 
 
 def _time_left(progress: Progress) -> str:
     if not progress.done or progress.done == progress.total:
         return ""
-    return f"left {_clock(progress.elapsed * (progress.total - progress.done) / progress.done)}"
+    return f"left {clock(progress.elapsed * (progress.total - progress.done) / progress.done)}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds."""
     return str(timedelta(seconds=round(seconds)))

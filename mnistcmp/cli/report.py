@@ -5,23 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistcmp.cli.console import make_console
-from mnistcmp.cli.options import DataDir
-from mnistcmp.cli.page import PAGE, default_page, make_page
+from mnistcmp.cli import options
+from mnistcmp.cli.console import Terminal, print_json
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
+    from mnistcmp.report.contents import Report
     from mnistcmp.results.store import ResultsStore
+
+PAGE = "report.html"
 
 
 def report(
-    results: Annotated[
-        str, typer.Argument(help="Results folder or URI, as 'mnistcmp launch' named it.")
-    ] = "results/table1",
+    results: options.Results = "results/table1",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, accuracies in % and unrounded.")
-    ] = False,
+    json: options.Json = False,
     html: Annotated[
         bool, typer.Option("--html", help="Write a page, one HTML file that needs nothing else.")
     ] = False,
@@ -33,7 +31,7 @@ def report(
             help=f"The page's file. Default: {PAGE} in the results folder; of a URI, here.",
         ),
     ] = None,
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Print what a study's stored results say: its conditions, their differences, its answer.
 
@@ -46,13 +44,8 @@ def report(
     from mnistcmp.report.text import print_report, to_markdown
     from mnistcmp.results.store import ResultsStore
 
-    chosen = [
-        name
-        for name, wanted in (("--markdown", markdown), ("--json", json), ("--html", html))
-        if wanted
-    ]
-    if len(chosen) > 1:
-        raise UserError(f"{' and '.join(chosen)} cannot go together. Take one of them.")
+    if markdown + json + html > 1:
+        raise UserError("--markdown, --json and --html cannot go together. Take one of them.")
     if output is not None and not html:
         raise UserError("--output is the page's file and goes with --html. Take both.")
     store = ResultsStore(results)
@@ -65,11 +58,11 @@ def report(
         make_page(store, found, path, data_dir)
         typer.echo(f"The page is {path}")
     elif json:
-        typer.echo(to_json(found))
+        print_json(to_json(found))
     elif markdown:
         typer.echo(to_markdown(found), nl=False)
     else:
-        print_report(found, make_console())
+        print_report(found, Terminal())
 
 
 def _report_search(store: "ResultsStore", *, markdown: bool, json: bool) -> None:
@@ -78,8 +71,31 @@ def _report_search(store: "ResultsStore", *, markdown: bool, json: bool) -> None
 
     found = build_search_report(store)
     if json:
-        typer.echo(search_to_json(found))
+        print_json(search_to_json(found))
     elif markdown:
         typer.echo(search_to_markdown(found), nl=False)
     else:
-        print_search(found, make_console())
+        print_search(found, Terminal())
+
+
+def default_page(results: str) -> Path:
+    """In the results folder; where that is in an object store, in the working folder."""
+    from mnistcmp.results.location import is_uri
+
+    return Path(PAGE) if is_uri(results) else Path(results) / PAGE
+
+
+def make_page(
+    store: "ResultsStore", found: "Report", path: Path, data_dir: Path | None = None
+) -> None:
+    """Writes the page of a results folder.
+
+    Raises:
+        UserError: The results or MNIST cannot be read, or the file cannot be written.
+    """
+    from mnistcmp.data.cache import data_dir as data_folder
+    from mnistcmp.data.mnist import load_mnist
+    from mnistcmp.report.html.report import report_page
+    from mnistcmp.report.html.template import write_page
+
+    write_page(path, report_page(store, load_mnist(data_folder(data_dir)), found))

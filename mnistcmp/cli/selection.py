@@ -20,8 +20,8 @@ LONGEST_NAME = 60
 def select_studies(
     study_file: Path | None,
     *,
-    names: list[str] | None,
-    everything: bool,
+    names: list[str] | None = None,
+    everything: bool = False,
     architectures: list[str] | None,
     seeds: str | None,
     epochs: int | None,
@@ -39,12 +39,8 @@ def select_studies(
         raise UserError(f"--all is the whole Table I and cannot go with {other}. Take one of them.")
     if study_file and names:
         raise UserError("--study and a study file cannot go together. Take one of them.")
-    named = names or [TABLE1.name]
-    bases = [read_study(study_file)] if study_file else _named_studies(named)
-    return [
-        _select(base, architectures=architectures, seeds=seeds, epochs=epochs, recipe=recipe)
-        for base in bases
-    ]
+    bases = [read_study(study_file)] if study_file else _named_studies(names or [TABLE1.name])
+    return [_changed(base, architectures, seeds, epochs, recipe) for base in bases]
 
 
 def _named_studies(names: list[str]) -> list[Study]:
@@ -57,9 +53,8 @@ def _named_studies(names: list[str]) -> list[Study]:
     return [STUDIES[name] for name in dict.fromkeys(names)]
 
 
-def _select(
+def _changed(
     base: Study,
-    *,
     architectures: list[str] | None,
     seeds: str | None,
     epochs: int | None,
@@ -72,38 +67,34 @@ def _select(
             # It named a condition, which may be gone or have another name now.
             content.pop("reference", None)
         # Sources that the base names are held to; those of architectures left out say nothing.
-        kept = {n: d for n, d in base.sources.items() if n in content["architectures"]}
-        content["sources"] = kept
+        content["sources"] = {n: d for n, d in base.sources.items() if n in architectures}
     if seeds is not None:
         content["seeds"] = parse_seeds(seeds)
-    changes = _changes(base, epochs=epochs, recipe=recipe)
+    changes: dict[str, Any] = {} if recipe is None else _fields_of(recipe, base)
+    if epochs is not None:
+        changes["epochs"] = epochs
     content["recipes"] = {name: fields | changes for name, fields in content["recipes"].items()}
     study = build_study(content)
     return study if study.recipes == base.recipes else _renamed(study, base, changes)
 
 
-def _changes(base: Study, *, epochs: int | None, recipe: str | None) -> dict[str, Any]:
-    """What the options change in every recipe of a study.
+def _fields_of(recipe: str, base: Study) -> dict[str, Any]:
+    """What a named recipe sets in every recipe of a study.
 
-    A named recipe takes the place of a study's only one. In each of several it sets where softmax
-    stands, and one that differs from the default in more than that is refused.
+    It takes the place of a study's only one. In each of several it sets where softmax stands, and
+    one that differs from the default in more than that is refused.
     """
-    changes: dict[str, Any] = {}
-    if recipe is not None:
-        changes = named_recipe(recipe).model_dump(mode="json")
-        if len(base.recipes) > 1:
-            if others := named_recipe(recipe).changes().keys() - {"softmax"}:
-                raise UserError(
-                    f"--recipe {recipe} sets {' and '.join(sorted(others))}, which the recipes of "
-                    f"{base.name} may vary themselves. Allowed in a study of several recipes: "
-                    f"{', '.join(_softmax_recipes())}."
-                )
-            changes = {"softmax": changes["softmax"]}
-    return changes if epochs is None else changes | {"epochs": epochs}
-
-
-def _softmax_recipes() -> list[str]:
-    return [name for name, recipe in RECIPES.items() if recipe.changes().keys() <= {"softmax"}]
+    fields = named_recipe(recipe).model_dump(mode="json")
+    if len(base.recipes) == 1:
+        return fields
+    if others := named_recipe(recipe).changes().keys() - {"softmax"}:
+        allowed = [name for name, r in RECIPES.items() if r.changes().keys() <= {"softmax"}]
+        raise UserError(
+            f"--recipe {recipe} sets {' and '.join(sorted(others))}, which the recipes of "
+            f"{base.name} may vary themselves. Allowed in a study of several recipes: "
+            f"{', '.join(allowed)}."
+        )
+    return {"softmax": fields["softmax"]}
 
 
 def _renamed(study: Study, base: Study, changes: dict[str, Any]) -> Study:

@@ -1,17 +1,15 @@
 """`mnistcmp studies`: the studies that have a name."""
 
-import json as json_module
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from mnistcmp.cli.console import make_console
+from mnistcmp.cli import options
+from mnistcmp.cli.console import Terminal, print_json
 
 if TYPE_CHECKING:
     from mnistcmp.study.study import Study
-
 
 LONGEST_IN_MINUTES = 100
 
@@ -20,28 +18,43 @@ def studies(
     name: Annotated[
         str | None, typer.Argument(help="Show this one's conditions. Default: all studies.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, conditions included.")] = False,
+    json: options.Json = False,
 ) -> None:
     """List the named studies: their questions, their runs, and about how long they take."""
+    from mnistcmp.report.as_json import dumps
     from mnistcmp.study.named import STUDIES, named_study
-    from mnistcmp.training.estimate import MEASURED_ON
+    from mnistcmp.training.estimate import MEASURED_ON, estimated_seconds
 
     chosen = [named_study(name)] if name else list(STUDIES.values())
     if json:
-        typer.echo(json_module.dumps([_as_json(study) for study in chosen], indent=2))
+        print_json(dumps([_as_json(study) for study in chosen]))
         return
-    console = make_console()
-    console.print(_overview(chosen))
+    terminal, processors = Terminal(), os.cpu_count() or 1
+    rows = [
+        {
+            "name": study.name,
+            "conditions": str(len(study.conditions)),
+            "seeds": str(len(study.seeds)),
+            "runs": f"{len(study.conditions) * len(study.seeds):,}",
+            "time": _duration(estimated_seconds(study) / processors),
+            "question": study.question or "",
+        }
+        for study in chosen
+    ]
+    terminal.show("Studies", rows)
     if name:
-        console.print(_conditions(chosen[0]))
-    console.print(
-        f"Time: of training alone, at the speed of {MEASURED_ON}, on the {_processors()} "
-        "processors of this machine.",
-        highlight=False,
+        conditions = [
+            {"condition": c.name, "architecture": c.architecture, "recipe": c.recipe.label}
+            for c in chosen[0].conditions
+        ]
+        terminal.show(f"Conditions of {name}", conditions)
+    terminal.say(
+        f"Time: of training alone, at the speed of {MEASURED_ON}, on the {processors} processors "
+        "of this machine."
     )
     if not name:
-        console.print("'mnistcmp studies NAME' shows a study's conditions.")
-    console.print(f"'mnistcmp launch --study {name or 'NAME'}' runs it.", highlight=False)
+        terminal.say("'mnistcmp studies NAME' shows a study's conditions.")
+    terminal.say(f"'mnistcmp launch --study {name or 'NAME'}' runs it.")
 
 
 def _as_json(study: "Study") -> dict[str, Any]:
@@ -51,7 +64,7 @@ def _as_json(study: "Study") -> dict[str, Any]:
         "name": study.name,
         "question": study.question,
         "seeds": list(study.seeds),
-        "runs": _run_count(study),
+        "runs": len(study.conditions) * len(study.seeds),
         "estimated_processor_seconds": estimated_seconds(study),
         "conditions": [
             {
@@ -63,42 +76,6 @@ def _as_json(study: "Study") -> dict[str, Any]:
             for condition in study.conditions
         ],
     }
-
-
-def _overview(chosen: list["Study"]) -> Table:
-    from mnistcmp.training.estimate import estimated_seconds
-
-    table = Table(title="Studies", title_justify="left")
-    for header in ("name", "conditions", "seeds", "runs", "time", "question"):
-        right = header not in {"name", "question"}
-        table.add_column(header, justify="right" if right else "left", no_wrap=header != "question")
-    for study in chosen:
-        table.add_row(
-            study.name,
-            str(len(study.conditions)),
-            str(len(study.seeds)),
-            str(_run_count(study)),
-            _duration(estimated_seconds(study) / _processors()),
-            study.question,
-        )
-    return table
-
-
-def _conditions(study: "Study") -> Table:
-    table = Table(title=f"Conditions of {study.name}", title_justify="left")
-    for header in ("condition", "architecture", "recipe"):
-        table.add_column(header)
-    for condition in study.conditions:
-        table.add_row(condition.name, condition.architecture, condition.recipe.label)
-    return table
-
-
-def _run_count(study: "Study") -> int:
-    return len(study.conditions) * len(study.seeds)
-
-
-def _processors() -> int:
-    return os.cpu_count() or 1
 
 
 def _duration(seconds: float) -> str:

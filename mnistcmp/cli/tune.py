@@ -1,13 +1,17 @@
 """`mnistcmp tune`: a search over recipe fields, chosen by validation accuracy."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnistcmp.cli.console import make_console
-from mnistcmp.cli.options import DataDir, Device, DryRun, Epochs, Local
+from mnistcmp.cli import options
+from mnistcmp.cli.console import Terminal
+from mnistcmp.cli.launch import choose_place
 from mnistcmp.errors import UserError
+
+if TYPE_CHECKING:
+    from mnistcmp.cluster.places import Place
+    from mnistcmp.tune.search import Search
 
 EXAMPLES = """
 Examples:
@@ -23,10 +27,7 @@ Examples:
 
 
 def tune(
-    study_file: Annotated[
-        Path | None,
-        typer.Argument(metavar="[STUDY.toml]", help="A study of one recipe; else Table I's."),
-    ] = None,
+    study_file: options.StudyFile = None,
     grid: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,47 +58,24 @@ def tune(
     asha: Annotated[
         bool, typer.Option("--asha", help="Stop points early that fall behind the others (ASHA).")
     ] = False,
-    architecture: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--architecture",
-            "-a",
-            help="Only this one; may be given several times. Default: Table I's five.",
-        ),
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="As for launch. Default: 3, or those of the study file.")
-    ] = None,
-    epochs: Epochs = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="default, reference-code, report-text or plain, to start from."),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Results folder, or s3://BUCKET/PREFIX. Default: results/tune-STUDY.",
-        ),
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Train all points anew, in a new folder.")
-    ] = False,
-    dry_run: DryRun = False,
-    address: Annotated[
-        str | None,
-        typer.Option(help="A cluster's dashboard: refused, a search runs here."),
-    ] = None,
-    local: Local = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Points at a time. Default: one per processor.")
-    ] = None,
-    device: Device = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    data_dir: DataDir = None,
+    architecture: options.Architectures = None,
+    seeds: options.Seeds = None,
+    epochs: options.Epochs = None,
+    recipe: options.RecipeName = None,
+    output: options.Output = None,
+    fresh: options.Fresh = False,
+    dry_run: options.DryRun = False,
+    address: options.Address = None,
+    local: options.Local = False,
+    workers: options.Workers = None,
+    device: options.Device = "auto",
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Search for a recipe: train points of a grid, random ones, or those that look promising.
+
+    The study is one of one recipe; each point is trained with three seeds unless the study file or
+    --seeds say otherwise. A search runs on this machine.
 
     Validation accuracy alone chooses; test pairs are not even loaded into workers. The best
     point's recipe is left as a study file, to be launched and tested.
@@ -105,21 +83,14 @@ def tune(
     Points that the results folder already has are not trained again, so an interrupted search
     goes on where it stopped.
     """
-    from mnistcmp.cli.launch import choose_place
-    from mnistcmp.cli.search import print_search_plan, show_search
     from mnistcmp.cli.selection import select_studies
+    from mnistcmp.cli.view import SearchView
     from mnistcmp.cluster.custom import check_custom_networks
     from mnistcmp.cluster.places import ClusterPlace
     from mnistcmp.tune.search import DEFAULT_SEEDS, plan_search
 
     (study,) = select_studies(
-        study_file,
-        names=None,
-        everything=False,
-        architectures=architecture,
-        seeds=seeds,
-        epochs=epochs,
-        recipe=recipe,
+        study_file, architectures=architecture, seeds=seeds, epochs=epochs, recipe=recipe
     )
     planned = plan_search(
         check_custom_networks(study),
@@ -134,16 +105,41 @@ def tune(
         fresh=fresh,
         device=device,
     )
-    place = choose_place(
-        address, local=local, device=device, output=output, workers=workers, data_dir=data_dir
-    )
+    place = choose_place(address, local, device, output, workers, data_dir)
     if isinstance(place, ClusterPlace):
         raise UserError(
             f"a search runs on this machine, and {place.cluster.found} names a cluster. Take "
             "--local."
         )
     if dry_run:
-        print_search_plan(planned, place.output(planned), make_console())
-        return
-    if status := show_search(place.run(planned), json=json):
+        _print_plan(planned, place, Terminal(stderr=json))
+    elif status := SearchView(place, json=json).follow(place.run(planned)):
         raise typer.Exit(status)
+
+
+def _print_plan(search: "Search", place: "Place", terminal: Terminal) -> None:
+    """The points, or the space that they are looked for in, and what is there already."""
+    from mnistcmp.results.store import ResultsStore
+    from mnistcmp.study.seeds import describe_seeds
+    from mnistcmp.tune.folder import SearchFolder
+    from mnistcmp.tune.space import in_short
+
+    output = place.output(search)
+    store = ResultsStore((output.fresh() if search.fresh else output).there)
+    folder = SearchFolder(search, store)
+    points = search.points()
+    folder.check(points)
+    rows = [{"field": in_short(d.field), "values": d.describe()} for d in search.dimensions]
+    if points:
+        there = [folder.settled.get(point.recipe) for point in points]
+        rows = [
+            {"point": folder.named(point).name, "there already": known.state if known else "no"}
+            for point, known in zip(points, there, strict=True)
+        ]
+    terminal.show(f"Plan of search {search.name}", rows)
+    names = search.study.architectures
+    terminal.say(
+        f"{search.size} points, each of {len(names)} architectures with the seeds "
+        f"{describe_seeds(search.seeds)}: {search.size * len(names) * len(search.seeds)} runs. "
+        f"Results folder: {store.location}. Nothing was done."
+    )

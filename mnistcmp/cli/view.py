@@ -10,42 +10,45 @@ from typing import ClassVar
 import typer
 from typing_extensions import override
 
-from mnistcmp.cli import exit_status
-from mnistcmp.cli.console import make_console
-from mnistcmp.cli.page import leave_page
-from mnistcmp.cli.progress import ProgressDisplay
-from mnistcmp.cluster.events import (
-    BrokeOff,
-    Event,
-    Progress,
-    Refused,
-    Reported,
-    Started,
-    Submitted,
-    to_json,
-)
+from mnistcmp.cli.console import Terminal, print_json
+from mnistcmp.cli.progress import ProgressDisplay, clock, describe_ended, describe_point
+from mnistcmp.cli.report import default_page, make_page
+from mnistcmp.cluster import events as told
 from mnistcmp.cluster.places import Place
 from mnistcmp.errors import UserError
+from mnistcmp.report.contents import Report
 from mnistcmp.report.text import print_report
+from mnistcmp.results.location import is_uri
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.tune.events import PointEnded, SearchReported
+from mnistcmp.tune.folder import BEST
+from mnistcmp.tune.text import print_search, search_to_json
+
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+"""Exit statuses: runs failed or a job broke off; the request cannot be carried out; interrupted,
+or detached from a job that goes on."""
 
 
 class View(ABC):
     """Shows the events of work at a place, and knows the exit status."""
 
-    words: ClassVar[tuple[str, str]]
-    """What the work is, and what it is made of."""
+    work: ClassVar[str]
+    parts: ClassVar[str]
+    """What it is made of."""
 
-    def __init__(self, place: Place, *, job: str | None = None, json: bool = False) -> None:
+    def __init__(
+        self, place: Place, *, json: bool, job: str | None = None, data_dir: Path | None = None
+    ) -> None:
         # Beside JSON, all that is for people goes to standard error.
-        self.console = make_console(stderr=json)
-        self.status = 0
+        self.terminal = Terminal(stderr=json)
+        self.json, self.place, self.job, self.data_dir = json, place, job, data_dir
+        self.status = self.ended = 0
         self.output: str | None = None
         """Where the results go, as this machine calls it; known once it has started."""
-        self.ended = 0
-        """What of it was trained and stored."""
-        self.place, self._job = place, job
+        self.is_seen = True
+        self.display: ProgressDisplay | None = None
 
-    def follow(self, events: Generator[Event, None, None]) -> int:
+    def follow(self, events: Generator[told.Event, None, None]) -> int:
         """Shows events until there are no more; the exit status.
 
         Raises:
@@ -57,114 +60,149 @@ class View(ABC):
                     self.show(event)
         except KeyboardInterrupt:
             self.say(self._what_is_left())
-            return exit_status.INTERRUPTED
+            return INTERRUPTED
         return self.status
 
     def say(self, line: str, style: str | None = None) -> None:
         """Prints a line for people."""
-        self.console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+        self.terminal.say(line, style)
 
-    def show(self, event: Event) -> None:
-        """Shows one event; those of a form of work are added to these.
+    @abstractmethod
+    def show(self, event: told.Event) -> None:
+        """Shows one event."""
 
-        Raises:
-            UserError: The event is a refusal.
-        """
-        match event:
-            case Submitted():
-                self._job = event.job
-                self.say(
-                    f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
-                )
-            case BrokeOff():
-                self.close()
-                typer.echo(f"mnistcmp: {event.message}", err=True)
-                self.status = exit_status.FAILED
-            case Refused():
-                raise UserError(event.message)
+    def close(self) -> None:
+        """Leaves the terminal as it was."""
+        if self.display is not None:
+            self.display.stop()
+            self.display = None
 
     def _what_is_left(self) -> str:
         """What becomes of work that is interrupted now."""
-        if self._job is not None:
+        if self.job is not None:
             return (
-                f"Detached: job {self._job} goes on. To come back, to stop it:\n"
-                f"  mnistcmp attach {self._job}\n  mnistcmp stop {self._job}"
+                f"Detached: job {self.job} goes on. To come back, to stop it:\n"
+                f"  mnistcmp attach {self.job}\n  mnistcmp stop {self.job}"
             )
         if self.output is None:
             return "Interrupted before training began."
-        work, parts = self.words
         return (
-            f"Interrupted. {self.ended} new {parts} are kept in {self.output}; a {work} into the "
-            "same folder goes on from there."
+            f"Interrupted. {self.ended} new {self.parts} are kept in {self.output}; a {self.work} "
+            "into the same folder goes on from there."
         )
 
-    @abstractmethod
-    def close(self) -> None:
-        """Leaves the terminal as it was."""
+    def _say_failed(self, what: str) -> None:
+        self.status = FAILED
+        self.say(
+            f"{what} failed; their errors are in {self.output}/failures. A {self.work} into the "
+            "same folder tries them again.",
+            style="red",
+        )
 
 
 class LaunchView(View):
     """Shows a launch: progress and report, or each event as one line of JSON for scripts."""
 
-    words = "launch", "runs"
-
-    def __init__(
-        self,
-        place: Place,
-        *,
-        json_lines: bool,
-        job: str | None = None,
-        data_dir: Path | None = None,
-    ) -> None:
-        super().__init__(place, job=job, json=json_lines)
-        self._json, self._data_dir = json_lines, data_dir
-        self._display: ProgressDisplay | None = None
+    work, parts = "launch", "runs"
 
     @override
-    def show(self, event: Event) -> None:
-        seen = None
-        if isinstance(event, Started | Reported):
+    def show(self, event: told.Event) -> None:
+        if isinstance(event, told.Started | told.Reported):
             seen = self.place.seen(event.output)
-            self.output = seen or event.output
+            self.output, self.is_seen = seen or event.output, seen is not None
             event = replace(event, output=self.output)
-        if self._json:
-            typer.echo(to_json(event))
-        super().show(event)
+        if self.json:
+            print_json(told.to_json(event))
         match event:
-            case Started() if not self._json:
+            case told.Submitted():
+                self.job = event.job
+                self.say(
+                    f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
+                )
+            case told.Started() if not self.json:
                 kept = f", {event.kept} are there already" if event.kept else ""
                 self.say(
                     f"Training on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. "
                     f"{event.total} runs to train{kept}. Results go to {event.output}."
                 )
-            case Progress():
+            case told.Progress():
                 self.ended = event.finished
-                if not self._json:
-                    self._display = self._display or ProgressDisplay(self.console)
-                    self._display.update(event)
-            case Reported():
-                self.status = exit_status.FAILED if event.failed else 0
+                if not self.json:
+                    self.display = self.display or ProgressDisplay(self.terminal)
+                    self.display.update(event)
+            case told.Reported():
+                self._show_end(event)
+            case told.BrokeOff():
                 self.close()
-                if not self._json:
-                    self._show_end(event)
-                leave_page(seen, event.report, self.console, self._data_dir)
+                typer.echo(f"mnistcmp: {event.message}", err=True)
+                self.status = FAILED
+            case told.Refused():
+                raise UserError(event.message)
 
-    def _show_end(self, event: Reported) -> None:
-        if not event.trained:
+    def _show_end(self, event: told.Reported) -> None:
+        self.close()
+        if not self.json and not event.trained:
             self.say(f"All runs are in {event.output} already.")
-        if event.report is not None:
-            print_report(event.report, self.console)
+        if not self.json and event.report is not None:
+            print_report(event.report, self.terminal)
         if event.failed:
-            self.say(
-                f"{len(event.failed)} of {event.trained} runs failed; their errors are in "
-                f"{event.output}/failures. A launch into the same folder tries them again:",
-                style="red",
-            )
+            self._say_failed(f"{len(event.failed)} of {event.trained} runs")
         for failed in event.failed:
-            self.say(f"  {failed.condition} seed {failed.seed}: {failed.error}", style="red")
+            self.say(f"  {describe_ended(failed)}", style="red")
+        if event.report is not None and self.is_seen:
+            leave_page(event.output, event.report, self.terminal, self.data_dir)
+
+
+class SearchView(View):
+    """Shows a search: a line for each point, and its report."""
+
+    work, parts = "search", "points"
 
     @override
-    def close(self) -> None:
-        if self._display is not None:
-            self._display.close()
-            self._display = None
+    def show(self, event: told.Event) -> None:
+        match event:
+            case told.Started():
+                self.output = event.output
+                kept = f", {event.kept} are there already" if event.kept else ""
+                self.say(
+                    f"Searching on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. "
+                    f"{event.total} points{kept}. Results go to {event.output}."
+                )
+            case PointEnded():
+                self.ended += 1
+                done = f"[{event.done:{len(str(event.total))}}/{event.total}]"
+                self.say(f"{done} {describe_point(event.point)}, elapsed {clock(event.elapsed)}")
+            case SearchReported():
+                self._show_end(event)
+
+    def _show_end(self, event: SearchReported) -> None:
+        report, output = event.report, event.output
+        if any(row.state == "failed" for row in report.rows):
+            self._say_failed("Some points")
+        if self.json:
+            print_json(search_to_json(report))
+        else:
+            print_search(report, self.terminal)
+        if report.best is not None:
+            here = f"first copy {output}/{BEST} here, then: " if is_uri(output) else ""
+            file = BEST if is_uri(output) else f"{output}/{BEST}"
+            self.say(f"To test it: {here}mnistcmp launch {file}")
+
+
+def leave_page(
+    results: str, found: Report, terminal: Terminal, data_dir: Path | None = None
+) -> None:
+    """Writes a launch's page into its results folder, and says where it is.
+
+    In an object store it would have to be fetched to be looked at: then it is only said how to make
+    one. What stands in the way of a page does not fail a launch.
+    """
+    line = f"To look at it as a page: mnistcmp report {results} --html"
+    if not is_uri(results):
+        path = default_page(results)
+        try:
+            make_page(ResultsStore(results), found, path, data_dir)
+            line = f"The page is {path}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the runs are kept
+            line = f"No page was made: {error}"
+    terminal.say(line)

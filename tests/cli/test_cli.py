@@ -57,7 +57,7 @@ BAD_REQUESTS = {
     "studies softmaks": "unknown study 'softmaks'; did you mean 'softmax'",
     "lunch": "No such command 'lunch'",
     "report": "there is no results folder results/table1",
-    "report --json --markdown": "--markdown and --json cannot go together",
+    "report --json --markdown": "--markdown, --json and --html cannot go together",
     "report .": "has no finished run",
     "report ftp://x/y": "cannot use 'ftp://x/y' for results",
     "report other-version": "is of results schema unknown",

@@ -73,7 +73,7 @@ def test_dry_run_of_several_recipes_lists_each_condition(
     (folder / "several.toml").write_text(SEVERAL)
     assert run_command(monkeypatch, "launch", "several.toml", "--dry-run", "--seeds", "3") == 0
     printed = capsys.readouterr().out
-    assert re.search(r"siamese-shared, fast +│ +0-2 +│ +0 +│ +3", printed)
+    assert re.search(r"siamese-shared, fast +0-2 +0 +3", printed)
     assert "12 runs to train" in printed
     assert (
         "Recipe slow: epochs 150, rounds 1, shuffle True, batch_size 32, learning_rate 0.001"
@@ -142,9 +142,9 @@ def test_studies_lists_each_with_its_question(
     """Name, conditions, seeds, runs and time in a table; a study's conditions on request."""
     assert run_command(monkeypatch, "studies") == 0
     printed = capsys.readouterr().out
-    assert re.search(r"softmax +│ +25 │ +10 │ +250 │ +[0-9.]+ (min|h) │ Where should", printed)
+    assert re.search(r"softmax +25 +10 +250 +[0-9.]+ (min|h) +Where should", printed)
     assert run_command(monkeypatch, "studies", "regularisation") == 0
-    assert re.search(r"batch norm +│ baseline +│ branch-dropout-0.0-0.0", capsys.readouterr().out)
+    assert re.search(r"batch norm +baseline +branch-dropout-0.0-0.0", capsys.readouterr().out)
 
 
 def test_studies_as_json_have_their_conditions(

@@ -35,7 +35,7 @@ def test_progress_fits_the_terminal(width: int) -> None:
     text = io.StringIO()
     display = ProgressDisplay(Console(file=text, force_terminal=True, width=width))
     display.update(_progress())
-    display.close()
+    display.stop()
     for shown in (
         "13/50 runs, 20 running on 2 workers, 1 failed",
         "left 0:02:51",

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 
-from mnistcmp.cli.page import leave_page
+from mnistcmp.cli.console import Terminal
+from mnistcmp.cli.view import leave_page
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.data.pairs import draw_pair_sets
 from mnistcmp.provenance import environment
@@ -298,13 +298,13 @@ def test_a_launch_leaves_its_page(
 ) -> None:
     """In the results folder; what stands in its way is said, and an object store is left alone."""
     folder, found = store.location.name, build_report(store)
-    leave_page(folder, found, Console(), mnist_folder)
+    leave_page(folder, found, Terminal(), mnist_folder)
     assert capsys.readouterr().out == f"The page is {folder}/report.html\n"
     page = Path(folder) / "report.html"
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     page.unlink()
     page.mkdir()
-    leave_page(folder, found, Console(), mnist_folder)
+    leave_page(folder, found, Terminal(), mnist_folder)
     assert "No page was made: cannot write the page" in capsys.readouterr().out
-    leave_page("s3://bucket/x", found, Console(), mnist_folder)
+    leave_page("s3://bucket/x", found, Terminal(), mnist_folder)
     assert "mnistcmp report s3://bucket/x --html" in capsys.readouterr().out
