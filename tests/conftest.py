@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from mnistcmp.cluster.address import ADDRESS_VARIABLES
 from mnistcmp.data.cache import ensure_mnist
 from mnistcmp.data.mnist import Mnist, load_mnist
-from mnistcmp.data.torchvision_import import import_torchvision_mnist
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.networks.source import digest_as_first_seen
 from mnistcmp.provenance import environment
@@ -73,10 +72,8 @@ def mnist(mnist_folder: Path) -> Mnist:
 @pytest.fixture(scope="session")
 def images(mnist_folder: Path) -> NDArray[np.uint8]:
     """MNIST's 10,000 test images, (10000, 28, 28), as they are."""
-    ensure_mnist(mnist_folder)
-    dataset = import_torchvision_mnist().MNIST(root=mnist_folder, train=False, download=False)
-    found: NDArray[np.uint8] = dataset.data.numpy()
-    return found
+    file = ensure_mnist(mnist_folder) / "t10k-images-idx3-ubyte"
+    return np.fromfile(file, np.uint8, offset=16).reshape(-1, 28, 28)
 
 
 @pytest.fixture(scope="session")

@@ -25,20 +25,15 @@ MD5 = {
 
 def data_dir(choice: Path | None = None) -> Path:
     """The folder that holds MNIST: the choice, else MNISTCMP_DATA_DIR, else the user's cache."""
-    if choice is not None:
-        return choice
-    if from_environment := os.environ.get(DATA_DIR_VARIABLE):
-        return Path(from_environment)
-    return platformdirs.user_cache_path("mnistcmp")
+    chosen = choice or os.environ.get(DATA_DIR_VARIABLE) or platformdirs.user_cache_path("mnistcmp")
+    return Path(chosen)
 
 
 def ensure_mnist(folder: Path) -> Path:
-    """Unpacks what is missing into folder/MNIST/raw, where torchvision looks, and verifies all.
+    """Unpacks what is missing into folder/MNIST/raw, as torchvision has it, and verifies all.
 
-    Several processes may do so at once: each writes under a name of its own and renames.
-
-    Returns:
-        folder/MNIST/raw.
+    Several processes may do so at once: each writes under a name of its own and renames. Returns
+    folder/MNIST/raw.
 
     Raises:
         UserError: The folder cannot be written, or a file is not MNIST's.
