@@ -56,6 +56,48 @@ def trace(network: nn.Module) -> Graph:
     Raises:
         UntraceableError: torch.fx cannot follow the network's code.
     """
+    traced = _follow(network)
+    steps: list[Step] = []
+    reads: dict[fx.Node, tuple[str, ...]] = {}
+    first_use: dict[str, str] = {}
+    for node in traced.graph.nodes:
+        inputs = tuple(dict.fromkeys(key for n in node.all_input_nodes for key in reads[n]))
+        shape = _shape(node)
+        reads[node] = inputs if shape is None else (node.name,)
+        if shape is None or node.op == "output":
+            continue
+        name, operation, parameters = _describe(traced, node)
+        first = first_use.setdefault(name, node.name) if node.op == "call_module" else node.name
+        repeated = first != node.name
+        steps.append(
+            Step(
+                key=node.name,
+                name=name,
+                operation=operation,
+                inputs=inputs,
+                output_shape=shape[1:],
+                parameters=0 if repeated else parameters,
+                same_weights_as=first if repeated else None,
+            )
+        )
+    answer: Any = traced.graph.output_node().args[0]
+    # torch.fx keeps a named tuple as a call of its class.
+    named = isinstance(answer, fx.Node) and answer.target is Outputs
+    outputs = Outputs(*answer.args) if named else as_outputs(answer)
+    (comparison, *digits) = (
+        key
+        for output in (outputs.comparison, *(outputs.digits or ()))
+        for key in reads[cast("fx.Node", output)]
+    )
+    return Graph(
+        steps=tuple(steps),
+        comparison=comparison,
+        digits=(digits[0], digits[1]) if digits else None,
+    )
+
+
+def _follow(network: nn.Module) -> fx.GraphModule:
+    """The network as torch.fx reads it, with the shapes of what it gives for a blank pair."""
     was_training = network.training
     try:
         traced = fx.symbolic_trace(network.eval())
@@ -67,51 +109,7 @@ def trace(network: nn.Module) -> Graph:
         raise UntraceableError(str(error)) from error
     finally:
         network.train(was_training)
-    answer: Any = traced.graph.output_node().args[0]
-    # torch.fx keeps a named tuple as a call of its class.
-    named = isinstance(answer, fx.Node) and answer.target is Outputs
-    outputs = Outputs(*answer.args) if named else as_outputs(answer)
-    steps: list[Step] = []
-    reads: dict[str, tuple[str, ...]] = {}
-    first_use: dict[str, str] = {}
-    for node in traced.graph.nodes:
-        inputs = tuple(dict.fromkeys(key for n in node.all_input_nodes for key in reads[n.name]))
-        shape = _shape(node)
-        reads[node.name] = inputs if shape is None else (node.name,)
-        if shape is None or node.op == "output":
-            continue
-        layer = traced.get_submodule(node.target) if node.op == "call_module" else None
-        used = None if layer is None else first_use.get(node.target)
-        if layer is not None:
-            first_use.setdefault(node.target, node.name)
-        steps.append(
-            Step(
-                key=node.name,
-                name=node.target if layer is not None else _verb(node),
-                operation=_describe(layer) if layer is not None else _detail(node),
-                inputs=inputs,
-                output_shape=shape[1:],
-                parameters=0 if used else _parameters(traced, node),
-                same_weights_as=used,
-            )
-        )
-    (comparison,) = reads[cast("fx.Node", outputs.comparison).name]
-    digits = tuple(key for n in outputs.digits or () for key in reads[cast("fx.Node", n).name])
-    return Graph(
-        steps=tuple(steps),
-        comparison=comparison,
-        digits=(digits[0], digits[1]) if digits else None,
-    )
-
-
-def _parameters(traced: fx.GraphModule, node: fx.Node) -> int:
-    """Of a layer, or of a parameter that the network's code uses by itself."""
-    if node.op == "call_module":
-        return parameter_count(traced.get_submodule(str(node.target)))
-    if node.op == "get_attr":
-        found = operator.attrgetter(str(node.target))(traced)
-        return found.numel() if isinstance(found, nn.Parameter) and found.requires_grad else 0
-    return 0
+    return traced
 
 
 def _shape(node: fx.Node) -> tuple[int, ...] | None:
@@ -124,33 +122,42 @@ def _shape(node: fx.Node) -> tuple[int, ...] | None:
     return tuple(found.shape)
 
 
-def _describe(layer: nn.Module) -> str:
+def _describe(traced: fx.GraphModule, node: fx.Node) -> tuple[str, str, int]:
+    """What a node is called, what it does, and how many parameters it has."""
+    target: Any = node.target
+    match node.op:
+        case "placeholder":
+            return "input", "a pair of images", 0
+        case "call_module":
+            layer = traced.get_submodule(target)
+            return target, _with_sizes(layer), parameter_count(layer)
+        case "get_attr":
+            found = operator.attrgetter(target)(traced)
+            trainable = isinstance(found, nn.Parameter) and found.requires_grad
+            return target, "", found.numel() if trainable else 0
+    if (image := _image_of(node)) is not None:
+        return "channel", f"the {image} image", 0
+    details = ", ".join(f"{name} {value}" for name, value in node.kwargs.items())
+    return getattr(target, "__name__", str(target)), details, 0
+
+
+def _with_sizes(layer: nn.Module) -> str:
     """A layer's type and sizes, shorter than its repr where that is known to lose nothing."""
-    kind = type(layer).__name__
     match layer:
         case nn.Conv2d():
             height, width = layer.kernel_size
-            return f"{kind} {layer.in_channels} → {layer.out_channels}, {height} × {width}"
+            sizes = f" {layer.in_channels} → {layer.out_channels}, {height} × {width}"
         case nn.Linear():
-            return f"{kind} {layer.in_features} → {layer.out_features}"
+            sizes = f" {layer.in_features} → {layer.out_features}"
         case nn.MaxPool2d() | nn.Dropout():
-            size = layer.p if isinstance(layer, nn.Dropout) else layer.kernel_size
-            return f"{kind} {size}"
+            sizes = f" {layer.p if isinstance(layer, nn.Dropout) else layer.kernel_size}"
         case nn.BatchNorm1d() | nn.BatchNorm2d():
-            return f"{kind} {layer.num_features}"
+            sizes = f" {layer.num_features}"
         case nn.ReLU() | nn.Flatten():
-            return kind
-    return repr(layer)
-
-
-def _verb(node: fx.Node) -> str:
-    if node.op == "placeholder":
-        return "input"
-    if node.op == "get_attr":
-        return str(node.target)
-    if _image_of(node) is not None:
-        return "channel"
-    return getattr(node.target, "__name__", str(node.target))
+            sizes = ""
+        case _:
+            return repr(layer)
+    return type(layer).__name__ + sizes
 
 
 def _image_of(node: fx.Node) -> str | None:
@@ -162,11 +169,3 @@ def _image_of(node: fx.Node) -> str | None:
                 return images
             return images[0] if len(images) == 1 else None
     return None
-
-
-def _detail(node: fx.Node) -> str:
-    if node.op == "placeholder":
-        return "a pair of images"
-    if (image := _image_of(node)) is not None:
-        return f"the {image} image"
-    return ", ".join(f"{name} {value}" for name, value in node.kwargs.items())

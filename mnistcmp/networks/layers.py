@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,37 +27,31 @@ def parameter_count(network: nn.Module) -> int:
 
 def layer_table(network: nn.Module) -> list[LayerRow]:
     """Runs one blank pair through the network and notes every layer that it meets."""
-    met: dict[str, tuple[nn.Module, tuple[int, ...], int]] = {}
+    names = {layer: name for name, layer in network.named_modules() if not any(layer.children())}
+    met: dict[nn.Module, list[object]] = {}
 
-    def note(name: str) -> None:
-        def hook(layer: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
-            uses = met[name][2] if name in met else 0
-            # Recurrent layers and attention give several tensors, of which the first is the answer.
-            while isinstance(output, tuple) and output:
-                output = output[0]
-            shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
-            met[name] = (layer, shape, uses + 1)
+    def note(layer: nn.Module, _inputs: object, output: object) -> None:
+        if layer in names:
+            met.setdefault(layer, []).append(output)
 
-        hooks.append(network.get_submodule(name).register_forward_hook(hook))
-
-    hooks: list[torch.utils.hooks.RemovableHandle] = []
-    for name, module in network.named_modules():
-        if not any(module.children()):
-            note(name)
     was_training = network.training
-    network.eval()
-    with torch.inference_mode():
-        network(torch.zeros(1, 2, 14, 14))
+    with register_module_forward_hook(note), torch.inference_mode():
+        network.eval()(torch.zeros(1, 2, 14, 14))
     network.train(was_training)
-    for hook in hooks:
-        hook.remove()
     return [
         LayerRow(
-            name=name,
+            name=names[layer],
             layer=repr(layer),
-            output_shape=shape,
+            output_shape=_shape(outputs[-1]),
             parameters=parameter_count(layer),
-            uses=uses,
+            uses=len(outputs),
         )
-        for name, (layer, shape, uses) in met.items()
+        for layer, outputs in met.items()
     ]
+
+
+def _shape(output: object) -> tuple[int, ...]:
+    # Recurrent layers and attention give several tensors, of which the first is the answer.
+    while isinstance(output, tuple) and output:
+        output = output[0]
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
