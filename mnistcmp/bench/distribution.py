@@ -3,6 +3,7 @@
 import heapq
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,7 +45,6 @@ def measure_driver_cost(runs: int, workers: int | None) -> DriverCost:
     Raises:
         UserError: Ray does not start.
     """
-    clock = _Clock()
     with local_ray(workers) as resources, tempfile.TemporaryDirectory() as folder:
         cpus = sum(node.cpus for node in resources.nodes)
         empty = Digits(images=np.zeros((1, 14, 14), np.float32), labels=np.zeros(1, np.int64))
@@ -52,13 +52,12 @@ def measure_driver_cost(runs: int, workers: int | None) -> DriverCost:
         for name, count in (("warm-up", cpus * 4), ("measured", runs)):
             study = Study(name=name, architectures=("baseline",), seeds=tuple(range(count)))
             launch = _EmptyLaunch(study=study, output=str(Path(folder) / name), device="cpu")
-            for event in place.run(launch):
-                clock.note(event)
+            wall, cpu = _timed(place.run(launch))
     return DriverCost(
         runs=runs,
         workers=cpus,
-        wall_ms_per_run=1000 * clock.wall / runs,
-        driver_cpu_ms_per_run=1000 * clock.cpu / runs,
+        wall_ms_per_run=1000 * wall / runs,
+        driver_cpu_ms_per_run=1000 * cpu / runs,
     )
 
 
@@ -84,23 +83,20 @@ def measure_scaling(workers: int, seeds: int, epochs: int, mnist: Mnist) -> Meas
     Raises:
         UserError: Ray does not start.
     """
-    clock = _Clock()
-    recipe = Recipe(epochs=epochs)
-    study = Study(name="measured", seeds=tuple(range(seeds)), recipe=recipe)
+    study = Study(name="measured", seeds=tuple(range(seeds)), recipe=Recipe(epochs=epochs))
     warm_up = Study(name="warm-up", seeds=(0, 1), recipe=Recipe(epochs=1))
     with local_ray(workers) as resources, tempfile.TemporaryDirectory() as folder:
         for each in (warm_up, study):
             launch = Launch(study=each, output=str(Path(folder) / each.name), device="cpu")
-            for event in OpenPlace(resources, mnist).run(launch):
-                clock.note(event)
+            wall, _ = _timed(OpenPlace(resources, mnist).run(launch))
         stored = ResultsStore(Path(folder) / study.name).read("runs")
     trained = sum(stored["seconds"].to_pylist())
     return MeasuredScaling(
         workers=workers,
         runs=len(stored),
         epochs=epochs,
-        wall_seconds=clock.wall,
-        training_share=trained / (workers * clock.wall),
+        wall_seconds=wall,
+        training_share=trained / (workers * wall),
         seconds_per_run=trained / len(stored),
     )
 
@@ -145,28 +141,15 @@ def simulate_scaling(
     )
 
 
-class _Clock:
-    """Times the last study that told of its progress."""
-
-    def __init__(self) -> None:
-        self.wall = self.cpu = 0.0
-        self._started = (0.0, 0.0)
-
-    def note(self, event: Event) -> None:
-        if not isinstance(event, Progress):
-            return
-        now = time.perf_counter(), time.process_time()
-        if event.done == 0:
-            self._started = now
-        self.wall, self.cpu = now[0] - self._started[0], now[1] - self._started[1]
-
-
-class _Idle(Worker):
-    """Trains nothing."""
-
-    @override
-    def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
-        return [_result(place) for place in range(len(stack))]
+def _timed(events: Iterable[Event]) -> tuple[float, float]:
+    """Seconds from the first progress that is told to the last: on the clock, of this processor."""
+    times = [
+        (time.perf_counter(), time.process_time())
+        for event in events
+        if isinstance(event, Progress)
+    ]
+    (wall, cpu), (wall_end, cpu_end) = times[0], times[-1]
+    return wall_end - wall, cpu_end - cpu
 
 
 @cache
@@ -195,9 +178,15 @@ def _result(seed: int) -> TrainingResult:
     )
 
 
-class _EmptyLaunch(Launch):
-    """A launch whose workers train nothing."""
+class _Idle(Worker):
+    """Trains nothing."""
 
+    @override
+    def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        return [_result(place) for place in range(len(stack))]
+
+
+class _EmptyLaunch(Launch):
     @property
     @override
     def worker(self) -> Worker:

@@ -1,7 +1,7 @@
 """How fast training is: the stacked engine beside plain loops, in one process, interleaved."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
@@ -27,6 +27,11 @@ CPU = torch.device("cpu")
 SGEMM_SIZE = 2048
 STACKED = "stacked"
 """The way that the others are compared with."""
+
+TrainEpoch = Callable[[int], object]
+"""Trains the epoch of that number."""
+Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
+"""Inputs, labels and digits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +68,9 @@ class Speed:
 def measure_speed(
     architectures: tuple[str, ...], mnist: Mnist, *, rounds: int, width: int
 ) -> Speed:
-    """Trains an epoch of each architecture in each way, in turn, for so many rounds.
+    """Trains an epoch of each architecture in each way, in turn, on the pairs of seed 0.
 
-    Args:
-        architectures: Names.
-        mnist: The digits; each way trains on the pairs of seed 0.
-        rounds: Repetitions that are measured, after one that is not.
-        width: Runs in a stack.
+    So many rounds are measured, after one that is not; `width` is that of a stack.
     """
     ways = {name: _ways(name, mnist, width) for name in architectures}
     seconds: dict[tuple[str, str], list[float]] = {}
@@ -96,21 +97,20 @@ def _timing(  # noqa: PLR0917 - all of a round's facts
     name: str, way: str, seconds: list[float], stacked: list[float], sgemm: float, width: int
 ) -> Timing:
     recipe = Recipe()
-    steps = -(-recipe.split_size // recipe.batch_size)
     models = width if way == STACKED else 1
-    per_step = median(seconds) / steps / models
+    per_step = median(seconds) / (recipe.steps / recipe.epochs) / models
     slower = median(w * width / models / s for w, s in zip(seconds, stacked, strict=True))
     return Timing(
         architecture=name,
         way=way,
         milliseconds=1000 * per_step,
         steps_per_second=1 / per_step,
-        mfu=step_flops(name) / per_step / (sgemm * 1e9),
+        mfu=_step_flops(name) / per_step / (sgemm * 1e9),
         times_slower=slower,
     )
 
 
-def step_flops(name: str) -> int:
+def _step_flops(name: str) -> int:
     """Arithmetic of a training step of one model on a full batch, its layers as written.
 
     The backward pass is counted as twice the forward pass: a gradient for the inputs and one for
@@ -123,83 +123,64 @@ def step_flops(name: str) -> int:
     return 3 * int(counter.get_total_flops())
 
 
-def _ways(name: str, mnist: Mnist, width: int) -> dict[str, Callable[[int], object]]:
-    """Each trains one epoch of a number; the plain ones of one model, the stacked of `width`."""
-    runs = [Run(architecture=name, seed=seed, recipe=Recipe()) for seed in range(width)]
-    pairs = draw_pair_sets(mnist, 0, Recipe()).train
+def _ways(name: str, mnist: Mnist, width: int) -> dict[str, TrainEpoch]:
+    """Each trains one model; the stacked one `width`."""
+    recipe = Recipe()
+    runs = [Run(architecture=name, seed=seed, recipe=recipe) for seed in range(width)]
+    pairs = draw_pair_sets(mnist, 0, recipe).train
+    tensors = TensorDataset(pairs.inputs, pairs.labels, pairs.digits)
+    loader = DataLoader(tensors, batch_size=recipe.batch_size, shuffle=True)
     return {
         STACKED: _with_engine(StackedEngine(runs, CPU), runs, pairs),
         "plain engine": _with_engine(PlainEngine(runs[0], CPU), runs[:1], pairs),
-        "plain loop, channels last": _plain_loop(runs[0], pairs, torch.channels_last),
-        "plain loop": _plain_loop(runs[0], pairs, torch.contiguous_format),
-        "DataLoader, default Adam": _as_most_people_write_it(runs[0], pairs),
+        "plain loop, channels last": _careful_loop(runs[0], pairs, torch.channels_last),
+        "plain loop": _careful_loop(runs[0], pairs, torch.contiguous_format),
+        "DataLoader, default Adam": _loop(runs[0], lambda: loader, torch.contiguous_format),
     }
 
 
-def _with_engine(engine: Engine, runs: list[Run], pairs: Pairs) -> Callable[[int], object]:
+def _with_engine(engine: Engine, runs: list[Run], pairs: Pairs) -> TrainEpoch:
     trainer = Trainer(runs, engine, CPU)
     stack = trainer.stack([pairs] * len(runs))
     return lambda epoch: trainer.train_epoch(stack, epoch)
 
 
-def _plain_loop(run: Run, pairs: Pairs, layout: torch.memory_format) -> Callable[[int], object]:
-    """Written with care: data in memory, fused Adam, PyTorch's dropout, sums without waiting."""
-    network = _network(run, layout)
-    optimizer = torch.optim.Adam(network.parameters(), lr=run.recipe.learning_rate, fused=True)
+def _careful_loop(run: Run, pairs: Pairs, layout: torch.memory_format) -> TrainEpoch:
+    """With data in memory and fused Adam."""
     inputs = pairs.inputs.contiguous(memory_format=layout)
 
-    def train_epoch(_: int) -> tuple[Tensor, Tensor]:
-        loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.int64)
-        network.train()
+    def batches() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for batch in torch.split(torch.randperm(len(pairs)), run.recipe.batch_size):
-            outputs = network(inputs[batch])
-            loss = _loss(run, outputs, pairs.labels[batch], pairs.digits[batch])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            loss_sum += loss.detach() * len(batch)
-            correct += (outputs.comparison.argmax(dim=1) == pairs.labels[batch]).sum()
-        return loss_sum, correct
+            yield inputs[batch], pairs.labels[batch], pairs.digits[batch]
 
-    return train_epoch
+    return _loop(run, batches, layout, fused=True)
 
 
-def _as_most_people_write_it(run: Run, pairs: Pairs) -> Callable[[int], object]:
-    network = _network(run, torch.contiguous_format)
-    optimizer = torch.optim.Adam(network.parameters(), lr=run.recipe.learning_rate)
-    loader = DataLoader(
-        TensorDataset(pairs.inputs, pairs.labels, pairs.digits),
-        batch_size=run.recipe.batch_size,
-        shuffle=True,
-    )
+def _loop(
+    run: Run, batches: Callable[[], Batches], layout: torch.memory_format, *, fused: bool = False
+) -> TrainEpoch:
+    """As most people write it, apart from where batches come from."""
+    entry = architecture(run.architecture)
+    network: nn.Module = entry.build(run.recipe.network).to(memory_format=layout)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(network.parameters(), lr=run.recipe.learning_rate, fused=fused)
 
     def train_epoch(_: int) -> tuple[float, int]:
         loss_sum, correct = 0.0, 0
         network.train()
-        for inputs, labels, digits in loader:
+        for inputs, labels, digits in batches():
             optimizer.zero_grad()
-            outputs = network(inputs)
-            loss = _loss(run, outputs, labels, digits)
+            outputs: Outputs = network(inputs)
+            loss = functional.cross_entropy(outputs.comparison, labels)
+            if entry.auxiliary_loss and outputs.digits is not None:
+                loss = loss + functional.cross_entropy(outputs.digits[0], digits[:, 0])
+                loss = loss + functional.cross_entropy(outputs.digits[1], digits[:, 1])
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             loss_sum += loss.item() * len(labels)
-            correct += (outputs.comparison.argmax(dim=1) == labels).sum().item()
+            correct += int((outputs.comparison.argmax(dim=1) == labels).sum())
         return loss_sum, correct
 
     return train_epoch
-
-
-def _network(run: Run, layout: torch.memory_format) -> nn.Module:
-    network: nn.Module = architecture(run.architecture).build(run.recipe.network)
-    return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
-
-
-def _loss(run: Run, outputs: Outputs, labels: Tensor, digits: Tensor) -> Tensor:
-    loss = functional.cross_entropy(outputs.comparison, labels)
-    if architecture(run.architecture).auxiliary_loss and outputs.digits is not None:
-        loss = loss + functional.cross_entropy(outputs.digits[0], digits[:, 0])
-        loss = loss + functional.cross_entropy(outputs.digits[1], digits[:, 1])
-    return loss
 
 
 def _sgemm_gflops() -> float:
