@@ -14,21 +14,18 @@ from typer.core import TyperCommand
 from typing_extensions import override
 
 from mnistcmp import __version__
-from mnistcmp.cli.architectures import architectures
 from mnistcmp.cli.bench import bench
-from mnistcmp.cli.compare import compare
-from mnistcmp.cli.console import only_json, soften_streams
+from mnistcmp.cli.catalogue import architectures, studies
+from mnistcmp.cli.console import REFUSED, only_json, soften_streams
 from mnistcmp.cli.data import sheet, verify
 from mnistcmp.cli.export import csv, mlflow, parquet, tensorboard
 from mnistcmp.cli.figures import figures
 from mnistcmp.cli.jobs import attach, jobs, logs, status, stop
 from mnistcmp.cli.launch import EXAMPLES, launch
 from mnistcmp.cli.predict import predict
-from mnistcmp.cli.report import report
-from mnistcmp.cli.studies import studies
+from mnistcmp.cli.report import compare, report
 from mnistcmp.cli.tune import EXAMPLES as TUNE_EXAMPLES
 from mnistcmp.cli.tune import tune
-from mnistcmp.cli.view import REFUSED
 from mnistcmp.errors import UserError
 from mnistcmp.home import expand_home
 

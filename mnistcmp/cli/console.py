@@ -21,6 +21,9 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from rich.text import Text
 
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+"""Exit statuses: runs failed or a job broke off; the request cannot be carried out; interrupted,
+or detached from a job that goes on."""
 UNBOUNDED = 10_000
 """Columns of what goes into a file or a pipe, where no line is broken."""
 REPLACING = "mnistcmp-replacing"

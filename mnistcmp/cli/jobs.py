@@ -7,7 +7,6 @@ import typer
 
 from mnistcmp.cli import options
 from mnistcmp.cli.console import Terminal
-from mnistcmp.cli.progress import describe_ended
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,14 +26,15 @@ def jobs(address: options.Address = None) -> None:
         }
         for job in _client(address).jobs()
     ]
-    if rows:
-        Terminal().show("Jobs", rows)
-    else:
+    if not rows:
         typer.echo("There is no job yet. Submit one: mnistcmp launch --all.")
+        return
+    Terminal().show("Jobs", rows)
 
 
 def status(job: JobId = None, address: options.Address = None) -> None:
     """Show the cluster, and how far a job is."""
+    from mnistcmp.cli.progress import describe_ended
     from mnistcmp.cluster.events import Progress, from_line
 
     client = _client(address)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import Terminal
+from mnistcmp.cli.console import INTERRUPTED, Terminal
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
 
 def _launch_each(launches: list["Launch"], place: "Place", json: bool, data: Path | None) -> int:
     """One launch after the other, until one is interrupted; the worst exit status."""
-    from mnistcmp.cli.view import INTERRUPTED, LaunchView
+    from mnistcmp.cli.view import LaunchView
     from mnistcmp.cluster.places import LocalPlace
 
     status = 0

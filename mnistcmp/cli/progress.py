@@ -3,24 +3,26 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from mnistcmp.cli.console import Terminal
 from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
-from mnistcmp.tune.folder import PointOutcome
 
 MOST_LINES = 10
 """Of conditions: more would not fit a small terminal."""
+MOST_OF_ERROR = 500
+"""Characters of it on the screen; the table of failures has it whole."""
 
 
 class ProgressDisplay:
     """Shows a launch's progress until it is closed."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
         self._bar = Bar(
             SpinnerColumn("line"),
             BarColumn(bar_width=16),
@@ -38,18 +40,13 @@ class ProgressDisplay:
             f"{progress.running} running on {progress.workers} workers, {progress.failed} failed"
         )
         named = [("latest", progress.latest), ("best", progress.best)]
-        ends = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
-        if not self._console.is_terminal:
+        lines = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
+        if not self._terminal.is_terminal:
+            latest = progress.latest and progress.latest.condition
+            lines += [describe_condition(p) for p in progress.conditions if p.condition == latest]
             done = f"[{progress.done:{len(str(progress.total))}}/{progress.total}] {counts}"
-            time = f"elapsed {clock(progress.elapsed)}"
-            so_far = [
-                describe_condition(part)
-                for part in progress.conditions
-                if progress.latest is not None and part.condition == progress.latest.condition
-            ]
-            parts = [done, *ends, *so_far, time, left]
-            line = ", ".join(part for part in parts if part)
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            parts = [done, *lines, f"elapsed {clock(progress.elapsed)}", left]
+            self._terminal.say(", ".join(part for part in parts if part))
             return
         self._bar.update(
             self._task,
@@ -60,15 +57,12 @@ class ProgressDisplay:
         )
         # The bar's clock goes on from the launch's, which a later `attach` has not seen begin.
         self._bar.tasks[0].start_time = self._bar.get_time() - progress.elapsed
-        lines = [Text(f"  {end}", no_wrap=True, overflow="ellipsis") for end in ends]
-        lines += [
-            Text(f"  {line}", no_wrap=True, overflow="ellipsis")
-            for line in describe_conditions(progress.conditions)
-        ]
+        lines += describe_conditions(progress.conditions)
+        below = "\n".join(f"  {line}" for line in lines)
         if self._live is None:
-            self._live = Live(console=self._console, transient=True)
+            self._live = Live(console=self._terminal, transient=True)
             self._live.start()
-        self._live.update(Group(self._bar, *lines))
+        self._live.update(Group(self._bar, Text(below, no_wrap=True, overflow="ellipsis")))
 
     def stop(self) -> None:
         """Leaves the terminal as it was."""
@@ -79,17 +73,11 @@ class ProgressDisplay:
 def describe_ended(ended: Ended) -> str:
     """A run that ended, and how, in few words."""
     run = f"{ended.condition} seed {ended.seed}"
-    if ended.accuracy is None:
-        return f"{run} failed: {ended.error}"
-    return f"{run} {100 * ended.accuracy:.1f}%"
-
-
-def describe_point(point: PointOutcome) -> str:
-    """A point that ended, and how, in few words."""
-    if point.state == "failed":
-        return f"{point.name} failed"
-    stopped = "stopped " if point.state == "stopped" else ""
-    return f"{point.name} {100 * point.score:.2f}% {stopped}after {point.epochs} epochs"
+    if ended.accuracy is not None:
+        return f"{run} {ended.accuracy:.1%}"
+    error = str(ended.error)
+    cut = "..." if len(error) > MOST_OF_ERROR else ""
+    return f"{run} failed: {error[:MOST_OF_ERROR]}{cut}"
 
 
 def describe_condition(part: ConditionProgress) -> str:

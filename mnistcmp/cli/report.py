@@ -1,4 +1,4 @@
-"""`mnistcmp report`: what a results folder says, in the terminal, for scripts, or as a page."""
+"""`mnistcmp report` and `compare`: what stored results say."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +11,15 @@ from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
     from mnistcmp.report.contents import Report
+    from mnistcmp.report.pairs import SideBySide
     from mnistcmp.results.store import ResultsStore
 
+DEFAULT_RESULTS = "results/table1"
 PAGE = "report.html"
 
 
 def report(
-    results: options.Results = "results/table1",
+    results: options.Results = DEFAULT_RESULTS,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     json: options.Json = False,
     html: Annotated[
@@ -85,9 +87,7 @@ def default_page(results: str) -> Path:
     return Path(PAGE) if is_uri(results) else Path(results) / PAGE
 
 
-def make_page(
-    store: "ResultsStore", found: "Report", path: Path, data_dir: Path | None = None
-) -> None:
+def make_page(store: "ResultsStore", found: "Report", path: Path, data_dir: Path | None) -> None:
     """Writes the page of a results folder.
 
     Raises:
@@ -99,3 +99,61 @@ def make_page(
     from mnistcmp.report.html.template import write_page
 
     write_page(path, report_page(store, load_mnist(data_folder(data_dir)), found))
+
+
+def compare(
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="An architecture, a condition or a recipe; or a results folder."
+        ),
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
+    results: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Results folder or URI that names are looked up in. Default: {DEFAULT_RESULTS}."
+        ),
+    ] = None,
+    json: options.Json = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page too, one HTML file.")
+    ] = None,
+) -> None:
+    """Compare two networks seed by seed and test pair by test pair: A less B.
+
+    A and B are two names within one study, or two results folders: before and after a change, a
+    laptop's and a cluster's.
+    """
+    from mnistcmp.report.as_json import comparisons_to_json
+    from mnistcmp.report.html.comparison import comparison_page
+    from mnistcmp.report.html.template import write_page
+    from mnistcmp.report.text import print_comparison
+
+    found = _compared(first, second, results)
+    if html is not None:
+        write_page(html, comparison_page(found, first=first, second=second))
+    if json:
+        print_json(comparisons_to_json(found))
+        return
+    print_comparison(found, Terminal())
+    if html is not None:
+        typer.echo(f"The page is {html}.")
+
+
+def _compared(first: str, second: str, results: str | None) -> "tuple[SideBySide, ...]":
+    from mnistcmp.report.pairing import compare_folders, compare_in_study
+    from mnistcmp.results.location import is_uri
+    from mnistcmp.results.store import ResultsStore
+
+    names = first, second
+    are_there = [is_uri(name) or Path(name).is_dir() for name in names]
+    if results is None and all(are_there):
+        return compare_folders(ResultsStore(first), ResultsStore(second))
+    for name, is_there in zip(names, are_there, strict=True):
+        if results is None and not is_there and (any(are_there) or "/" in name):
+            raise UserError(
+                f"there is no results folder {name}. Compare two folders, or two names of one "
+                "study with --results FOLDER."
+            )
+    return compare_in_study(ResultsStore(results or DEFAULT_RESULTS), first, second)

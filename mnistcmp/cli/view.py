@@ -10,8 +10,8 @@ from typing import ClassVar
 import typer
 from typing_extensions import override
 
-from mnistcmp.cli.console import Terminal, print_json
-from mnistcmp.cli.progress import ProgressDisplay, clock, describe_ended, describe_point
+from mnistcmp.cli.console import FAILED, INTERRUPTED, Terminal, print_json
+from mnistcmp.cli.progress import ProgressDisplay, clock, describe_ended
 from mnistcmp.cli.report import default_page, make_page
 from mnistcmp.cluster import events as told
 from mnistcmp.cluster.places import Place
@@ -23,10 +23,6 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.tune.events import PointEnded, SearchReported
 from mnistcmp.tune.folder import BEST
 from mnistcmp.tune.text import print_search, search_to_json
-
-FAILED, REFUSED, INTERRUPTED = 1, 2, 130
-"""Exit statuses: runs failed or a job broke off; the request cannot be carried out; interrupted,
-or detached from a job that goes on."""
 
 
 class View(ABC):
@@ -170,8 +166,13 @@ class SearchView(View):
                 )
             case PointEnded():
                 self.ended += 1
+                point = event.point
+                ending = "failed"
+                if point.state != "failed":
+                    stopped = "stopped " if point.state == "stopped" else ""
+                    ending = f"{point.score:.2%} {stopped}after {point.epochs} epochs"
                 done = f"[{event.done:{len(str(event.total))}}/{event.total}]"
-                self.say(f"{done} {describe_point(event.point)}, elapsed {clock(event.elapsed)}")
+                self.say(f"{done} {point.name} {ending}, elapsed {clock(event.elapsed)}")
             case SearchReported():
                 self._show_end(event)
 

@@ -1,10 +1,8 @@
 """The progress display."""
 
-import io
-
 import pytest
-from rich.console import Console
 
+from mnistcmp.cli.console import Terminal
 from mnistcmp.cli.progress import MOST_LINES, ProgressDisplay, describe_conditions
 from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
 
@@ -29,13 +27,17 @@ def _progress() -> Progress:
     )
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_progress_fits_the_terminal(width: int) -> None:
+@pytest.mark.parametrize("width", ["80", "120"])
+def test_progress_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: str
+) -> None:
     """Every number of it, on as many lines as it takes."""
-    text = io.StringIO()
-    display = ProgressDisplay(Console(file=text, force_terminal=True, width=width))
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    display = ProgressDisplay(Terminal())
     display.update(_progress())
     display.stop()
+    printed = capsys.readouterr().out
     for shown in (
         "13/50 runs, 20 running on 2 workers, 1 failed",
         "left 0:02:51",
@@ -45,15 +47,15 @@ def test_progress_fits_the_terminal(width: int) -> None:
         "baseline 1/10 79.50%, 1 failed",
         "siamese-separate 0/10",
     ):
-        assert shown in text.getvalue()
+        assert shown in printed
 
 
-def test_a_file_gets_a_line_with_the_condition_of_the_latest_run() -> None:
+def test_a_file_gets_a_line_with_the_condition_of_the_latest_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Not all of them again with each run."""
-    text = io.StringIO()
-    display = ProgressDisplay(Console(file=text, width=80))
-    display.update(_progress())
-    (line,) = text.getvalue().splitlines()
+    ProgressDisplay(Terminal()).update(_progress())
+    (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("[13/50] 20 running on 2 workers, 1 failed, latest baseline seed 3")
     assert "baseline 1/10 79.50%, 1 failed" in line
     assert "4/10" not in line

@@ -1,0 +1,153 @@
+"""`mnistcmp architectures` and `studies`: what can be launched by name."""
+
+import os
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistcmp.cli import options
+from mnistcmp.cli.console import Terminal, print_json
+
+if TYPE_CHECKING:
+    from mnistcmp.networks.architectures import Architecture
+
+LONGEST_IN_MINUTES = 100
+
+
+def architectures(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Show this one's layers; PACKAGE.MODULE:NAME is a network of your own. "
+            "Default: all."
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List the networks that can be trained, with their parameters and layers."""
+    from mnistcmp.networks.architectures import ARCHITECTURES, architecture
+    from mnistcmp.networks.layers import layer_table, parameter_count
+    from mnistcmp.report.as_json import dumps
+    from mnistcmp.report.numbers import spread
+    from mnistcmp.study.recipe import RECIPES
+
+    chosen = [_checked(architecture(name))] if name else list(ARCHITECTURES.values())
+    networks = [entry.build(RECIPES["default"].network) for entry in chosen]
+    counts = [parameter_count(network) for network in networks]
+    if json:
+        content = [
+            {
+                "name": entry.name,
+                "description": entry.description,
+                "weight_sharing": entry.weight_sharing,
+                "auxiliary_loss": entry.auxiliary_loss,
+                "parameters": count,
+                "published": asdict(entry.published) if entry.published else None,
+                "layers": [asdict(row) for row in layer_table(network)],
+            }
+            for entry, network, count in zip(chosen, networks, counts, strict=True)
+        ]
+        print_json(dumps(content))
+        return
+    terminal = Terminal()
+    rows = [
+        {
+            "name": entry.name,
+            "parameters": f"{count:,}",
+            "published, %": spread(entry.published),
+            "description": entry.description,
+        }
+        for entry, count in zip(chosen, counts, strict=True)
+    ]
+    terminal.show("Architectures", rows)
+    if not name:
+        terminal.say("'mnistcmp architectures NAME' shows a network's layers.")
+        return
+    layers = [
+        {
+            "name": row.name,
+            "layer": row.layer,
+            "output": " x ".join(map(str, row.output_shape)),
+            "parameters": f"{row.parameters:,}",
+            "uses": str(row.uses),
+        }
+        for row in layer_table(networks[0])
+    ]
+    terminal.show(f"Layers of {name}", layers)
+
+
+def _checked(entry: "Architecture") -> "Architecture":
+    """A custom network is checked as by a launch, which shows whether it names digits."""
+    from mnistcmp.study.recipe import RECIPES
+    from mnistcmp.training.check import check_network
+
+    if not entry.custom:
+        return entry
+    outputs = check_network(entry.name, RECIPES["default"])
+    return replace(entry, auxiliary_loss=outputs.digits is not None)
+
+
+def studies(
+    name: Annotated[
+        str | None, typer.Argument(help="Show this one's conditions. Default: all studies.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List the named studies: their questions, their runs, and about how long they take."""
+    from mnistcmp.report.as_json import dumps
+    from mnistcmp.study.named import STUDIES, named_study
+    from mnistcmp.training.estimate import MEASURED_ON, estimated_seconds
+
+    chosen = [named_study(name)] if name else list(STUDIES.values())
+    if json:
+        content = [
+            {
+                "name": study.name,
+                "question": study.question,
+                "seeds": study.seeds,
+                "runs": len(study.conditions) * len(study.seeds),
+                "estimated_processor_seconds": estimated_seconds(study),
+                "conditions": [
+                    {
+                        "name": condition.name,
+                        "architecture": condition.architecture,
+                        "recipe": condition.recipe.model_dump(mode="json"),
+                        "recipe_hash": condition.recipe.hash,
+                    }
+                    for condition in study.conditions
+                ],
+            }
+            for study in chosen
+        ]
+        print_json(dumps(content))
+        return
+    terminal, processors = Terminal(), os.cpu_count() or 1
+    rows = [
+        {
+            "name": study.name,
+            "conditions": str(len(study.conditions)),
+            "seeds": str(len(study.seeds)),
+            "runs": f"{len(study.conditions) * len(study.seeds):,}",
+            "time": _duration(estimated_seconds(study) / processors),
+            "question": study.question or "",
+        }
+        for study in chosen
+    ]
+    terminal.show("Studies", rows)
+    if name:
+        conditions = [
+            {"condition": c.name, "architecture": c.architecture, "recipe": c.recipe.label}
+            for c in chosen[0].conditions
+        ]
+        terminal.show(f"Conditions of {name}", conditions)
+    terminal.say(
+        f"Time: of training alone, at the speed of {MEASURED_ON}, on the {processors} processors "
+        f"of this machine. 'mnistcmp studies NAME' shows a study's conditions, and 'mnistcmp "
+        f"launch --study {name or 'NAME'}' runs it."
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < LONGEST_IN_MINUTES else f"{seconds / 3600:.1f} h"
