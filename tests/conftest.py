@@ -20,8 +20,8 @@ from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
+from mnistcmp.training.planning import is_stackable
 from mnistcmp.training.result import TrainingResult
-from mnistcmp.training.stacked.stackable import is_stackable
 from mnistcmp.training.training import train
 from tests.support.servers import S3Server, start_s3_server
 

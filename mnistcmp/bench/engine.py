@@ -19,9 +19,8 @@ from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.engine import Engine
 from mnistcmp.training.plain import PlainEngine
+from mnistcmp.training.process import one_thread
 from mnistcmp.training.stacked.engine import StackedEngine
-from mnistcmp.training.threads import one_thread
-from mnistcmp.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SGEMM_SIZE = 2048
@@ -140,9 +139,8 @@ def _ways(name: str, mnist: Mnist, width: int) -> dict[str, TrainEpoch]:
 
 
 def _with_engine(engine: Engine, runs: list[Run], pairs: Pairs) -> TrainEpoch:
-    trainer = Trainer(runs, engine, CPU)
-    stack = trainer.stack([pairs] * len(runs))
-    return lambda epoch: trainer.train_epoch(stack, epoch)
+    stack = engine.stack([pairs] * len(runs))
+    return lambda epoch: engine.train_epoch(stack, epoch)
 
 
 def _careful_loop(run: Run, pairs: Pairs, layout: torch.memory_format) -> TrainEpoch:

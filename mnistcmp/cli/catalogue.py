@@ -97,7 +97,7 @@ def studies(
     """List the named studies: their questions, their runs, and about how long they take."""
     from mnistcmp.report.as_json import dumps
     from mnistcmp.study.named import STUDIES, named_study
-    from mnistcmp.training.estimate import MEASURED_ON, estimated_seconds
+    from mnistcmp.training.planning import MEASURED_ON, estimated_seconds
 
     chosen = [named_study(name)] if name else list(STUDIES.values())
     if json:

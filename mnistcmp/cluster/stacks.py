@@ -7,8 +7,7 @@ from itertools import islice
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
-from mnistcmp.training.estimate import seconds_of_a_run
-from mnistcmp.training.stacked.stackable import is_stackable
+from mnistcmp.training.planning import is_stackable, seconds_of_a_run
 
 CPU_WIDTH = 10
 """Runs of a stack on a CPU. Wider ones are hardly faster, and their results are stored later."""

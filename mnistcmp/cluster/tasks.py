@@ -16,8 +16,8 @@ from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import DeviceChoice
-from mnistcmp.training.threads import one_thread
-from mnistcmp.training.warm import warm_up as warm_up_training
+from mnistcmp.training.process import one_thread
+from mnistcmp.training.process import warm_up as warm_up_training
 
 IN_FLIGHT = 256
 """Tasks handed to Ray at a time where there is one kind of device: enough that no worker waits for
@@ -29,14 +29,9 @@ PATIENCE = 0.5
 
 def warm_up(pools: Sequence[Pool]) -> None:
     """Has the workers import and compile what a run needs, while the driver does something else."""
-    task = ray.remote(num_cpus=1)(_warm_up)
+    task = ray.remote(num_cpus=1)(warm_up_training)
     for _ in range(sum(pool.slots for pool in pools)):
         task.remote()
-
-
-@one_thread()
-def _warm_up() -> None:
-    warm_up_training()
 
 
 def fan_out(

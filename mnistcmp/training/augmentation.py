@@ -25,10 +25,7 @@ class AffineAugmentation:
         self._key = stream_keys([seed], Stream.AUGMENTATION, device)
 
     def __call__(self, pairs: Tensor, step: int | Tensor, blank: Tensor) -> Tensor:
-        """Pairs (N, 2, 14, 14) of one step to others of the same shape.
-
-        `blank` is the value of a background pixel, which comes in at the edges.
-        """
+        """Pairs (N, 2, 14, 14) of a step, moved; `blank`, the background, comes in at the edges."""
         images = pairs.reshape(-1, 1, *pairs.shape[2:]) - blank
         grid = functional.affine_grid(
             self._maps(len(images), step, images.shape[-1]), list(images.shape), align_corners=False

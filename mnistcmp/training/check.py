@@ -12,47 +12,20 @@ from mnistcmp.networks.outputs import Outputs, OutputsError
 from mnistcmp.seeding import Stream, seeded_torch
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
-from mnistcmp.training.engine import CPU, build_network
-from mnistcmp.training.plain import PlainEngine
-from mnistcmp.training.trainer import EVALUATION_BATCH, Trainer
+from mnistcmp.training.engine import EVALUATION_BATCH
+from mnistcmp.training.plain import CPU, PlainEngine, build_network
 
 Found = TypeVar("Found")
 
 
 def check_network(name: str, recipe: Recipe) -> Outputs:
-    """Builds a custom network twice and trains it one step on random pairs.
-
-    Returns:
-        Its outputs for a pair.
+    """A custom network's outputs for a pair, after it was built twice and trained for a step.
 
     Raises:
         UserError: It cannot be trained under the recipe, and why.
     """
     run = Run(architecture=name, seed=0, recipe=recipe)
-    network = _attempt(name, lambda: build_network(run)[0])
-    _check_parameters(name, network)
-    # As a training starts, so that a step is the one of a training.
-    with seeded_torch(run.seed, Stream.DROPOUT, CPU):
-        engine = PlainEngine(run, CPU)
-        if engine.network is network:
-            raise UserError(
-                f"'{name}' gives the same network each time, so runs would go on with each other's "
-                "weights. Make a new one in each call."
-            )
-        loss = _check_step(name, run, engine)
-    with seeded_torch(run.seed, Stream.DROPOUT, CPU):
-        if not torch.equal(_check_step(name, run, PlainEngine(run, CPU)), loss):
-            raise UserError(
-                f"'{name}' gives other numbers the second time with the same seed. Draw random "
-                "numbers from torch's default generator alone, which is seeded for each run."
-            )
-        engine.train(mode=False)
-        with torch.inference_mode():
-            _outputs(name, engine.network, EVALUATION_BATCH)
-            return _outputs(name, engine.network, 1)
-
-
-def _check_parameters(name: str, network: nn.Module) -> None:
+    network = _attempt(name, lambda: build_network(run))
     parameters = list(network.parameters())
     if not any(parameter.requires_grad for parameter in parameters):
         lack = "none of its parameters is trainable" if parameters else "it has no parameters"
@@ -60,24 +33,43 @@ def _check_parameters(name: str, network: nn.Module) -> None:
             f"'{name}' cannot be trained: {lack}. They are those of the layers that it has as "
             "attributes, with requires_grad."
         )
+    engine, loss = _check_steps(name, run)
+    if engine.network is network:
+        raise UserError(
+            f"'{name}' gives the same network each time, so runs would go on with each other's "
+            "weights. Make a new one in each call."
+        )
+    if not torch.equal(_check_steps(name, run)[1], loss):
+        raise UserError(
+            f"'{name}' gives other numbers the second time with the same seed. Draw random numbers "
+            "from torch's default generator alone, which is seeded for each run."
+        )
+    engine.network.eval()
+    with seeded_torch(run.seed, Stream.DROPOUT, CPU), torch.inference_mode():
+        _outputs(name, engine.network, EVALUATION_BATCH)
+        return _outputs(name, engine.network, 1)
 
 
-def _check_step(name: str, run: Run, engine: PlainEngine) -> Tensor:
-    """Trains on a batch of each size that an epoch has; the loss (1,) of the first."""
-    trainer = Trainer([run], engine, CPU)
-    engine.train(mode=True)
-    whole, rest = run.recipe.batch_size, run.recipe.split_size % run.recipe.batch_size
-    losses = [_check_batch(name, trainer, engine, pairs) for pairs in (whole, rest) if pairs]
-    return losses[0]
+def _check_steps(name: str, run: Run) -> tuple[PlainEngine, Tensor]:
+    """Trains on a batch of each size that an epoch has; the loss (1,) of the first.
+
+    It starts as a training does, so that a step is the one of a training.
+    """
+    with seeded_torch(run.seed, Stream.DROPOUT, CPU):
+        engine = PlainEngine(run, CPU)
+        engine.network.train()
+        whole, rest = run.recipe.batch_size, run.recipe.split_size % run.recipe.batch_size
+        losses = [_check_batch(name, engine, pairs) for pairs in (whole, rest) if pairs]
+    return engine, losses[0]
 
 
-def _check_batch(name: str, trainer: Trainer, engine: PlainEngine, pairs: int) -> Tensor:
+def _check_batch(name: str, engine: PlainEngine, pairs: int) -> Tensor:
     """Trains on one batch of random pairs; its loss (1,)."""
     _outputs(name, engine.network, pairs)
     inputs = engine.prepare(torch.randn(1, pairs, 2, 14, 14))
     labels, digits = torch.randint(2, (1, pairs)), torch.randint(10, (1, pairs, 2))
     every = torch.arange(pairs)[None]
-    losses = _attempt(name, lambda: trainer.losses(engine.forward(inputs, every), labels, digits))
+    losses = _attempt(name, lambda: engine.losses(engine.forward(inputs, every), labels, digits))
     if not losses.isfinite().all():
         raise UserError(
             f"'{name}' gives a loss of {losses.item()} on pairs of mean 0 and deviation 1, before "
@@ -98,22 +90,18 @@ def _outputs(name: str, network: nn.Module, pairs: int) -> Outputs:
     """The network's outputs for so many random pairs, their shapes checked."""
     try:
         outputs: Outputs = _attempt(name, lambda: network(torch.randn(pairs, 2, 14, 14)))
+        found = [
+            tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            for output in (outputs.comparison, *(outputs.digits or ()))
+        ]
+        if found != [(pairs, 2), (pairs, 10), (pairs, 10)][: len(found)]:
+            raise OutputsError(" and ".join(map(str, found)))  # noqa: TRY301 - said below
     except OutputsError as error:
-        raise _wrong_output(name, pairs, str(error)) from error
-    found = [
-        tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        for output in (outputs.comparison, *(outputs.digits or ()))
-    ]
-    if found != [(pairs, 2), (pairs, 10), (pairs, 10)][: len(found)]:
-        raise _wrong_output(name, pairs, " and ".join(map(str, found)))
+        raise UserError(
+            f"'{name}' returns {error} for {pairs} pairs; expected are logits ({pairs}, 2), or a "
+            f"tuple of these and both digits' outputs, ({pairs}, 10) each."
+        ) from error
     return outputs
-
-
-def _wrong_output(name: str, pairs: int, found: str) -> UserError:
-    return UserError(
-        f"'{name}' returns {found} for {pairs} pairs; expected are logits ({pairs}, 2), or a tuple "
-        f"of these and both digits' outputs, ({pairs}, 10) each."
-    )
 
 
 def _attempt(name: str, work: Callable[[], Found]) -> Found:

@@ -1,7 +1,4 @@
-"""Devices: which one a choice means, and how many runs its memory holds.
-
-Plans and requests name a device too, so torch is imported only where one is asked about.
-"""
+"""Devices: which one a choice means, and how many runs its memory holds. Plans need no torch."""
 
 import sys
 from typing import TYPE_CHECKING, Literal
@@ -15,10 +12,10 @@ if TYPE_CHECKING:
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 
 BYTES_PER_RUN = 15 * 2**20
-"""What a run of a stack takes on a GPU: activations, weights and Adam's state. Calculated for the
-siamese networks, not measured."""
+"""Of a stack on a GPU: activations, weights and Adam's state. Calculated for the siamese networks,
+not measured."""
 BYTES_PER_PAIR = 5000
-"""What the windows of a pair take that it trains on or is scored by; calculated too."""
+"""What its windows take; calculated too."""
 USABLE = 0.8
 """Share of a GPU's free memory that stacks are planned for."""
 

@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 
 class Score(NamedTuple):
-    """How a network does on a set of pairs.
-
-    A tuple, as `Epoch` is: a run has hundreds, and tuples travel ten times as fast.
-    """
+    """How a network does on a set of pairs; a tuple, which travels ten times as fast."""
 
     loss: float
     """Mean loss per pair: the comparison's cross-entropy and the weighted auxiliary ones."""
@@ -62,9 +59,9 @@ class Weights:
     tensors: dict[str, NDArray[np.generic]]
     """Parameters and batch norm's statistics, as the network's `state_dict` names them."""
     mean: float
-    """Over all pixels of the seed's training pairs, which are 0 to 1; taken from every pixel."""
+    """Over all pixels of the seed's training pairs, 0 to 1; it is taken from every pixel."""
     deviation: float
-    """Standard deviation of the same pixels, divisor n - 1; every pixel is divided by it."""
+    """Of the same pixels, divisor n - 1; every pixel is divided by it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,8 +103,8 @@ class TrainingResult:
         """Scores of the best epoch; of several rounds the means."""
         epochs = [self.epochs[part.best_epoch - 1] for part in self.rounds]
         return Epoch(
-            train=mean_score([epoch.train for epoch in epochs]),
-            validation=mean_score([epoch.validation for epoch in epochs]),
+            train=_mean([epoch.train for epoch in epochs]),
+            validation=_mean([epoch.validation for epoch in epochs]),
         )
 
     @property
@@ -118,30 +115,22 @@ class TrainingResult:
     @property
     def test(self) -> Score:
         """Scores on the test pairs, where tested; of several rounds the means."""
-        return mean_score([part.test for part in self.rounds if part.test is not None])
+        return _mean([part.test for part in self.rounds if part.test is not None])
 
     @property
     def predictions(self) -> Predictions:
         """For the test pairs of all rounds, one after the other, where tested."""
-        return join_predictions([p.predictions for p in self.rounds if p.predictions is not None])
+        parts = [part.predictions for part in self.rounds if part.predictions is not None]
+        named = [part.predicted_digits for part in parts if part.predicted_digits is not None]
+        return Predictions(
+            sources=np.concatenate([part.sources for part in parts]),
+            digits=np.concatenate([part.digits for part in parts]),
+            labels=np.concatenate([part.labels for part in parts]),
+            probabilities=np.concatenate([part.probabilities for part in parts]),
+            predicted=np.concatenate([part.predicted for part in parts]),
+            predicted_digits=np.concatenate(named) if named else None,
+        )
 
 
-def mean_score(scores: Sequence[Score]) -> Score:
-    """The mean of losses and of accuracies."""
-    return Score(
-        loss=fmean(score.loss for score in scores),
-        accuracy=fmean(score.accuracy for score in scores),
-    )
-
-
-def join_predictions(parts: Sequence[Predictions]) -> Predictions:
-    """Those of one or more sets of pairs, one after the other."""
-    named = [part.predicted_digits for part in parts if part.predicted_digits is not None]
-    return Predictions(
-        sources=np.concatenate([part.sources for part in parts]),
-        digits=np.concatenate([part.digits for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-        predicted=np.concatenate([part.predicted for part in parts]),
-        predicted_digits=np.concatenate(named) if named else None,
-    )
+def _mean(scores: Sequence[Score]) -> Score:
+    return Score(*(fmean(values) for values in zip(*scores, strict=True)))

@@ -15,8 +15,8 @@ from mnistcmp.results.outcome import Finished
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import verify_source
 from mnistcmp.training.device import DeviceChoice, resolve_device
-from mnistcmp.training.threads import one_thread
-from mnistcmp.training.training import Training
+from mnistcmp.training.process import one_thread
+from mnistcmp.training.training import trainings
 from mnistcmp.tune.search import Search
 
 EPOCH, SCORE, OUTCOMES = "epoch", "score", "outcomes"
@@ -52,21 +52,22 @@ def _reports(
     started_at = datetime.now(UTC)
     for name, digest in search.study.sources.items():
         verify_source(name, digest)
-    trainings = [Training(stack, mnist, resolve_device(device)) for stack in search.stacks(recipe)]
+    where = resolve_device(device)
+    parts = [part for stack in search.stacks(recipe) for part in trainings(stack, mnist, where)]
     runs, epochs = search.runs(recipe), recipe.rounds * recipe.epochs
     every = 1 if search.stops_early else max(1, search.epochs // REPORTS)
     best = np.zeros((recipe.rounds, len(runs)))
     for epoch in range(1, epochs + 1):
-        for training in trainings:
-            training.epoch()
-        now = np.concatenate([training.validation_accuracies for training in trainings])
+        for part in parts:
+            part.epoch()
+        now = np.concatenate([part.validation_accuracies for part in parts])
         round_ = (epoch - 1) // recipe.epochs
         best[round_] = now if recipe.tested_epoch == "last" else np.maximum(best[round_], now)
         # Of shares in float32, which have no more digits.
         report = {EPOCH: epoch, SCORE: round(float(best[: round_ + 1].mean()), 7)}
         if epoch % every == 0 and epoch < epochs:
             yield report
-    results = [result for training in trainings for result in training.results()]
+    results = [result for part in parts for result in part.results()]
     outcomes = [
         Finished(
             run=run,

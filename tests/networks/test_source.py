@@ -15,7 +15,7 @@ from mnistcmp.study.file import format_study, parse_study
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.sources import record_sources, verify_source
 from mnistcmp.study.study import Study
-from mnistcmp.training.estimate import estimated_seconds
+from mnistcmp.training.planning import estimated_seconds
 
 NAME = "nowhere.nets:Net"
 DIGEST = "0123456789abcdef"

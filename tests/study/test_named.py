@@ -5,7 +5,7 @@ from mnistcmp.study.combine import combine
 from mnistcmp.study.named import STUDIES
 from mnistcmp.study.recipe import RECIPES
 from mnistcmp.study.study import Run
-from mnistcmp.training.estimate import MICROSECONDS_PER_EPOCH_AND_PAIR, estimated_seconds
+from mnistcmp.training.planning import MICROSECONDS_PER_EPOCH_AND_PAIR, estimated_seconds
 
 
 def test_each_study_asks_a_question() -> None:

@@ -15,13 +15,12 @@ from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import BYTES_PER_RUN, most_at_once
-from mnistcmp.training.engine import Engine
+from mnistcmp.training.engine import Engine, Scores
 from mnistcmp.training.plain import PlainEngine
+from mnistcmp.training.planning import is_stackable
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.stacked import compiled
 from mnistcmp.training.stacked.engine import StackedEngine
-from mnistcmp.training.stacked.stackable import is_stackable
-from mnistcmp.training.trainer import Scores, Trainer
 from mnistcmp.training.training import train, train_plainly
 from tests.conftest import CPU, REPORTED, SMALL
 
@@ -63,11 +62,10 @@ def double() -> Iterator[None]:
 
 
 def _train_an_epoch(engine: Engine, runs: list[Run], mnist: Mnist) -> Scores:
-    trainer = Trainer(runs, engine, CPU)
     sets = [draw_pair_sets(mnist, run.seed, run.recipe).train for run in runs]
     for pairs in sets:
         object.__setattr__(pairs, "inputs", pairs.inputs.double())
-    return trainer.train_epoch(trainer.stack(sets), 0)
+    return engine.train_epoch(engine.stack(sets), 0)
 
 
 def _doubled(digits: Digits) -> Digits:
@@ -139,10 +137,7 @@ def test_the_first_step_agrees_in_single_precision(architecture: str, mnist: Mni
     (run,) = _runs(architecture, range(1), _recipe(train_pairs=40, batch_size=32))
     stacked, plain = StackedEngine([run], CPU), PlainEngine(run, CPU)
     pairs = [draw_pair_sets(mnist, run.seed, run.recipe).train]
-    scores = []
-    for engine in (stacked, plain):
-        trainer = Trainer([run], engine, CPU)
-        scores.append(trainer.train_epoch(trainer.stack(pairs), 0))
+    scores = [engine.train_epoch(engine.stack(pairs), 0) for engine in (stacked, plain)]
     assert float(scores[0].losses) == pytest.approx(float(scores[1].losses), rel=1e-5)
     expected = plain.state(0)
     for name, value in stacked.state(0).items():

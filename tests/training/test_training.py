@@ -19,7 +19,6 @@ from mnistcmp.training.device import resolve_device
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.stacked.engine import StackedEngine
-from mnistcmp.training.trainer import Trainer
 from mnistcmp.training.training import Training, train
 from tests.conftest import CPU, SMALL
 
@@ -129,15 +128,10 @@ def test_predictions_agree_with_the_score(mnist: Mnist, name: str, softmax: str)
     assert (predictions.digit_accuracy is not None) == named
 
 
-def _plain_trainer(run: Run) -> tuple[Trainer, PlainEngine]:
-    engine = PlainEngine(run, CPU)
-    return Trainer([run], engine, CPU), engine
-
-
 def test_loss_is_the_sum_of_three_cross_entropies(mnist: Mnist) -> None:
     """With auxiliary loss: the comparison's, and the weighted ones of both digits."""
     recipe = SMALL.model_copy(update={"auxiliary_weight": 0.5})
-    trainer, engine = _plain_trainer(_run(recipe=recipe))
+    engine = PlainEngine(_run(recipe=recipe), CPU)
     pairs = draw_pair_sets(mnist, 0, recipe).test
     with torch.inference_mode():
         outputs = engine.network.eval()(pairs.inputs)
@@ -145,18 +139,18 @@ def test_loss_is_the_sum_of_three_cross_entropies(mnist: Mnist) -> None:
     first, second = (
         functional.cross_entropy(outputs.digits[i], pairs.digits[:, i]) for i in (0, 1)
     )
-    score = trainer.score(trainer.stack([pairs]))
+    score = engine.score(engine.stack([pairs]))
     assert float(score.losses) == pytest.approx(float(comparison + 0.5 * (first + second)))
-    without = Trainer([_run("siamese-shared", recipe=recipe)], engine, CPU)
+    without = PlainEngine(_run("siamese-shared", recipe=recipe), CPU)
     assert float(without.score(without.stack([pairs])).losses) == pytest.approx(float(comparison))
 
 
 def test_score_is_the_mean_over_all_pairs(mnist: Mnist) -> None:
     """Evaluating in batches of unequal size weighs every pair the same."""
     recipe = Recipe(epochs=1, train_pairs=50, test_pairs=301, batch_size=8)
-    trainer, engine = _plain_trainer(_run("baseline", recipe=recipe))
+    engine = PlainEngine(_run("baseline", recipe=recipe), CPU)
     pairs = draw_pair_sets(mnist, 0, recipe).test
-    score = trainer.score(trainer.stack([pairs]))
+    score = engine.score(engine.stack([pairs]))
     with torch.inference_mode():
         outputs = engine.network.eval()(pairs.inputs)
     expected = functional.cross_entropy(outputs.comparison, pairs.labels)
@@ -227,14 +221,13 @@ def test_a_new_round_has_a_new_optimizer(
     """Adam's first step is as long as the learning rate whatever the gradient, and so again."""
     run = _run("baseline", recipe=_plain(train_pairs=40))
     engine = engine_of(run, CPU)
-    trainer = Trainer([run], engine, CPU)
-    batch = trainer.stack([draw_pair_sets(mnist, 0, run.recipe).train])
+    batch = engine.stack([draw_pair_sets(mnist, 0, run.recipe).train])
     steps = []
     for new in (False, False, True):
         if new:
             engine.start_round()
         before = engine.state(0)["branch.linear3.bias"].clone()
-        trainer.train_epoch(batch, 0)
+        engine.train_epoch(batch, 0)
         steps.append((engine.state(0)["branch.linear3.bias"] - before).abs())
     rate = torch.full((2,), run.recipe.learning_rate)
     torch.testing.assert_close(steps[0], rate, rtol=1e-3, atol=0)
@@ -262,7 +255,7 @@ def test_training_can_be_followed_epoch_by_epoch(mnist: Mnist) -> None:
     while not training.done:
         training.epoch()
         seen.append(training.validation_accuracies)
-    assert training.epochs_done == 2
+    assert len(seen) == 2
     for number, result in enumerate(training.results()):
         accuracies = [epoch.validation.accuracy for epoch in result.epochs]
         assert [own[number] for own in seen] == pytest.approx(accuracies)

@@ -12,7 +12,7 @@ unsigned where a sign would be tested in each turn.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import Tensor
 
@@ -27,7 +27,7 @@ Array = Any
 """An array of NumPy; Numba compiles a function for the types that it is called with."""
 Number = Any
 """A number in an array."""
-Function = TypeVar("Function", bound=Callable[..., Any])
+Loop = Callable[..., Any]
 
 
 def use_compiled(tensor: Tensor) -> bool:
@@ -35,7 +35,7 @@ def use_compiled(tensor: Tensor) -> bool:
     return numba is not None and tensor.device.type == "cpu"
 
 
-def compiled(function: Function) -> Function:
+def compiled(function: Loop) -> Loop:
     """The function as machine code, kept on disk for the next process where that can be written.
 
     Sums may be made in another order than written, as registers of several numbers need it.
@@ -44,6 +44,7 @@ def compiled(function: Function) -> Function:
         return function
     options: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        loop: Loop = numba.njit(cache=True, **options)(function)
     except RuntimeError:
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+        loop = numba.njit(**options)(function)
+    return loop

@@ -14,19 +14,17 @@ was the largest takes 10.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from typing_extensions import override
 
-from mnistcmp.training.stacked.compiled import use_compiled
-from mnistcmp.training.stacked.layer import StackedMap, biases, stack
-from mnistcmp.training.stacked.pooling import (
-    compiled_grad_max_of_four,
-    compiled_max_of_four,
-    max_of_four,
-)
+from mnistcmp.training.stacked.compiled import Array, compiled, use_compiled
+from mnistcmp.training.stacked.layer import StackedMap, stack
+
+ZERO, ONE, TWO, THREE = (np.int32(number) for number in range(4))
 
 
 class ComposedConvs(StackedMap):
@@ -37,17 +35,15 @@ class ComposedConvs(StackedMap):
     def __init__(
         self, names: tuple[str, str], first: Sequence[nn.Conv2d], second: Sequence[nn.Conv2d]
     ) -> None:
-        super().__init__()
+        super().__init__(" and ".join(names))
         self._names = names
         self._between, self._inputs = first[0].weight.shape[:2]
         self._outputs = second[0].weight.shape[0]
-        self.weight1 = stack([layer.weight for layer in first], lambda w: w.flatten(1))
-        self.bias1 = stack(biases(first))
+        self.weight1 = stack(first, "weight", lambda w: w.flatten(1))
+        self.bias1 = stack(first, "bias")
         # To (C x taps, k).
-        self.weight2 = stack(
-            [layer.weight for layer in second], lambda w: w.permute(0, 2, 3, 1).flatten(0, 2)
-        )
-        self.bias2 = stack(biases(second))
+        self.weight2 = stack(second, "weight", lambda w: w.permute(0, 2, 3, 1).flatten(0, 2))
+        self.bias2 = stack(second, "bias")
         self.register_buffer("_placing", _placing(), persistent=False)
 
     @override
@@ -115,7 +111,7 @@ class _PooledProduct(Function):
         parts = zip(kernels, windows, result.numpy(), which.numpy(), strict=True)
         for kernel, window, largest, number in parts:
             torch.mm(kernel, window.T, out=outputs)
-            compiled_max_of_four(four, largest, number)
+            _max(four, largest, number)
         ctx.save_for_backward(windows, which)
         ctx.shape = kernels.shape
         return result
@@ -129,6 +125,34 @@ class _PooledProduct(Function):
         four = grad_outputs.view(4, -1).numpy()
         parts = zip(grad_kernels, windows, gradient.numpy(), which.numpy(), strict=True)
         for grad_kernel, window, given, number in parts:
-            compiled_grad_max_of_four(given, number, four)
+            _grad_max(given, number, four)
             torch.mm(grad_outputs, window, out=grad_kernel)
         return grad_kernels, None
+
+
+def max_of_four(values: Tensor) -> Tensor:
+    """(R, 4 x a, b) to (R, a x b)."""
+    return values.view(len(values), 4, -1).max(1).values
+
+
+@compiled
+def _max(values: Array, largest: Array, which: Array) -> None:
+    """The largest of four rows (4, X) at each place, and which it is: the first of equal ones."""
+    first, second, third, fourth = values[0], values[1], values[2], values[3]
+    for i in range(len(largest)):
+        upper = second[i] if second[i] > first[i] else first[i]
+        lower = fourth[i] if fourth[i] > third[i] else third[i]
+        of_upper = ONE if second[i] > first[i] else ZERO
+        of_lower = THREE if fourth[i] > third[i] else TWO
+        largest[i] = lower if lower > upper else upper
+        which[i] = of_lower if lower > upper else of_upper
+
+
+@compiled
+def _grad_max(gradient: Array, which: Array, grad_values: Array) -> None:
+    """Hands a gradient (X,) to the rows (4, X) that were the largest."""
+    zero = gradient.dtype.type(0)
+    for row in range(4):
+        own, number = grad_values[row], np.int32(row)
+        for i in range(len(gradient)):
+            own[i] = gradient[i] if which[i] == number else zero

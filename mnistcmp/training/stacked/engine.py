@@ -9,7 +9,8 @@ from typing_extensions import override
 from mnistcmp.networks.layers import parameter_count
 from mnistcmp.networks.outputs import Outputs
 from mnistcmp.study.study import Run
-from mnistcmp.training.engine import Engine, build_network
+from mnistcmp.training.engine import Engine
+from mnistcmp.training.plain import build_network
 from mnistcmp.training.stacked.network import StackedNetwork
 from mnistcmp.training.stacked.windows import WindowTable
 
@@ -22,18 +23,17 @@ class StackedEngine(Engine):
     network: StackedNetwork
 
     def __init__(self, runs: Sequence[Run], device: torch.device) -> None:
-        networks = [build_network(run)[0] for run in runs]
+        networks = [build_network(run) for run in runs]
         network = StackedNetwork(networks).to(device)
         self._parameters = list(network.parameters())
         flat, self._gradients = _flatten(self._parameters)
-        recipe = runs[0].recipe
         super().__init__(
+            runs,
             network,
             [flat],
-            recipe,
             parameters=parameter_count(networks[0]),
             # A recorded graph would go on with the learning rate that it was recorded with.
-            capturable=device.type == "cuda" and recipe.schedule == "constant",
+            capturable=device.type == "cuda" and runs[0].recipe.schedule == "constant",
         )
         self._best = {name: value.clone() for name, value in network.state_dict().items()}
 
@@ -76,10 +76,8 @@ def _flatten(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, list[Ten
 
     Adam treats each number by itself, so that makes no difference. But the last few numbers of a
     vector, those that do not fill the processor's registers, are rounded in another way. Zeros at
-    the end keep the runs' results from depending on where in a stack they are.
-
-    Returns:
-        The vector; and for each parameter, which is now a view of it, its place in the gradient.
+    the end keep the runs' results from depending on where in a stack they are. Parameters become
+    views of the vector; given back too is each one's place in the gradient.
     """
     lengths = [parameter.numel() for parameter in parameters]
     padding = parameters[0].new_zeros(PADDING - sum(lengths) % PADDING)

@@ -4,9 +4,6 @@ Activations are (R, C, U, P, B): C channels, U uses of the layer in a step (both
 branch), P positions of the image, B pairs of the batch. With the batch innermost every operation
 runs through memory in order, a convolution or linear layer of all rows is one batched product
 without a copy, and a channel's values of one use lie together, as batch norm wants them.
-
-Each layer is made of the rows' plain layers, keeps their parameters in the layout that its products
-want, and gives them back.
 """
 
 from abc import ABC, abstractmethod
@@ -21,57 +18,46 @@ BY_POSITION = 0, 3, 1, 2, 4
 BY_CHANNEL = 0, 1, 3, 2, 4
 """The same with a channel's positions before its uses: what the next linear layer reads."""
 
-Arrange = Callable[[Tensor], Tensor]
-
 
 class StackedLayer(nn.Module, ABC):
-    """A layer of every row."""
+    """A layer of every row; it has its plain layers' parameters as its products want them."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Activations in, activations out."""
 
-    def plain(self, row: int) -> dict[str, Tensor]:  # noqa: ARG002 - of layers that have some
+    def plain(self, row: int) -> dict[str, Tensor]:
         """A row's parameters and running statistics, by the names in its plain network."""
-        return {}
+        return {f"{self.name}.{key}": value[row] for key, value in self.state_dict().items()}
 
 
 class StackedMap(StackedLayer):
     """A linear map of every row, with a bias for each channel."""
 
+    bias: Tensor
+
     @abstractmethod
     def map(self, x: Tensor) -> Tensor:
         """The map without its bias."""
 
-    @abstractmethod
     def channel_bias(self) -> Tensor:
         """(R, C)."""
+        return self.bias
 
     @override
     def forward(self, x: Tensor) -> Tensor:
         return self.map(x) + per_channel(self.channel_bias())
 
 
-class StackedActivation(StackedLayer):
-    """A function of each value."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
-
-
-def stack(plain: Sequence[Tensor], arrange: Arrange = torch.clone) -> nn.Parameter:
-    """The rows' parameters as one, each arranged as the stacked layer wants it."""
-    return nn.Parameter(torch.stack([arrange(parameter) for parameter in plain]))
-
-
-def biases(layers: Sequence[nn.Conv2d]) -> list[Tensor]:
-    """The layers' biases, which torch's types take for optional."""
-    return [layer.bias for layer in layers if layer.bias is not None]
+def stack(
+    layers: Sequence[nn.Module], name: str, arrange: Callable[[Tensor], Tensor] = torch.clone
+) -> nn.Parameter:
+    """The rows' parameters of that name as one, each arranged as the stacked layer wants it."""
+    return nn.Parameter(torch.stack([arrange(layer.get_parameter(name)) for layer in layers]))
 
 
 def per_channel(values: Tensor) -> Tensor:

@@ -1,9 +1,8 @@
 """Linear layers: one product of matrices for each row.
 
-The products are NumPy's on a processor: OpenBLAS makes some percent more in a second than torch's
-library on matrices as small as these (on Winograd's a third more). Of the gradient of the weight
-torch's makes more. That gradient goes straight to its place in the vector that Adam reads, since a
-copy for each large weight cost more than one percent of a step.
+The products are NumPy's on a processor: OpenBLAS is some percent faster than torch's library on
+matrices as small as these, but for the gradient of the weight. That one goes straight to its place
+in the vector that Adam reads: a copy for each large weight took more than one percent of a step.
 """
 
 from collections.abc import Sequence
@@ -24,10 +23,9 @@ class StackedLinear(StackedMap):
     """Linear, of all channels and positions."""
 
     def __init__(self, name: str, layers: Sequence[nn.Linear]) -> None:
-        super().__init__()
-        self._name = name
-        self.weight = stack([layer.weight for layer in layers])
-        self.bias = stack([layer.bias for layer in layers])
+        super().__init__(name)
+        self.weight = stack(layers, "weight")
+        self.bias = stack(layers, "bias")
 
     @override
     def map(self, x: Tensor) -> Tensor:
@@ -37,14 +35,6 @@ class StackedLinear(StackedMap):
         product = _Product.apply if use_compiled(flat) else torch.bmm
         y: Tensor = product(self.weight, flat)
         return y.view(rows, -1, uses, 1, batch)
-
-    @override
-    def channel_bias(self) -> Tensor:
-        return self.bias
-
-    @override
-    def plain(self, row: int) -> dict[str, Tensor]:
-        return {f"{self._name}.weight": self.weight[row], f"{self._name}.bias": self.bias[row]}
 
 
 class _Product(Function):

@@ -1,23 +1,15 @@
 """A stack: the networks of several runs of one architecture and recipe as one network."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from mnistcmp.networks.outputs import Outputs
 from mnistcmp.networks.report import Baseline, Siamese
-from mnistcmp.training.dropout import SeededDropout
+from mnistcmp.training.dropout import SeededDropout, StackedDropout
 from mnistcmp.training.stacked.composed_conv import ComposedConvs
-from mnistcmp.training.stacked.dropout import StackedDropout
-from mnistcmp.training.stacked.layer import (
-    BY_CHANNEL,
-    BY_POSITION,
-    StackedActivation,
-    StackedLayer,
-    StackedMap,
-)
+from mnistcmp.training.stacked.layer import BY_CHANNEL, BY_POSITION, StackedLayer, StackedMap
 from mnistcmp.training.stacked.linear import StackedLinear
 from mnistcmp.training.stacked.norm import StackedBatchNorm, StackedBlock
 from mnistcmp.training.stacked.winograd import WinogradConv
@@ -45,10 +37,9 @@ class StackedNetwork(nn.Module):
         # not become a part of this one.
         self._combine: Callable[..., Outputs] = first.combine
         branches = [n.get_submodule(prefix) for n in networks for prefix in self._prefixes]
-        self.branch = StackedSequential(branches, self.uses)
-        self.head = StackedSequential(
-            [n.get_submodule("head") for n in networks] if type(first) is Siamese else [], uses=1
-        )
+        heads = [n.get_submodule("head") for n in networks] if type(first) is Siamese else []
+        self.branch = nn.Sequential(*_joined(list(_stacked_layers(branches, self.uses))))
+        self.head = nn.Sequential(*_joined(list(_stacked_layers(heads, uses=1))))
         # Not registered a second time: a tuple is no module.
         self._dropouts = tuple(m for m in self.modules() if isinstance(m, StackedDropout))
 
@@ -58,33 +49,22 @@ class StackedNetwork(nn.Module):
         return len(self._prefixes)
 
     def forward(self, windows: Tensor) -> Outputs:
-        """The outputs for windows of (S, B) pairs, a run's classes before its pairs.
-
-        Args:
-            windows: (S x rows_per_run, uses, 36, B, pixels).
-
-        Returns:
-            Outputs of (S, 2, B), and of (S, 10, B) for each image.
-        """
+        """Windows (S x rows_per_run, uses, 36, B, pixels) to (S, 2, B), and (S, 10, B) an image."""
         outputs = self.branch(windows).squeeze(3)  # (R, outputs, uses, B)
         if not len(self.head):
             return self._combine(outputs.squeeze(2))
         # One image of a pair is in another row, or the second use of the same.
         rows = outputs.unflatten(0, (-1, self.rows_per_run)).transpose(1, 2).flatten(2, 3)
-        return self._combine((rows[:, :, 0], rows[:, :, 1]), self._compare)
-
-    def _compare(self, read: Tensor) -> Tensor:
-        """(S, 20, B) to (S, 2, B)."""
-        outputs: Tensor = self.head(read[:, :, None, None])
-        return outputs[:, :, 0, 0]
+        read = rows[:, :, 0], rows[:, :, 1]
+        return self._combine(read, lambda both: self.head(both[:, :, None, None])[:, :, 0, 0])
 
     def plain(self, run: int) -> dict[str, Tensor]:
         """The parameters and running statistics of one run, as its plain network names them."""
         state: dict[str, Tensor] = {}
         for number, prefix in enumerate(self._prefixes):
             row = run * self.rows_per_run + number
-            state |= {f"{prefix}.{name}": v for name, v in self.branch.plain(row).items()}
-        return state | {f"head.{name}": v for name, v in self.head.plain(run).items()}
+            state |= _plain(self.branch, row, prefix)
+        return state | _plain(self.head, run, "head")
 
     def start_step(self, step: int | Tensor) -> None:
         """From here on, the dropout masks of another step."""
@@ -92,21 +72,13 @@ class StackedNetwork(nn.Module):
             dropout.start_step(step)
 
 
-class StackedSequential(nn.Sequential):
-    """The layers of R rows' nn.Sequentials."""
-
-    def __init__(self, rows: Sequence[nn.Module], uses: int) -> None:
-        super().__init__(*_joined(list(_stacked_layers(rows, uses))))
-
-    def plain(self, row: int) -> dict[str, Tensor]:
-        """One row's parameters and running statistics, by its plain layers' names."""
-        state: dict[str, Tensor] = {}
-        for layer in self:
-            state |= cast("StackedLayer", layer).plain(row)
-        return state
+def _plain(layers: nn.Module, row: int, prefix: str) -> dict[str, Tensor]:
+    """One row's parameters and running statistics, by its plain layers' names."""
+    stacked = [layer for layer in layers.modules() if isinstance(layer, StackedLayer)]
+    return {f"{prefix}.{name}": v for layer in stacked for name, v in layer.plain(row).items()}
 
 
-def _stacked_layers(rows: Sequence[nn.Module], uses: int) -> Iterator[StackedLayer]:
+def _stacked_layers(rows: Sequence[nn.Module], uses: int) -> Iterator[nn.Module]:
     """A stacked layer for each plain one, or for several in a row that it stands for together."""
     names = [name for name, _ in rows[0].named_children()] if rows else []
     plain = [rows[0].get_submodule(name) for name in names]
@@ -138,27 +110,21 @@ def _stacked_layers(rows: Sequence[nn.Module], uses: int) -> Iterator[StackedLay
                 yield StackedBatchNorm(name, column, uses)
             case [SeededDropout(), *_]:
                 yield StackedDropout(column, values)
-            case [nn.ReLU(), *_]:
-                yield StackedActivation(torch.relu)
-            case [nn.Tanh(), *_]:
-                yield StackedActivation(torch.tanh)
+            case [nn.ReLU() | nn.Tanh() as activation, *_]:
+                yield activation
             case [layer, *_]:
                 raise NotImplementedError(f"no stacked layer stands for {name}: {layer}")
         at += taken
 
 
-def _joined(layers: Sequence[StackedLayer]) -> Iterator[StackedLayer]:
+def _joined(layers: Sequence[nn.Module]) -> Iterator[nn.Module]:
     """The layers, those put together that can be done in one pass over memory."""
     at = 0
     while at < len(layers):
         first, *left = layers[at:]
         dropout = left[0] if left and isinstance(left[0], StackedDropout) else None
         match left if dropout is None else left[1:]:
-            case [
-                StackedActivation(function=torch.relu),
-                StackedBatchNorm() as norm,
-                *left,
-            ] if isinstance(first, StackedMap):
+            case [nn.ReLU(), StackedBatchNorm() as norm, *left] if isinstance(first, StackedMap):
                 order = BY_POSITION if left and isinstance(left[0], WinogradConv) else BY_CHANNEL
                 yield StackedBlock(first, dropout, norm, order)
                 at = len(layers) - len(left)

@@ -4,9 +4,6 @@ Bias, dropout, ReLU and batch norm are four layers and, in PyTorch, some ten pas
 forward and more backward. Compiled (`norm_loops`), a segment, which is what batch norm takes
 together, goes through all of them while it is in the first-level cache. Only the map's outputs are
 kept for the backward pass, where the segment is activated once more.
-
-Activations are handed to the loops as flat memory and the steps between rows, channels, uses and
-positions, so that each block can read any layout and write the one that the next layer wants.
 """
 
 from collections.abc import Sequence
@@ -18,8 +15,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from typing_extensions import override
 
-from mnistcmp.training.stacked.compiled import use_compiled
-from mnistcmp.training.stacked.dropout import StackedDropout
+from mnistcmp.training.dropout import StackedDropout
+from mnistcmp.training.stacked.compiled import Array, use_compiled
 from mnistcmp.training.stacked.layer import StackedLayer, StackedMap, per_channel, stack
 from mnistcmp.training.stacked.norm_loops import Steps, norm_backward, norm_evaluate, norm_forward
 
@@ -38,11 +35,10 @@ class StackedBatchNorm(StackedLayer):
     def __init__(
         self, name: str, layers: Sequence[nn.BatchNorm1d | nn.BatchNorm2d], uses: int
     ) -> None:
-        super().__init__()
-        self._name = name
+        super().__init__(name)
         self.epsilon = layers[0].eps
-        self.weight = stack([layer.weight for layer in layers])
-        self.bias = stack([layer.bias for layer in layers])
+        self.weight = stack(layers, "weight")
+        self.bias = stack(layers, "bias")
         for key in ("running_mean", "running_var"):
             self.register_buffer(key, torch.stack([getattr(layer, key) for layer in layers]))
         # Use after use moves a running value by the momentum; all of a step's at once are this.
@@ -68,10 +64,8 @@ class StackedBatchNorm(StackedLayer):
     def _follow(self, mean: Tensor, scale: Tensor, count: int) -> None:
         """The running statistics; the variance with divisor count - 1, as in PyTorch's.
 
-        Args:
-            mean: Of each use's batch, (R, C, U).
-            scale: 1 / sqrt(variance + epsilon) of the same.
-            count: Values that each of them is of.
+        `mean` and `scale`, 1 / sqrt(variance + epsilon), are of each use's batch, (R, C, U), and of
+        `count` values each.
         """
         mean, variance = mean.detach(), scale.detach().pow(-2).sub_(self.epsilon)
         self.running_mean.mul_(self._kept).add_(mean @ self._shares)
@@ -79,17 +73,8 @@ class StackedBatchNorm(StackedLayer):
             variance @ self._shares, alpha=count / max(count - 1, 1)
         )
 
-    @override
-    def plain(self, row: int) -> dict[str, Tensor]:
-        return {
-            f"{self._name}.weight": self.weight[row],
-            f"{self._name}.bias": self.bias[row],
-            f"{self._name}.running_mean": self.running_mean[row],
-            f"{self._name}.running_var": self.running_var[row],
-        }
 
-
-class StackedBlock(StackedLayer):
+class StackedBlock(nn.Module):
     """A convolution or linear layer, dropout where there is one, ReLU and batch norm."""
 
     def __init__(
@@ -101,45 +86,27 @@ class StackedBlock(StackedLayer):
     ) -> None:
         """Joins layers that follow each other; `order` is how the next one wants its memory."""
         super().__init__()
-        self.layer = layer
-        self.dropout = dropout
-        self.norm = norm
-        self._order = order
+        self.layer, self.dropout, self.norm, self._order = layer, dropout, norm, order
 
     @override
     def forward(self, x: Tensor) -> Tensor:
-        mapped = self.layer.map(x)
-        bias = self.layer.channel_bias()
+        mapped, bias, norm = self.layer.map(x), self.layer.channel_bias(), self.norm
+        y: Tensor
         if not use_compiled(mapped):
             biased = mapped + per_channel(bias)
             dropped = biased if self.dropout is None else self.dropout(biased)
-            normed: Tensor = self.norm(torch.relu(dropped))
-            return normed
-        if not self.training:
-            return self._evaluate(mapped, bias)
-        masks = None if self.dropout is None else self.dropout.masks
-        norm = self.norm
-        return _CompiledBlock.apply(  # type: ignore[no-any-return, no-untyped-call]
-            mapped, bias, norm.weight, norm.bias, masks, norm, self._order
-        )
-
-    def _evaluate(self, mapped: Tensor, bias: Tensor) -> Tensor:
-        x = _packed(mapped)
-        y = _in_order(x, self._order)
-        slope, offset = self.norm.running_map()
-        norm_evaluate(
-            *_memory(x),
-            bias.detach().numpy(),
-            slope.detach().numpy(),
-            offset.detach().numpy(),
-            *_memory(y),
-            (x.shape[2], x.shape[3], x.shape[4]),
-        )
+            y = norm(torch.relu(dropped))
+        elif self.training:
+            masks = None if self.dropout is None else self.dropout.masks
+            y = _CompiledBlock.apply(  # type: ignore[no-untyped-call]
+                mapped, bias, norm.weight, norm.bias, masks, norm, self._order
+            )
+        else:
+            mapped = _packed(mapped)
+            y = _in_order(mapped, self._order)
+            by_channel = _arrays(bias, *norm.running_map())
+            norm_evaluate(*_memory(mapped), *by_channel, *_memory(y), tuple(y.shape[2:]))
         return y
-
-    @override
-    def plain(self, row: int) -> dict[str, Tensor]:
-        return self.layer.plain(row) | self.norm.plain(row)
 
 
 class _CompiledBlock(Function):
@@ -155,25 +122,17 @@ class _CompiledBlock(Function):
         order: tuple[int, ...],
     ) -> Tensor:
         x = _packed(x)
-        shape = x.shape
         y = _in_order(x, order)
-        mean, scale = x.new_empty(2, *shape[:3]).unbind(0)
-        mask_memory, mask_steps = _masks(masks, shape)
+        mean, scale = x.new_empty(2, *x.shape[:3]).unbind(0)
         norm_forward(
             *_memory(x),
-            mask_memory,
-            mask_steps,
-            bias.detach().numpy(),
-            weight.detach().numpy(),
-            offset.detach().numpy(),
+            *_masks(masks, x.shape),
+            *_arrays(bias, weight, offset),
             norm.epsilon,
             *_memory(y),
-            mean.numpy(),
-            scale.numpy(),
-            norm.running_mean.numpy(),
-            norm.running_var.numpy(),
+            *_arrays(mean, scale, norm.running_mean, norm.running_var),
             norm.momentum,
-            (shape[3], shape[4]),
+            tuple(x.shape[3:]),
         )
         ctx.save_for_backward(x, bias, weight, mean, scale)
         ctx.masks = masks
@@ -184,24 +143,17 @@ class _CompiledBlock(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, bias, weight, mean, scale = ctx.saved_tensors
         grad_x = torch.empty_like(x)
-        grad_bias, grad_weight, grad_offset = torch.zeros(3, *bias.shape, dtype=x.dtype).unbind(0)
-        mask_memory, mask_steps = _masks(ctx.masks, x.shape)
+        of_channels = torch.zeros(3, *bias.shape, dtype=x.dtype).unbind(0)
         norm_backward(
             *_memory(_packed(gradient)),
             *_memory(x),
-            mask_memory,
-            mask_steps,
-            bias.detach().numpy(),
-            weight.detach().numpy(),
-            mean.numpy(),
-            scale.numpy(),
+            *_masks(ctx.masks, x.shape),
+            *_arrays(bias, weight, mean, scale),
             _memory(grad_x)[0],
-            grad_bias.numpy(),
-            grad_weight.numpy(),
-            grad_offset.numpy(),
-            (x.shape[3], x.shape[4]),
+            *_arrays(*of_channels),
+            tuple(x.shape[3:]),
         )
-        return grad_x, grad_bias, grad_weight, grad_offset, None, None, None
+        return grad_x, *of_channels, None, None, None
 
 
 def _in_order(like: Tensor, order: tuple[int, ...]) -> Tensor:
@@ -220,14 +172,18 @@ def _extent(x: Tensor) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
 
 
-def _memory(x: Tensor) -> tuple[Any, Steps]:
+def _arrays(*tensors: Tensor) -> list[Array]:
+    return [tensor.detach().numpy() for tensor in tensors]
+
+
+def _memory(x: Tensor) -> tuple[Array, Steps]:
     """Packed activations as one flat array, and how far apart their parts are in it."""
     flat = x.detach().as_strided((x.numel(),), (1,)).numpy()
     rows, channels, uses, positions, _ = x.stride()
     return flat, (rows, channels, uses, positions)
 
 
-def _masks(masks: Tensor | None, shape: torch.Size) -> tuple[Any, Steps]:
+def _masks(masks: Tensor | None, shape: torch.Size) -> tuple[Array, Steps]:
     """Masks (R, units, uses, batch size), a unit being a position of a channel."""
     if masks is None:
         return None, (0, 0, 0, 0)

@@ -1,8 +1,10 @@
 """The compiled loops of `norm`, a segment (the values of a channel and use) at a time.
 
-Activations are (R, C, U, P, B) as in `layer`, the batch innermost, as flat memory; `steps` says how
-far apart in it their rows, channels, uses and positions are. Batch norm's running statistics are
-followed in passing, use by use, where the loop has their numbers at hand.
+Activations are (R, C, U, P, B) as in `layer`, the batch innermost, handed over as flat memory and
+the steps in it between rows, channels, uses and positions, so that a block can read any layout and
+write the one that the next layer wants. So are the masks of dropout, None without it. The map's
+`bias` and batch norm's `weight`, `offset` (its bias) and running statistics are (R, C); `mean` and
+`scale`, 1 / sqrt(variance + epsilon), are (R, C, U); a `shape` is P and B.
 """
 
 import numpy as np
@@ -67,25 +69,10 @@ def norm_forward(
     momentum: float,
     shape: tuple[int, int],
 ) -> None:
-    """Bias, dropout, ReLU and batch norm by the batch's own statistics.
+    """From x to y: bias, dropout, ReLU and batch norm by the batch's own statistics.
 
-    Args:
-        x: Activations.
-        steps: Of x.
-        masks: Of dropout; None without.
-        mask_steps: Of the masks.
-        bias: (R, C), added to x.
-        weight: (R, C): batch norm's.
-        offset: (R, C): batch norm's bias.
-        epsilon: Batch norm's.
-        y: Where the result goes.
-        y_steps: Of y.
-        mean: Where the means go, (R, C, U).
-        scale: Where 1 / sqrt(variance + epsilon) goes, (R, C, U).
-        running_mean: (R, C), which follows each use's mean in turn.
-        running_var: (R, C), which follows the variance with divisor count - 1, as in PyTorch's.
-        momentum: Of both.
-        shape: P and B.
+    These go to `mean` and `scale`, and the running ones follow them in passing, use by use, where
+    their numbers are at hand; the variance with divisor count - 1, as in PyTorch's.
     """
     positions, batch = shape
     count = positions * batch
@@ -136,15 +123,15 @@ def norm_backward(
     grad_offset: Array,
     shape: tuple[int, int],
 ) -> None:
-    """The gradients of `norm_forward`, from that of y; `grad_x` is laid out as x is."""
+    """The gradients of `norm_forward`, from that of y; `grad_x` is laid out as x is.
+
+    Those of bias, weight and offset are added to what is there.
+    """
     positions, batch = shape
     count = positions * batch
     values, grads = np.empty(count, x.dtype), np.empty(count, x.dtype)
     number = x.dtype.type
     zero, share = number(0), number(1 / count)
-    grad_bias[:] = 0
-    grad_weight[:] = 0
-    grad_offset[:] = 0
     for row, channel, use in np.ndindex(mean.shape):
         own = _at(steps, row, channel, use)
         at = _at(mask_steps, row, channel, use)
@@ -196,17 +183,9 @@ def norm_evaluate(
     y_steps: Steps,
     shape: tuple[int, int, int],
 ) -> None:
-    """Bias, ReLU and batch norm by its running statistics, without dropout.
+    """From x to y: bias, ReLU and batch norm by its running statistics, without dropout.
 
-    Args:
-        x: Activations.
-        steps: Of x.
-        bias: (R, C), added to x.
-        slope: (R, C): by which what ReLU lets through is multiplied.
-        offset: (R, C), added after that.
-        y: Where the result goes.
-        y_steps: Of y.
-        shape: U, P and B.
+    Those are a `slope` and an `offset`, (R, C) each; `shape` is U, P and B.
     """
     uses, positions, batch = shape
     zero = x.dtype.type(0)

@@ -3,9 +3,9 @@
 Two convolutions of 2 x 2 with nothing between are one of 3 x 3, and the four outputs that a pooling
 takes the largest of see a window of 4 x 4 pixels, two apart.
 
-Images are data, so PyTorch's form cuts the windows of all of them once, and a batch picks from that
-table. Compiled, a batch's windows are cut each time anew: images are a third of their windows, and
-stay in the processor's cache where the table does not.
+PyTorch's form cuts the windows of all images once, and a batch picks from that table. Compiled, a
+batch's windows are cut each time anew: images are a third of their windows, and stay in the
+processor's cache where the table does not.
 """
 
 import torch
@@ -26,8 +26,7 @@ class WindowTable:
     def __init__(self, inputs: Tensor, *, rows_per_run: int, uses: int) -> None:
         """Takes inputs (S, N, 2, 14, 14).
 
-        A row reads both images as two channels, or one image at a time: its own of the two, or both
-        in turn (`uses` 2).
+        A row reads both images as two channels, or its own of the two, or both in turn (`uses` 2).
         """
         self._as_channels = rows_per_run * uses == 1
         self._pixels = 2 * WINDOW if self._as_channels else WINDOW
@@ -58,12 +57,9 @@ class WindowTable:
 
 @compiled
 def _cut(images: Array, pairs: Array, result: Array) -> None:
-    """The windows of a batch's images.
+    """The windows of the pairs (S, B) of images (S, N, 2, 14, 14).
 
-    Args:
-        images: (S, N, 2, 14, 14).
-        pairs: (S, B): which of the N.
-        result: (S, 2, 36, B, 16), or (S, 36, B, 32), in which a window has both images' pixels.
+    They go to a result (S, 2, 36, B, 16), or (S, 36, B, 32), where one has both images' pixels.
     """
     for run in range(len(pairs)):
         for image in range(2):

@@ -24,14 +24,8 @@ from typing_extensions import override
 
 from mnistcmp.training.stacked import winograd_transforms as transforms
 from mnistcmp.training.stacked.compiled import Array, use_compiled
-from mnistcmp.training.stacked.layer import (
-    BY_POSITION,
-    StackedMap,
-    biases,
-    place_of_gradient,
-    stack,
-)
-from mnistcmp.training.stacked.pooling import max_of_four
+from mnistcmp.training.stacked.composed_conv import max_of_four
+from mnistcmp.training.stacked.layer import BY_POSITION, StackedMap, place_of_gradient, stack
 
 TILE = 36
 
@@ -44,14 +38,11 @@ class WinogradConv(StackedMap):
     _output_matrix: Tensor
 
     def __init__(self, name: str, layers: Sequence[nn.Conv2d]) -> None:
-        super().__init__()
-        self._name = name
+        super().__init__(name)
         self._outputs, self._inputs = layers[0].weight.shape[:2]
         # To (taps, C x c).
-        self.weight = stack(
-            [layer.weight for layer in layers], lambda w: w.permute(2, 3, 0, 1).reshape(9, -1)
-        )
-        self.bias = stack(biases(layers))
+        self.weight = stack(layers, "weight", lambda w: w.permute(2, 3, 0, 1).reshape(9, -1))
+        self.bias = stack(layers, "bias")
         for part, matrix in _matrices().items():
             self.register_buffer(f"_{part}_matrix", matrix, persistent=False)
 
@@ -71,49 +62,27 @@ class WinogradConv(StackedMap):
         return pooled.view(rows, 4, self._outputs, uses, batch).permute(0, 2, 3, 1, 4)
 
     @override
-    def channel_bias(self) -> Tensor:
-        return self.bias
-
-    @override
     def plain(self, row: int) -> dict[str, Tensor]:
         weight = self.weight[row].view(3, 3, self._outputs, self._inputs).permute(2, 3, 0, 1)
-        return {f"{self._name}.weight": weight, f"{self._name}.bias": self.bias[row]}
+        return {f"{self.name}.weight": weight, f"{self.name}.bias": self.bias[row]}
 
 
 def _matrices() -> dict[str, Tensor]:
     """The transforms of a 6 x 6 input, of a 3 x 3 kernel and to the 4 x 4 output, flattened.
 
-    The output's rows are ordered (place in its pooling window, window).
+    Each is what its function makes of one 1 among zeros, along rows and along columns. The output's
+    rows are ordered (place in its pooling window, window).
     """
-    of_input = torch.tensor(
-        [
-            [4.0, 0, -5, 0, 1, 0],
-            [0, -4, -4, 1, 1, 0],
-            [0, 4, -4, -1, 1, 0],
-            [0, -2, -1, 2, 1, 0],
-            [0, 2, -1, -2, 1, 0],
-            [0, 4, 0, -5, 0, 1],
-        ]
-    )
-    of_kernel = torch.tensor(
-        [
-            [1 / 4, 0, 0],
-            [-1 / 6, -1 / 6, -1 / 6],
-            [-1 / 6, 1 / 6, -1 / 6],
-            [1 / 24, 1 / 12, 1 / 6],
-            [1 / 24, -1 / 12, 1 / 6],
-            [0, 0, 1],
-        ]
-    )
-    to_output = torch.tensor(
-        [[1.0, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
-    )
+    sizes = {transforms.of_input: 6, transforms.of_kernel: 3, transforms.to_output: 6}
+    both_ways = []
+    for function, size in sizes.items():
+        plain = getattr(function, "py_func", function)
+        matrix = torch.tensor([plain(unit) for unit in np.eye(size)]).T
+        matrix = matrix.to(torch.get_default_dtype())
+        both_ways.append(torch.kron(matrix, matrix))
+    of_input, of_kernel, to_output = both_ways
     rows = torch.arange(16).view(2, 2, 2, 2).permute(1, 3, 0, 2).flatten()
-    return {
-        "input": torch.kron(of_input, of_input),
-        "kernel": torch.kron(of_kernel, of_kernel),
-        "output": torch.kron(to_output, to_output)[rows],
-    }
+    return {"input": of_input, "kernel": of_kernel, "output": to_output[rows]}
 
 
 class _PooledConv(Function):
@@ -125,7 +94,7 @@ class _PooledConv(Function):
         x = x.contiguous()
         tiles = torch.empty_like(x)
         kernels = x.new_empty(len(x), TILE, outputs * inputs)
-        transforms.transform_inputs(x.numpy(), tiles.numpy())
+        transforms.transform_inputs(x.numpy(), tiles.numpy(), None)
         transforms.transform_kernels(weight.numpy(), kernels.numpy())
         result = x.new_empty(len(x), 4, outputs * images)
         which = torch.empty_like(result, dtype=torch.int32)
@@ -163,7 +132,7 @@ class _PooledConv(Function):
             np.matmul(grad_products, tile.transpose(0, 2, 1), out=grad_kernel)
             np.matmul(kernel.transpose(0, 2, 1), grad_products, out=grad_tile)
         grad_x, grad_weight = torch.empty_like(tiles), ctx.place
-        transforms.grad_transform_inputs(grad_tiles.numpy(), grad_x.numpy())
+        transforms.transform_inputs(grad_tiles.numpy(), grad_x.numpy(), True)
         transforms.grad_transform_kernels(grad_kernels.numpy(), grad_weight.numpy())
         return grad_x, grad_weight, None
 

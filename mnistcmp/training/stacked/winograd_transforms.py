@@ -3,7 +3,7 @@
 A transform of two dimensions is one of six (or three) values applied to all rows, then to all
 columns. Tiles are (36, J), kernels (9, J), for J independent numbers side by side, of which a block
 at a time goes through both, so that what is between stays in the first cache. The gradient of a
-transform is its transposed, which is written out as well: `_input` and `_input_transposed`.
+transform is its transposed, which is written out as well: `of_input` and `_input_transposed`.
 """
 
 import numpy as np
@@ -44,7 +44,8 @@ def _put_six(y: Array, at: int, step: int, i: np.uint64, values: Values) -> None
 
 
 @compiled
-def _input(v: Values) -> Values:
+def of_input(v: Values) -> Values:
+    """The transform of six values of an input."""
     a, b, c, d, e, f = v
     even, odd = e - FOUR * c, d - FOUR * b
     even2, odd2 = e - c, TWO * (d - b)
@@ -73,7 +74,9 @@ def _input_transposed(v: Values) -> Values:
 
 
 @compiled
-def _kernel(a: Number, b: Number, c: Number) -> Values:
+def of_kernel(v: Values) -> Values:
+    """The transform of three values of a kernel."""
+    a, b, c = v
     sides, far = (a + c) / SIX, (a + FOUR * c) / TWENTY_FOUR
     middle, half = b / SIX, TWO * b / TWENTY_FOUR
     return a / FOUR, -sides - middle, middle - sides, far + half, far - half, c
@@ -91,7 +94,8 @@ def _kernel_transposed(v: Values) -> Values:
 
 
 @compiled
-def _output(v: Values) -> Values:
+def to_output(v: Values) -> Values:
+    """The transform of six products to four outputs."""
     a, b, c, d, e, f = v
     plus, plus2, minus, minus2 = b + c, d + e, b - c, d - e
     return (
@@ -110,8 +114,11 @@ def _output_transposed(a: Number, b: Number, c: Number, d: Number) -> Values:
 
 
 @compiled
-def transform_inputs(x: Array, y: Array) -> None:
-    """Inputs (R, 36, J) to tiles (R, 36, J)."""
+def transform_inputs(x: Array, y: Array, transposed: bool | None) -> None:  # noqa: FBT001 - see below
+    """Inputs (R, 36, J) to tiles (R, 36, J), or transposed, as the gradient of tiles goes back.
+
+    Numba leaves out what is not done where an argument is None.
+    """
     between = np.empty((TILE * TILE, BLOCK), x.dtype)
     for row in range(len(x)):
         own, out = x[row], y[row]
@@ -119,34 +126,14 @@ def transform_inputs(x: Array, y: Array) -> None:
             width = min(BLOCK, x.shape[2] - start)
             for line in range(TILE):
                 for j in range(width):
-                    i = np.uint64(start) + np.uint64(j)
-                    values = _input(_six(own, line * TILE, 1, i))
+                    v = _six(own, line * TILE, 1, np.uint64(start) + np.uint64(j))
+                    values = of_input(v) if transposed is None else _input_transposed(v)
                     _put_six(between, line * TILE, 1, np.uint64(j), values)
             for line in range(TILE):
                 for j in range(width):
-                    i = np.uint64(start) + np.uint64(j)
-                    values = _input(_six(between, line, TILE, np.uint64(j)))
-                    _put_six(out, line, TILE, i, values)
-
-
-@compiled
-def grad_transform_inputs(gradient: Array, result: Array) -> None:
-    """The gradient of `transform_inputs`: (R, 36, J) to (R, 36, J)."""
-    between = np.empty((TILE * TILE, BLOCK), gradient.dtype)
-    for row in range(len(gradient)):
-        own, out = gradient[row], result[row]
-        for start in range(0, gradient.shape[2], BLOCK):
-            width = min(BLOCK, gradient.shape[2] - start)
-            for line in range(TILE):
-                for j in range(width):
-                    i = np.uint64(start) + np.uint64(j)
-                    values = _input_transposed(_six(own, line * TILE, 1, i))
-                    _put_six(between, line * TILE, 1, np.uint64(j), values)
-            for line in range(TILE):
-                for j in range(width):
-                    i = np.uint64(start) + np.uint64(j)
-                    values = _input_transposed(_six(between, line, TILE, np.uint64(j)))
-                    _put_six(out, line, TILE, i, values)
+                    v = _six(between, line, TILE, np.uint64(j))
+                    values = of_input(v) if transposed is None else _input_transposed(v)
+                    _put_six(out, line, TILE, np.uint64(start) + np.uint64(j), values)
 
 
 @compiled
@@ -161,13 +148,13 @@ def transform_kernels(x: Array, y: Array) -> None:
                 at = line * KERNEL
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
-                    values = _kernel(own[at, i], own[at + 1, i], own[at + 2, i])
+                    values = of_kernel((own[at, i], own[at + 1, i], own[at + 2, i]))
                     _put_six(between, line * TILE, 1, np.uint64(j), values)
             for line in range(TILE):
                 for j in range(width):
                     i = np.uint64(start) + np.uint64(j)
                     a, b, c = between[line, j], between[line + TILE, j], between[line + 2 * TILE, j]
-                    _put_six(out, line, TILE, i, _kernel(a, b, c))
+                    _put_six(out, line, TILE, i, of_kernel((a, b, c)))
 
 
 @compiled
@@ -195,11 +182,7 @@ def grad_transform_kernels(gradient: Array, result: Array) -> None:
 def pool_products(products: Array, largest: Array, which: Array) -> None:
     """Tiles (36, J) to outputs of 4 x 4, of which each window of 2 x 2 keeps its largest.
 
-    Args:
-        products: (36, J).
-        largest: Where the four windows' largest go, (4, J).
-        which: Where it is said which of a window's four it was, (4, J), int32; of equal ones the
-            first, as in PyTorch's max-pooling.
+    The four windows' go to `largest`, (4, J), and which of its four it was to `which`, int32.
     """
     between = np.empty((TILE * OUTPUT, BLOCK), products.dtype)
     for start in range(0, products.shape[1], BLOCK):
@@ -208,14 +191,14 @@ def pool_products(products: Array, largest: Array, which: Array) -> None:
             at = line * OUTPUT
             for j in range(width):
                 i = np.uint64(start) + np.uint64(j)
-                a, b, c, d = _output(_six(products, line * TILE, 1, i))
+                a, b, c, d = to_output(_six(products, line * TILE, 1, i))
                 between[at, j], between[at + 1, j] = a, b
                 between[at + 2, j], between[at + 3, j] = c, d
         for side in range(2):
             for j in range(width):
                 i = np.uint64(start) + np.uint64(j)
-                a, c, e, g = _output(_six(between, 2 * side, OUTPUT, np.uint64(j)))
-                b, d, f, h = _output(_six(between, 2 * side + 1, OUTPUT, np.uint64(j)))
+                a, c, e, g = to_output(_six(between, 2 * side, OUTPUT, np.uint64(j)))
+                b, d, f, h = to_output(_six(between, 2 * side + 1, OUTPUT, np.uint64(j)))
                 upper, lower = b if b > a else a, d if d > c else c
                 of_upper, of_lower = ONE if b > a else ZERO, THIRD if d > c else SECOND
                 largest[side, i] = lower if lower > upper else upper

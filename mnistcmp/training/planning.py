@@ -1,11 +1,10 @@
-"""How long runs take, about: for plans, and for people who wonder whether to wait."""
+"""What plans ask of training, without torch: what can be stacked, and about how long runs take."""
 
+from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
-from mnistcmp.training.stacked.stackable import is_stackable
 
 MEASURED_ON = "one thread of a 2-core AMD EPYC"
-
 MICROSECONDS_PER_EPOCH_AND_PAIR = {
     "baseline": 34,
     "siamese-shared": 44,
@@ -16,9 +15,18 @@ MICROSECONDS_PER_EPOCH_AND_PAIR = {
 }
 """Time of a run, its share of a stack of ten where it is stacked, over epochs and training pairs,
 validation included, with the default recipe; while another thread trained too, torch 2.13.0."""
-
 PLAIN = 4.0
 """How many times longer the built-in networks of the report take in the plain engine."""
+
+
+def is_stackable(architecture: str, recipe: Recipe) -> bool:
+    """Whether many runs can be trained as one network; others are trained plainly, run by run.
+
+    Windows are cut from images that stay as they are, and Winograd's transforms lose too many bits
+    in bfloat16.
+    """
+    kept_images = recipe.augmentation == "none"
+    return architecture in TABLE1_ARCHITECTURES and kept_images and recipe.precision == "float32"
 
 
 def seconds_of_a_run(name: str, recipe: Recipe) -> float:
