@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 300
+"""Characters of another's error that one line quotes."""
+
 
 class UserError(Exception):
     """A request that cannot be carried out, and is not a bug of ours.
@@ -18,3 +21,10 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> UserError:
     nearest = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean '{nearest[0]}'? Allowed" if nearest else "allowed"
     return UserError(f"unknown {kind} '{name}'; {hint}: {', '.join(names)}.")
+
+
+def in_short(error: BaseException) -> str:
+    """An error as one line that every stream takes: its type and the first line of its text."""
+    lines = str(error).encode(errors="replace").decode().strip().splitlines()
+    text = f": {lines[0][:LONGEST].rstrip('.')}" if lines else ""
+    return f"{type(error).__name__}{text}"

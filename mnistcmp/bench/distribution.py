@@ -1,6 +1,5 @@
 """What distributing and storing costs, and how a study scales with workers."""
 
-import heapq
 import tempfile
 import time
 from collections.abc import Iterable
@@ -71,10 +70,9 @@ class MeasuredScaling:
     wall_seconds: float
     """From the first stack handed out to the last run stored."""
     training_share: float
-    """Of the workers' time, building and testing included; the rest is waiting, Ray and sending
-    results."""
+    """Of the workers' time, building and testing included; the rest is waiting, Ray and results."""
     seconds_per_run: float
-    """Of a worker's time."""
+    """Of a worker's time; over the driver's, it is the workers that one driver keeps busy."""
 
 
 def measure_scaling(workers: int, seeds: int, epochs: int, mnist: Mnist) -> MeasuredScaling:
@@ -98,46 +96,6 @@ def measure_scaling(workers: int, seeds: int, epochs: int, mnist: Mnist) -> Meas
         wall_seconds=wall,
         training_share=trained / (workers * wall),
         seconds_per_run=trained / len(stored),
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SimulatedScaling:
-    """A study as so many workers would train it, by calculation."""
-
-    workers: int
-    runs: int
-    wall_seconds: float
-    efficiency: float
-    """Share of the workers' time that is training."""
-    driver_busy: float
-    """Share of the time that the driver is at work."""
-
-
-def simulate_scaling(
-    workers: int, runs: int, *, width: int, seconds_per_run: float, driver_seconds_per_run: float
-) -> SimulatedScaling:
-    """Workers that each take the next stack when they are free, and one driver that stores.
-
-    Stacks are handed out ahead, so that no worker waits for the driver to give it one; the driver
-    takes what comes back in the order in which it comes.
-    """
-    stacks = [min(width, runs - start) for start in range(0, runs, width)]
-    free = [0.0] * workers
-    ends = []
-    for size in stacks:
-        end = heapq.heappop(free) + size * seconds_per_run
-        heapq.heappush(free, end)
-        ends.append((end, size))
-    stored = 0.0
-    for end, size in sorted(ends):
-        stored = max(stored, end) + size * driver_seconds_per_run
-    return SimulatedScaling(
-        workers=workers,
-        runs=runs,
-        wall_seconds=stored,
-        efficiency=runs * seconds_per_run / (workers * stored),
-        driver_busy=runs * driver_seconds_per_run / stored,
     )
 
 

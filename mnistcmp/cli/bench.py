@@ -10,13 +10,10 @@ import typer
 from mnistcmp.cli import options
 from mnistcmp.cli.console import Terminal, print_json
 
-SIMULATED_WORKERS = (1, 2, 4, 10, 30, 100, 300, 1000)
-SIMULATED_RUNS = 100_000
 TITLES = {
     "engine": "Training on one core: each way's step of one model, beside the stacked engine's",
     "driver": "Driver: a study of empty runs on the workers of this machine",
     "scaling": "Scaling: a short Table I on this machine; the share is of the workers' time",
-    "simulated": "Simulated from these: one driver, and so many workers",
 }
 
 
@@ -61,9 +58,8 @@ def bench(
 
 
 def _measure(chosen: set[What], rounds: int, width: int, runs: int) -> dict[str, Any]:
-    from mnistcmp.bench.distribution import measure_driver_cost, measure_scaling, simulate_scaling
+    from mnistcmp.bench.distribution import measure_driver_cost, measure_scaling
     from mnistcmp.bench.engine import measure_speed
-    from mnistcmp.cluster.stacks import CPU_WIDTH
     from mnistcmp.data.cache import data_dir
     from mnistcmp.data.mnist import load_mnist
     from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
@@ -80,18 +76,6 @@ def _measure(chosen: set[What], rounds: int, width: int, runs: int) -> dict[str,
         seeds = -(-runs // len(TABLE1_ARCHITECTURES))
         measured = [measure_scaling(count, seeds, 1, mnist) for count in sorted({1, cost.workers})]
         found["scaling"] = [asdict(point) for point in measured]
-        found["simulated"] = [
-            asdict(
-                simulate_scaling(
-                    workers,
-                    SIMULATED_RUNS,
-                    width=CPU_WIDTH,
-                    seconds_per_run=measured[0].seconds_per_run,
-                    driver_seconds_per_run=cost.driver_cpu_ms_per_run / 1000,
-                )
-            )
-            for workers in SIMULATED_WORKERS
-        ]
     return found
 
 

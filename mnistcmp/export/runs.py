@@ -11,6 +11,7 @@ from mnistcmp.study.recipe import Recipe
 
 BEST = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 """Columns of `epochs`, and in `runs` their values in the best epoch."""
+TESTED = ("test_loss", "test_accuracy", "digit_accuracy", "best_epoch", "parameters", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,19 +45,25 @@ class FinishedRun:
     @property
     def metrics(self) -> dict[str, float]:
         """What it came to."""
-        row = self.row
-        found = {f"best_{name}": row[name] for name in BEST}
-        found |= {name: row[name] for name in ("test_loss", "test_accuracy", "digit_accuracy")}
-        found |= {name: row[name] for name in ("best_epoch", "parameters", "seconds")}
+        found = {f"best_{name}": self.row[name] for name in BEST}
+        found |= {name: self.row[name] for name in TESTED}
         return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def finished_runs(store: ResultsStore) -> Iterator[FinishedRun]:
-    """The finished runs, in the order of architecture and seed.
+def finished_runs(store: ResultsStore, tool: str, *modules: str) -> Iterator[FinishedRun]:
+    """The finished runs, in the order of architecture and seed, for a tool that is an extra.
 
     Raises:
-        UserError: There are none.
+        UserError: There are none, or one of the tool's modules is not installed.
     """
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"'mnistcmp export {tool}' needs packages that are not installed. Install them: "
+            f"pip install 'mnistcmp[{tool}]'."
+        ) from error
     store.check_exists()
     runs = store.read("runs").sort_by([("architecture", "ascending"), ("seed", "ascending")])
     if not len(runs):
@@ -66,24 +73,8 @@ def finished_runs(store: ResultsStore) -> Iterator[FinishedRun]:
     several = len(set(runs["recipe_hash"].to_pylist())) > 1
     for row in runs.to_pylist():
         name = f"{row['architecture']}-seed-{row['seed']}"
-        own = of_run[row["run_id"]]
         yield FinishedRun(
             row=row,
-            epochs={column: own[column].tolist() for column in BEST},
+            epochs=of_run[row["run_id"]][list(BEST)].to_dict("list"),
             name=f"{name}-recipe-{row['recipe_hash']}" if several else name,
         )
-
-
-def require(module: str, extra: str) -> None:
-    """Looks whether an optional package is there.
-
-    Raises:
-        UserError: It is not.
-    """
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(
-            f"'mnistcmp export {extra}' needs packages that are not installed. Install them: "
-            f"pip install 'mnistcmp[{extra}]'."
-        ) from error

@@ -4,8 +4,8 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from mnistcmp.errors import UserError
-from mnistcmp.export.runs import BEST, Exported, FinishedRun, finished_runs, require
+from mnistcmp.errors import UserError, in_short
+from mnistcmp.export.runs import BEST, Exported, FinishedRun, finished_runs
 from mnistcmp.results.store import ResultsStore
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ TAGS = (
 
 
 def export_mlflow(store: ResultsStore, tracking_uri: str) -> Exported:
-    """Logs each finished run to the experiment of its study's name.
-
-    A run that is there already is left as it is; one that an earlier export left half done is
-    deleted and logged anew.
+    """Logs each finished run that is not there yet, in an experiment named as its study.
 
     Raises:
         UserError: MLflow is not installed, there are no results, or the store cannot be used.
@@ -36,19 +33,17 @@ def export_mlflow(store: ResultsStore, tracking_uri: str) -> Exported:
     # that is not there.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    require("mlflow", "mlflow")
-    require("sqlalchemy", "mlflow")
+    # Before the client, which makes a database where there is none.
+    runs = list(finished_runs(store, "mlflow", "mlflow", "sqlalchemy"))
     from mlflow import MlflowClient  # noqa: PLC0415 - an extra
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # Before the client, which makes a database where there is none.
-    runs = list(finished_runs(store))
     try:
         return _export(runs, MlflowClient(tracking_uri=tracking_uri), tracking_uri)
-    except MlflowException as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+    except Exception as error:
+        # Each kind of store, and each database's driver, has errors of its own.
+        reason = in_short(getattr(error, "orig", None) or error)
         raise UserError(
             f"cannot use the MLflow store {tracking_uri}: {reason}. Name another with "
             "--tracking-uri, for instance sqlite:///mlflow.db or http://HOST:5000."
@@ -58,19 +53,16 @@ def export_mlflow(store: ResultsStore, tracking_uri: str) -> Exported:
 def _export(runs: list[FinishedRun], client: "MlflowClient", tracking_uri: str) -> Exported:
     experiments: dict[str, str] = {}
     there: set[str] = set()
-    new = kept = 0
     for run in runs:
         study = run.row["study"]
         if study not in experiments:
             found = client.get_experiment_by_name(study)
             experiments[study] = found.experiment_id if found else client.create_experiment(study)
             there |= _logged_runs(client, experiments[study])
-        if run.row["run_id"] in there:
-            kept += 1
-        else:
-            _log(client, experiments[study], run)
-            new += 1
-    return Exported(place=tracking_uri, new=new, kept=kept)
+    new = [run for run in runs if run.row["run_id"] not in there]
+    for run in new:
+        _log(client, experiments[run.row["study"]], run)
+    return Exported(place=tracking_uri, new=len(new), kept=len(runs) - len(new))
 
 
 def _logged_runs(client: "MlflowClient", experiment: str) -> set[str]:
@@ -93,17 +85,13 @@ def _logged_runs(client: "MlflowClient", experiment: str) -> set[str]:
 def _log(client: "MlflowClient", experiment: str, run: FinishedRun) -> None:
     from mlflow.entities import Metric, Param  # noqa: PLC0415 - an extra
 
-    row = run.row
     started, finished = (
-        round(1000 * row[column].timestamp()) for column in ("started_at", "finished_at")
+        round(1000 * run.row[column].timestamp()) for column in ("started_at", "finished_at")
     )
-    tags = {f"mnistcmp.{name}": str(row[name]) for name in TAGS if row[name] is not None}
-    logged = client.create_run(
-        experiment,
-        start_time=started,
-        tags=tags | {RUN_ID: row["run_id"]},
-        run_name=run.name,
-    ).info.run_id
+    tags = {f"mnistcmp.{name}": str(run.row[name]) for name in TAGS if run.row[name] is not None}
+    tags[RUN_ID] = run.row["run_id"]
+    created = client.create_run(experiment, start_time=started, tags=tags, run_name=run.name)
+    logged = created.info.run_id
     metrics = [Metric(name, value, finished, 0) for name, value in run.metrics.items()]
     metrics += [
         Metric(name, value, finished, epoch)

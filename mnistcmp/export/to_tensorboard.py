@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from mnistcmp.errors import UserError
-from mnistcmp.export.runs import BEST, Exported, FinishedRun, finished_runs, require
+from mnistcmp.export.runs import BEST, Exported, FinishedRun, finished_runs
+from mnistcmp.export.tables import written_into
 from mnistcmp.results.store import ResultsStore
 
 
@@ -15,10 +15,9 @@ def export_tensorboard(store: ResultsStore, folder: Path) -> Exported:
         UserError: TensorBoard is not installed, there are no results, or the folder cannot be
             written.
     """
-    require("tensorboard", "tensorboard")
     new = kept = 0
-    try:
-        for run in finished_runs(store):
+    with written_into(folder):
+        for run in finished_runs(store, "tensorboard", "tensorboard"):
             target = folder / run.row["study"] / run.name
             if target.exists():
                 kept += 1
@@ -29,10 +28,6 @@ def export_tensorboard(store: ResultsStore, folder: Path) -> Exported:
             _write(run, temporary)
             temporary.rename(target)
             new += 1
-    except OSError as error:
-        raise UserError(
-            f"cannot write to the folder {folder}: {error.strerror}. Choose another with --output."
-        ) from error
     return Exported(place=str(folder), new=new, kept=kept)
 
 

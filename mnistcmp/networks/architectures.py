@@ -139,23 +139,12 @@ def architecture(name: str) -> Architecture:
     Raises:
         UserError: There is none.
     """
-    if is_custom(name):
-        return _custom(name)
-    if name not in ARCHITECTURES:
-        raise unknown_name("architecture", name, [*ARCHITECTURES, f"{FORM} for your own"])
-    return ARCHITECTURES[name]
-
-
-def published(name: str, options: NetworkOptions) -> Published | None:
-    """What the report prints of an architecture under a recipe's options; None where nothing."""
-    if name == "baseline" and options.is_plain:
-        return PLAIN_BASELINE
-    return architecture(name).published
-
-
-def _custom(name: str) -> Architecture:
-    alike = parse_name(name).attribute.lower().replace("_", "-")
-    if alike in ARCHITECTURES:
+    if not is_custom(name):
+        if name not in ARCHITECTURES:
+            raise unknown_name("architecture", name, [*ARCHITECTURES, f"{FORM} for your own"])
+        return ARCHITECTURES[name]
+    _, attribute = parse_name(name)
+    if (alike := attribute.lower().replace("_", "-")) in ARCHITECTURES:
         raise UserError(
             f"'{name}' is named like the built-in {alike}, and tables would confuse the two. Give "
             "it another name."
@@ -167,3 +156,10 @@ def _custom(name: str) -> Architecture:
         auxiliary_loss=None,
         takes_options=False,
     )
+
+
+def published(name: str, options: NetworkOptions) -> Published | None:
+    """What the report prints of an architecture under a recipe's options; None where nothing."""
+    if name == "baseline" and options.is_plain:
+        return PLAIN_BASELINE
+    return architecture(name).published

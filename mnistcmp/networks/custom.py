@@ -5,12 +5,13 @@ Each way in which a custom network's import fails has a line of its own.
 
 import importlib
 import sys
-from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.errors import UserError, in_short, unknown_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,19 +22,8 @@ FORM = "PACKAGE.MODULE:NAME"
 PACKAGE = "mnistcmp"
 """What is inside it is no custom network."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CustomName:
-    """A custom network's name, taken apart."""
-
-    module: str
-    """As an import has it."""
-    attribute: str
-
-    @property
-    def top(self) -> str:
-        """The package or module that stands in a folder of the import path."""
-        return self.module.split(".", maxsplit=1)[0]
+ANY_ERROR = Exception, SystemExit
+"""What a user's code may raise; Ctrl-C is another's."""
 
 
 def is_custom(name: str) -> bool:
@@ -41,30 +31,52 @@ def is_custom(name: str) -> bool:
     return ":" in name
 
 
-def parse_name(name: str) -> CustomName:
-    """The parts of a custom network's name; nothing is imported.
+def parse_name(name: str) -> tuple[str, str]:
+    """The module and, in it, the class or function of a custom network; nothing is imported.
 
     Raises:
         UserError: It has another form, or a module that no other process can import by that name.
     """
     module, _, attribute = name.partition(":")
-    parsed = CustomName(module=module, attribute=attribute)
-    if not all(map(str.isidentifier, [*module.split("."), attribute])):
-        raise UserError(
-            f"'{name}' does not name a network of your own; the form is {FORM}, as in "
-            "mypackage.nets:MyNet, without '.py' and slashes."
-        )
+    if not _is_well_formed(name):
+        raise UserError(f"'{name}' does not name a network of your own; {_what_to_write(name)}.")
     if module == "__main__":
         raise UserError(
             f"'{name}' cannot be imported by the processes that train: they have another "
             "__main__. Put the network into a module, and name that."
         )
-    if parsed.top == PACKAGE:
+    if (top := top_of(module)) == PACKAGE:
         raise UserError(
             f"'{name}' is inside this package. 'mnistcmp architectures' lists its networks; put "
             "your own into a module of yours."
         )
-    return parsed
+    if top in sys.stdlib_module_names:
+        raise UserError(
+            f"'{name}' is in a module of Python's own, which one of that name in a folder of yours "
+            "would shadow. Give your module another name."
+        )
+    return module, attribute
+
+
+def top_of(module: str) -> str:
+    """The package or module of an import that stands in a folder of the import path."""
+    return module.partition(".")[0]
+
+
+def _is_well_formed(name: str) -> bool:
+    module, _, attribute = name.partition(":")
+    return all(map(str.isidentifier, [*module.split("."), attribute]))
+
+
+def _what_to_write(name: str) -> str:
+    """A file's path is what a shell completes; a call is what Python has."""
+    file, _, attribute = name.replace("\\", "/").partition(":")
+    path, attribute = Path(file.removesuffix(".py")), attribute.strip(":").removesuffix("()")
+    if _is_well_formed(meant := f"{'.'.join(path.parts)}:{attribute}"):
+        return f"write '{meant}'"
+    if _is_well_formed(meant := f"{path.name}:{attribute}"):
+        return f"go to the folder {path.parent}, and write '{meant}'"
+    return f"the form is {FORM}, as in mypackage.nets:MyNet, without '.py' and slashes"
 
 
 def make_network(path: str, *arguments: object) -> "nn.Module":
@@ -77,14 +89,14 @@ def make_network(path: str, *arguments: object) -> "nn.Module":
 
     named = _find(path)
     if isinstance(named, nn.Module) or not callable(named):
-        what = "a network already" if isinstance(named, nn.Module) else f"{_a(named)}"
+        what = "a network already" if isinstance(named, nn.Module) else _a(named)
         raise UserError(
             f"'{path}' is {what}, not a class or a function that makes a network anew for each run."
             " Name one that does."
         )
     try:
         network = named(*arguments)
-    except Exception as error:
+    except ANY_ERROR as error:
         raise UserError(
             f"'{path}' is called without arguments, and raises {in_short(error)}."
         ) from error
@@ -95,18 +107,27 @@ def make_network(path: str, *arguments: object) -> "nn.Module":
     return network
 
 
-def in_short(error: BaseException) -> str:
-    """An error as one line: its type and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+def find_top(top: str) -> ModuleSpec | None:
+    """Where Python finds a package or module. The current folder is looked into last.
 
-
-def make_folder_importable() -> None:
-    """Puts the current folder on the import path, first, as `python -m` does."""
+    Raises:
+        UserError: The current folder has one, but so has a place before it.
+    """
     here = str(Path.cwd())
     if here not in sys.path:
-        sys.path.insert(0, here)
+        sys.path.append(here)
     importlib.invalidate_caches()
+    try:
+        found = find_spec(top)
+    except ValueError:
+        return None  # a module that was made by hand, as __main__ is
+    beside = PathFinder.find_spec(top, [here])
+    if found and beside and beside.has_location and not _is_same(found, beside):
+        raise UserError(
+            f"{beside.origin} would shadow {found.origin}, which Python finds by that name, and "
+            "is not imported. Rename it, or choose with PYTHONPATH the folder that comes first."
+        )
+    return found
 
 
 def no_module(module: str) -> UserError:
@@ -117,37 +138,46 @@ def no_module(module: str) -> UserError:
     )
 
 
+def _is_same(found: ModuleSpec, other: ModuleSpec) -> bool:
+    places = [Path(spec.origin or "").resolve() for spec in (found, other)]
+    return places[0] == places[1]
+
+
 def _find(path: str) -> Any:  # noqa: ANN401 - whatever stands there
     name, _, attribute = path.partition(":")
     module = _import(name)
     if hasattr(module, attribute):
         return getattr(module, attribute)
-    there = [name for name, value in vars(module).items() if _may_be_meant(module, value)]
+    there = [
+        name
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) == module.__name__
+    ]
     if not there:
         raise UserError(f"'{name}' has no '{attribute}', nor any class or function.")
     raise unknown_name(f"class or function of '{name}'", attribute, there)
 
 
 def _import(module: str) -> ModuleType:
-    if not module.startswith(f"{PACKAGE}."):
-        make_folder_importable()
+    from torch import cuda, random  # noqa: PLC0415 - as above
+
+    if (top := top_of(module)) != PACKAGE:
+        find_top(top)
+    devices = range(cuda.device_count()) if cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     try:
-        return importlib.import_module(module)
+        # A module that draws or seeds on its import would change the first run of each process.
+        with random.fork_rng(devices):
+            return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
             raise no_module(module) from error
         raise _not_importable(module, error) from error
-    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+    except ANY_ERROR as error:
         raise _not_importable(module, error) from error
 
 
 def _not_importable(module: str, error: BaseException) -> UserError:
     return UserError(f"importing '{module}' raises {in_short(error)}. Correct the module first.")
-
-
-def _may_be_meant(module: ModuleType, value: object) -> bool:
-    """Whether it is a class or function that the module defines itself."""
-    return callable(value) and getattr(value, "__module__", None) == module.__name__
 
 
 def _a(value: object) -> str:

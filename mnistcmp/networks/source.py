@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
 
-from mnistcmp.networks.custom import PACKAGE, make_folder_importable, no_module, parse_name
+from mnistcmp.errors import UserError
+from mnistcmp.networks.custom import PACKAGE, find_top, no_module, parse_name, top_of
 
 INSTALLED = {"site-packages", "dist-packages"}
 """What the folders are called that pip, and Debian, put packages in."""
 
-LEFT_OUT = "__pycache__"
-"""Beside this, what is hidden and what Python compiled is no source."""
+RESULTS = {"launches", "runs", "epochs", "predictions"}
+"""What stands in a folder of results, which may be inside the package, and is no source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,20 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits, the same for the same files wherever they are."""
+        """Sixteen hexadecimal digits, the same for the same files wherever they are.
+
+        Raises:
+            UserError: A file cannot be read.
+        """
         whole = hashlib.sha256()
         for place, path in sorted(self.files.items()):
-            whole.update(f"{place}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            try:
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError as error:
+                raise UserError(
+                    f"cannot read {path}, a part of the network's source: {error.strerror}."
+                ) from error
+            whole.update(f"{place}\0{content}\n".encode(errors="surrogateescape"))
         return whole.hexdigest()[:16]
 
     @property
@@ -48,27 +58,25 @@ def find_source(name: str) -> Source:
     A package or file beside it that it imports belongs to it; what is installed does not.
 
     Raises:
-        UserError: There is no module of that name.
+        UserError: There is no module of that name, or several are.
     """
-    make_folder_importable()
-    parsed = parse_name(name)
-    spec = _spec(parsed.top)
-    if spec is None:
-        raise no_module(parsed.module)
-    if _is_installed(spec):
+    module, _ = parse_name(name)
+    top = top_of(module)
+    spec = find_top(top)
+    if spec is not None and _is_installed(spec):
         return Source(files=dict(_files(spec)), installed=True)
     files: dict[str, Path] = {}
-    seen, waiting = {parsed.top}, [spec]
+    seen, waiting = {top}, [spec]
     while waiting:
         found = dict(_files(waiting.pop()))
         files |= found
-        for imported in sorted(_imported(found.values()) - seen):
+        for imported in sorted(_imported(found.values()) - seen - sys.stdlib_module_names):
             seen.add(imported)
-            beside = _spec(imported)
+            beside = find_top(imported)
             if beside is not None and not _is_installed(beside):
                 waiting.append(beside)
     if not files:
-        raise no_module(parsed.module)
+        raise no_module(module)
     return Source(files=files, installed=False)
 
 
@@ -78,32 +86,37 @@ def digest_as_first_seen(name: str) -> str:
     return find_source(name).digest
 
 
-def _spec(top: str) -> ModuleSpec | None:
-    try:
-        return find_spec(top)
-    except ValueError:
-        return None  # a module that was made by hand, as __main__ is
-
-
 def _is_installed(spec: ModuleSpec) -> bool:
-    """Whether it came with pip or with Python, or is this package."""
-    if spec.name in sys.stdlib_module_names or spec.name == PACKAGE:
-        return True
+    """Whether it came with pip, or is this package."""
     places = [*(spec.submodule_search_locations or ()), spec.origin or ""]
-    return any(INSTALLED & set(Path(place).parts) for place in places)
+    return spec.name == PACKAGE or any(INSTALLED & set(Path(place).parts) for place in places)
 
 
-def _files(spec: ModuleSpec) -> Iterator[tuple[str, Path]]:
-    if spec.submodule_search_locations is None:
-        if spec.origin and Path(spec.origin).is_file():
-            yield Path(spec.origin).name, Path(spec.origin)
+def _files(spec: ModuleSpec | None) -> Iterator[tuple[str, Path]]:
+    if spec is None:
         return
-    for folder in map(Path, spec.submodule_search_locations):
-        for path in sorted(folder.rglob("*")):
-            place = path.relative_to(folder.parent)
-            hidden = any(part.startswith(".") or part == LEFT_OUT for part in place.parts[1:])
-            if path.is_file() and not hidden and path.suffix != ".pyc":
-                yield place.as_posix(), path
+    for folder in map(Path, spec.submodule_search_locations or ()):
+        yield from _below(folder, folder.name)
+    if spec.submodule_search_locations is None and spec.origin and Path(spec.origin).is_file():
+        yield Path(spec.origin).name, Path(spec.origin)
+
+
+def _below(folder: Path, place: str, *above: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a package, through links too, as Python imports them.
+
+    What is hidden and what Python compiled is no source; a compiled module without one is.
+    """
+    inside = {path.name: path for path in sorted(folder.iterdir())}
+    real = folder.resolve()
+    if inside.keys() >= RESULTS or real in above:
+        return
+    for name, path in inside.items():
+        if name.startswith(".") or name == "__pycache__":
+            continue
+        if path.is_dir():
+            yield from _below(path, f"{place}/{name}", real, *above)
+        elif path.is_file() and not (path.suffix == ".pyc" and f"{path.stem}.py" in inside):
+            yield f"{place}/{name}", path
 
 
 def _imported(paths: Iterable[Path]) -> set[str]:
@@ -114,11 +127,11 @@ def _imported(paths: Iterable[Path]) -> set[str]:
             continue
         try:
             nodes = list(ast.walk(ast.parse(path.read_bytes())))
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, OSError):
             continue
         for node in nodes:
             if isinstance(node, ast.Import):
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module)
-    return {name.split(".", maxsplit=1)[0] for name in names}
+    return set(map(top_of, names))

@@ -6,8 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from mnistcmp.errors import UserError
-from mnistcmp.networks.custom import in_short
+from mnistcmp.errors import UserError, in_short
 from mnistcmp.networks.outputs import Outputs, OutputsError
 from mnistcmp.seeding import Stream, seeded_torch
 from mnistcmp.study.recipe import Recipe

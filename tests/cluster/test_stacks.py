@@ -2,7 +2,6 @@
 
 import pytest
 
-from mnistcmp.bench.distribution import simulate_scaling
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.stacks import CPU_WIDTH, GPU_WIDTH, cost, plan_stacks
 from mnistcmp.study.named import TABLE1
@@ -82,17 +81,3 @@ def test_what_is_trained_plainly_is_planned_run_by_run(name: str, recipe: Recipe
     """So that each is stored when it is done."""
     study = Study(name="s", architectures=(name,), seeds=tuple(range(7)), recipe=recipe)
     assert [len(stack) for stack in plan_stacks(study.runs(), _cores(2))] == [1] * 7
-
-
-def test_a_simulated_driver_becomes_the_bottleneck() -> None:
-    """Few workers are all training; with many, the driver's time is the study's."""
-    few, many = (
-        simulate_scaling(
-            workers, 10_000, width=10, seconds_per_run=1.0, driver_seconds_per_run=0.01
-        )
-        for workers in (2, 1000)
-    )
-    assert few.wall_seconds == pytest.approx(5000.2)
-    assert few.efficiency > 0.99
-    assert many.wall_seconds == pytest.approx(110)
-    assert many.driver_busy == pytest.approx(100 / 110)

@@ -48,7 +48,19 @@ def test_an_own_architecture_needs_no_module() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mypackage/nets.py:Net", "does not name a network of your own; the form is PACKAGE.MOD"),
+        (
+            "mypackage/nets.py:Net",
+            "does not name a network of your own; write 'mypackage.nets:Net'",
+        ),
+        ("nets.py:Net", "write 'nets:Net'"),
+        ("./nets.py:Net", "write 'nets:Net'"),
+        (r"sub\\nets.py:Net", "write 'sub.nets:Net'"),
+        ("../other/nets.py:Net", "go to the folder ../other, and write 'nets:Net'"),
+        ("/home/me/nets.py:Net", "go to the folder /home/me, and write 'nets:Net'"),
+        ("nets::Net", "write 'nets:Net'"),
+        ("nets:Net()", "write 'nets:Net'"),
+        ("my-nets.py:Net", "the form is PACKAGE.MODULE:NAME"),
+        ("statistics:Net", "is in a module of Python's own"),
         ("nets:", "does not name a network of your own"),
         (":Net", "does not name a network of your own"),
         ("nets:Net.small", "does not name a network of your own"),
