@@ -65,7 +65,8 @@ def top_of(module: str) -> str:
 
 def _is_well_formed(name: str) -> bool:
     module, _, attribute = name.partition(":")
-    return all(map(str.isidentifier, [*module.split("."), attribute]))
+    parts = [*module.split("."), attribute]
+    return all(map(str.isidentifier, parts)) and not module.endswith(".py")
 
 
 def _what_to_write(name: str) -> str:

@@ -54,7 +54,7 @@ def test_an_own_architecture_needs_no_module() -> None:
         ),
         ("nets.py:Net", "write 'nets:Net'"),
         ("./nets.py:Net", "write 'nets:Net'"),
-        (r"sub\\nets.py:Net", "write 'sub.nets:Net'"),
+        ("sub\\nets.py:Net", "write 'sub.nets:Net'"),
         ("../other/nets.py:Net", "go to the folder ../other, and write 'nets:Net'"),
         ("/home/me/nets.py:Net", "go to the folder /home/me, and write 'nets:Net'"),
         ("nets::Net", "write 'nets:Net'"),
