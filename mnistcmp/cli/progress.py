@@ -36,9 +36,10 @@ class ProgressDisplay:
     def update(self, progress: Progress) -> None:
         """Shows the progress as it is now."""
         left = _time_left(progress)
-        counts = (
-            f"{progress.running} running on {progress.workers} workers, {progress.failed} failed"
-        )
+        counts = f"{progress.running} running on {progress.workers} workers"
+        if progress.diverged:
+            counts += f", {progress.diverged} diverged"
+        counts += f", {progress.failed} failed"
         named = [("latest", progress.latest), ("best", progress.best)]
         lines = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
         if not self._terminal.is_terminal:
@@ -75,6 +76,8 @@ def describe_ended(ended: Ended) -> str:
     run = f"{ended.condition} seed {ended.seed}"
     if ended.accuracy is not None:
         return f"{run} {ended.accuracy:.1%}"
+    if ended.diverged_epoch is not None:
+        return f"{run} diverged in epoch {ended.diverged_epoch}"
     error = str(ended.error)
     cut = "..." if len(error) > MOST_OF_ERROR else ""
     return f"{run} failed: {error[:MOST_OF_ERROR]}{cut}"
@@ -84,9 +87,10 @@ def describe_condition(part: ConditionProgress) -> str:
     """How far a condition is, and its mean and deviation so far."""
     mean = "" if part.mean is None else f" {100 * part.mean:.2f}"
     spread = "" if part.deviation is None else f" ± {100 * part.deviation:.2f}"
-    failed = f", {part.failed} failed" if part.failed else ""
+    counts = [("diverged", part.diverged), ("failed", part.failed)]
+    others = "".join(f", {count} {name}" for name, count in counts if count)
     percent = "%" if mean else ""
-    return f"{part.condition} {part.finished}/{part.total}{mean}{spread}{percent}{failed}"
+    return f"{part.condition} {part.finished}/{part.total}{mean}{spread}{percent}{others}"
 
 
 def describe_conditions(parts: Sequence[ConditionProgress]) -> list[str]:

@@ -60,11 +60,13 @@ class Started(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """A run that ended: with an accuracy, or with an error."""
+    """A run that ended: with an accuracy, by diverging, or with an error."""
 
     condition: str
     seed: int
     accuracy: float | None = None
+    diverged_epoch: int | None = None
+    """The epoch whose loss was no longer finite."""
     error: str | None = None
 
 
@@ -76,9 +78,11 @@ class ConditionProgress:
     total: int
     """Runs to train in this launch."""
     finished: int = 0
+    diverged: int = 0
+    """Of those that finished: they have no accuracy."""
     failed: int = 0
     mean: float | None = None
-    """Test accuracy, 0 to 1, of the runs that this launch has finished."""
+    """Test accuracy, 0 to 1, of the others that this launch has finished."""
     deviation: float | None = None
     """Their sample standard deviation; None for one run."""
 
@@ -97,6 +101,8 @@ class Progress(Event):
     conditions: tuple[ConditionProgress, ...]
     """Of those with runs to train, in the study's order."""
     finished: int = 0
+    diverged: int = 0
+    """Of those that finished."""
     failed: int = 0
     elapsed: float = 0.0
     """Seconds since the first run was handed out."""

@@ -19,24 +19,26 @@ class _Condition:
     """A condition's count (Welford's running mean and sum of squares)."""
 
     total: int
-    finished: int = 0
+    tested: int = 0
+    diverged: int = 0
     failed: int = 0
     mean: float = 0.0
     squares: float = 0.0
 
     def note(self, accuracy: float) -> None:
-        self.finished += 1
-        before, self.mean = self.mean, self.mean + (accuracy - self.mean) / self.finished
+        self.tested += 1
+        before, self.mean = self.mean, self.mean + (accuracy - self.mean) / self.tested
         self.squares += (accuracy - before) * (accuracy - self.mean)
 
     def now(self, name: str) -> ConditionProgress:
-        deviation = (self.squares / (self.finished - 1)) ** 0.5 if self.finished > 1 else None
+        deviation = (self.squares / (self.tested - 1)) ** 0.5 if self.tested > 1 else None
         return ConditionProgress(
             condition=name,
             total=self.total,
-            finished=self.finished,
+            finished=self.tested + self.diverged,
+            diverged=self.diverged,
             failed=self.failed,
-            mean=self.mean if self.finished else None,
+            mean=self.mean if self.tested else None,
             deviation=deviation,
         )
 
@@ -74,9 +76,14 @@ class Tally:
                 self._latest = Ended(condition=name, seed=seed, error=outcome.error)
                 self.failed.append(self._latest)
                 continue
+            self._finished += 1
+            diverged = outcome.result.diverged_epoch
+            if diverged is not None:
+                count.diverged += 1
+                self._latest = Ended(condition=name, seed=seed, diverged_epoch=diverged)
+                continue
             accuracy = outcome.result.test.accuracy
             count.note(accuracy)
-            self._finished += 1
             self._latest = Ended(condition=name, seed=seed, accuracy=accuracy)
             if self._best is None or accuracy > (self._best.accuracy or 0):
                 self._best = self._latest
@@ -96,6 +103,7 @@ class Tally:
             slots=self._slots,
             conditions=tuple(count.now(name) for name, count in self._conditions.items()),
             finished=self._finished,
+            diverged=sum(count.diverged for count in self._conditions.values()),
             failed=len(self.failed),
             elapsed=now - self._started,
             best=self._best,

@@ -41,8 +41,10 @@ def _time(name: str, meaning: str) -> pa.Field:
     return _column(name, pa.timestamp("us", tz="UTC"), "UTC", meaning, _WORKER)
 
 
-def _count(name: str, unit: str, meaning: str, source: str = _TRAINER) -> pa.Field:
-    return _column(name, pa.int32(), unit, meaning, source)
+def _count(
+    name: str, unit: str, meaning: str, source: str = _TRAINER, *, null: bool = False
+) -> pa.Field:
+    return _column(name, pa.int32(), unit, meaning, source, null=null)
 
 
 def _measured(name: str, unit: str, meaning: str, *, null: bool = False) -> pa.Field:
@@ -65,10 +67,10 @@ IDENTITY = (
 _RECIPE = _text("recipe", "the recipe's fields as JSON", _PLAN)
 
 _SCORES = (
-    _measured("train_loss", _NATS, "training loss in the best epoch, dropout on"),
-    _measured("train_accuracy", _SHARE, "training accuracy in it, dropout on"),
-    _measured("validation_loss", _NATS, "validation loss after the best epoch"),
-    _measured("validation_accuracy", _SHARE, "validation accuracy after it"),
+    _measured("train_loss", _NATS, "training loss in the best epoch, dropout on", null=True),
+    _measured("train_accuracy", _SHARE, "training accuracy in it, dropout on", null=True),
+    _measured("validation_loss", _NATS, "validation loss after the best epoch", null=True),
+    _measured("validation_accuracy", _SHARE, "validation accuracy after it", null=True),
     _measured(
         "test_loss", _NATS, "test loss with the best epoch's weights; null in a search", null=True
     ),
@@ -89,6 +91,14 @@ _RUNS = (
         "epochs",
         "epoch whose weights are tested, counted from 1: the latest of those with the best "
         "validation accuracy, or the last where the recipe says so",
+        null=True,
+    ),
+    _count(
+        "diverged_epoch",
+        "epochs",
+        "epoch, counted from 1, whose loss was no longer finite: the run ended with it and counts "
+        "in no mean; then there are no best epoch and no scores",
+        null=True,
     ),
     *_SCORES,
     _time("started_at", "when the training began"),

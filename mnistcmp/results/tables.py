@@ -20,7 +20,9 @@ def finished_tables(study: str, finished: Sequence[Finished]) -> Iterator[tuple[
     several = [outcome for outcome in finished if len(outcome.result.rounds) > 1]
     if several:
         yield "rounds", _rounds(study, several)
-    yield "epochs", _epochs(study, finished)
+    learned = [outcome for outcome in finished if outcome.result.epochs]
+    if learned:
+        yield "epochs", _epochs(study, learned)
     yield "runs", _runs(study, finished)
 
 
@@ -42,8 +44,9 @@ def _runs(study: str, finished: Sequence[Finished]) -> pa.Table:
     columns = {
         "recipe": [outcome.run.recipe.model_dump_json() for outcome in finished],
         "parameters": [result.parameters for result in results],
-        "best_epoch": [result.best_epoch for result in results],
-        **_learned([result.best for result in results]),
+        "best_epoch": [result.best_epoch if result.rounds else None for result in results],
+        "diverged_epoch": [result.diverged_epoch for result in results],
+        **_learned([result.best if result.rounds else None for result in results]),
         **_scores("test", [result.test if result.tested else None for result in results]),
         "digit_accuracy": [r.predictions.digit_accuracy if r.tested else None for r in results],
         "started_at": [outcome.started_at for outcome in finished],
@@ -104,8 +107,8 @@ def _predictions(study: str, finished: Sequence[Finished]) -> pa.Table:
     return _table("predictions", study, finished, columns, counts)
 
 
-def _learned(epochs: Sequence[Epoch]) -> dict[str, list[float | None]]:
-    train, validation = [epoch.train for epoch in epochs], [epoch.validation for epoch in epochs]
+def _learned(epochs: Sequence[Epoch | None]) -> dict[str, list[float | None]]:
+    train, validation = [e and e.train for e in epochs], [e and e.validation for e in epochs]
     return _scores("train", train) | _scores("validation", validation)
 
 

@@ -45,7 +45,12 @@ def check_network(name: str, recipe: Recipe) -> Outputs:
         )
     engine.network.eval()
     with seeded_torch(run.seed, Stream.DROPOUT, CPU), torch.inference_mode():
-        _outputs(name, engine.network, EVALUATION_BATCH)
+        outputs = _outputs(name, engine.network, EVALUATION_BATCH)
+        if not all(part.isfinite().all() for part in (outputs.comparison, *(outputs.digits or ()))):
+            raise UserError(
+                f"'{name}' gives outputs that are not finite in evaluation, after a step of "
+                "training. They have to be finite with eval() too."
+            )
         return _outputs(name, engine.network, 1)
 
 

@@ -85,13 +85,16 @@ class TrainingResult:
     epochs: tuple[Epoch, ...]
     """Scores of all rounds' epochs, one after the other."""
     rounds: tuple[Round, ...]
-    """One, unless the recipe asks for more."""
+    """One, unless the recipe asks for more; none of a run that diverged."""
     device: str
     """`cpu`, or the GPU's name."""
     seconds: float
     """Wall time of drawing the pairs, building, training and testing; its share of a stack's."""
     weights: Weights | None = None
     """Those of the last round's best epoch, where they were asked for."""
+    diverged_epoch: int | None = None
+    """The epoch, counted from 1, whose loss was no longer finite: the training ended with it. There
+    are the epochs before it, and neither rounds nor weights."""
 
     @property
     def best_epoch(self) -> int:
@@ -109,8 +112,8 @@ class TrainingResult:
 
     @property
     def tested(self) -> bool:
-        """Whether there are test scores and predictions: a search has none."""
-        return self.rounds[0].test is not None
+        """Whether there are test scores and predictions: searches and diverged runs have none."""
+        return any(part.test is not None for part in self.rounds)
 
     @property
     def test(self) -> Score:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from mnistcmp.training.device import most_at_once
 from mnistcmp.training.engine import Engine, Scores
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.planning import is_stackable
-from mnistcmp.training.result import Epoch, Round, TrainingResult, Weights
+from mnistcmp.training.result import Epoch, Round, Score, TrainingResult, Weights
 from mnistcmp.training.stacked.engine import StackedEngine
 
 
@@ -53,6 +54,9 @@ def train_plainly(
 
 class Training:
     """A run, or a stack of runs of one architecture and recipe, trained an epoch at a time.
+
+    A run whose loss is no longer finite after an epoch has diverged, and is not trained on: alone,
+    its training is done; in a stack, the others go on as without it.
 
     A run's result depends on the run alone: not on those beside it, and two trainings on like
     machines agree bit for bit. With an MNIST without test images, results have neither test scores
@@ -91,6 +95,7 @@ class Training:
         self._engine: Engine = engine
         self._epochs: list[list[Epoch]] = []
         """Each epoch's scores of all runs."""
+        self._diverged: list[int | None] = [None] * len(runs)
         self._rounds: list[list[Round]] = []
         self._sets: list[PairSets] = []
         # A recorded graph finds the epoch's number, counted from 0, in one place.
@@ -98,8 +103,8 @@ class Training:
 
     @property
     def done(self) -> bool:
-        """Whether there is no epoch left."""
-        return self._left == 0
+        """Whether there is no epoch left, or no run that could be trained on."""
+        return self._left == 0 or None not in self._diverged
 
     @property
     def _left(self) -> int:
@@ -107,8 +112,13 @@ class Training:
 
     @property
     def validation_accuracies(self) -> NDArray[np.float32]:
-        """Each run's share of correct validation answers after the latest epoch, (S,), float32."""
-        return np.array([epoch.validation.accuracy for epoch in self._epochs[-1]], np.float32)
+        """Each run's share of correct validation answers after the latest epoch, (S,), float32.
+
+        0 where a run has diverged.
+        """
+        latest = zip(self._epochs[-1], self._diverged, strict=True)
+        shares = [0.0 if diverged else epoch.validation.accuracy for epoch, diverged in latest]
+        return np.array(shares, np.float32)
 
     def to_the_end(self) -> list[TrainingResult]:
         """Trains what is left; each run's result."""
@@ -120,20 +130,32 @@ class Training:
     def _at_work(self) -> Iterator[None]:
         """Counts the time, since others may be trained in between, and seeds what torch draws."""
         started = time.perf_counter()
-        with self._random.resumed():
+        # NumPy need not warn of a run that diverges.
+        with self._random.resumed(), np.errstate(over="ignore", invalid="ignore"):
             yield
         self._seconds += time.perf_counter() - started
 
     def epoch(self) -> None:
-        """Trains the next epoch; a round's last one ends with its test."""
+        """Trains the next epoch, if one is left; a round's last one ends with its test."""
+        if self.done:
+            return
         with self._at_work():
             if len(self._epochs) % self._recipe.epochs == 0:
                 self._start_round()
             self._epochs.append(self._note(*next(self._scores)))
+            self._mark_diverged([epoch.train for epoch in self._epochs[-1]])
+            self._mark_diverged([epoch.validation for epoch in self._epochs[-1]])
             self._epoch.add_(1)
-            if len(self._epochs) % self._recipe.epochs == 0:
+            if len(self._epochs) % self._recipe.epochs == 0 and None in self._diverged:
                 self._engine.restore()
                 self._rounds.append(self._end_round())
+                self._mark_diverged([part.test for part in self._rounds[-1]])
+
+    def _mark_diverged(self, scores: Sequence[Score | None]) -> None:
+        """Of each run: one whose loss is not finite has diverged in the latest epoch, or before."""
+        for run, score in enumerate(scores):
+            if score is not None and not isfinite(score.loss):
+                self._diverged[run] = self._diverged[run] or len(self._epochs)
 
     def _start_round(self) -> None:
         number = len(self._rounds)
@@ -186,17 +208,20 @@ class Training:
             raise ValueError(f"{self._left} epochs are left to train")
         gpu = self._device.type == "cuda"
         device_name = torch.cuda.get_device_name(self._device) if gpu else "cpu"
-        return [
-            TrainingResult(
+        results = []
+        for run, (sets, diverged) in enumerate(zip(self._sets, self._diverged, strict=True)):
+            keep_weights = self._keep_weights and diverged is None
+            result = TrainingResult(
                 parameters=self._engine.parameters,
-                epochs=tuple(of_all[run] for of_all in self._epochs),
-                rounds=tuple(of_all[run] for of_all in self._rounds),
+                epochs=tuple(of_all[run] for of_all in self._epochs[: diverged and diverged - 1]),
+                rounds=() if diverged else tuple(of_all[run] for of_all in self._rounds),
                 device=device_name,
                 seconds=self._seconds / len(self._runs),
-                weights=_weights(self._engine.state(run), sets) if self._keep_weights else None,
+                weights=_weights(self._engine.state(run), sets) if keep_weights else None,
+                diverged_epoch=diverged,
             )
-            for run, sets in enumerate(self._sets)
-        ]
+            results.append(result)
+        return results
 
 
 def _repeated(

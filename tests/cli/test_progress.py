@@ -3,7 +3,12 @@
 import pytest
 
 from mnistcmp.cli.console import Terminal
-from mnistcmp.cli.progress import MOST_LINES, ProgressDisplay, describe_conditions
+from mnistcmp.cli.progress import (
+    MOST_LINES,
+    ProgressDisplay,
+    describe_conditions,
+    describe_ended,
+)
 from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
 
 
@@ -16,10 +21,13 @@ def _progress() -> Progress:
             ConditionProgress(
                 condition="siamese-shared-aux", total=10, finished=4, mean=0.9741, deviation=0.0031
             ),
-            ConditionProgress(condition="baseline", total=10, finished=1, failed=1, mean=0.795),
+            ConditionProgress(
+                condition="baseline", total=10, finished=2, diverged=1, failed=1, mean=0.795
+            ),
             ConditionProgress(condition="siamese-separate", total=10),
         ),
         finished=12,
+        diverged=1,
         failed=1,
         elapsed=60,
         best=Ended(condition="siamese-shared-aux", seed=0, accuracy=0.978),
@@ -39,12 +47,12 @@ def test_progress_fits_the_terminal(
     display.stop()
     printed = capsys.readouterr().out
     for shown in (
-        "13/50 runs, 20 running on 2 workers, 1 failed",
+        "13/50 runs, 20 running on 2 workers, 1 diverged, 1 failed",
         "left 0:02:51",
         "latest baseline seed 3 failed: OSError: no [/dev/shm/x]",
         "best siamese-shared-aux seed 0 97.8%",
         "siamese-shared-aux 4/10 97.41 ± 0.31%",
-        "baseline 1/10 79.50%, 1 failed",
+        "baseline 2/10 79.50%, 1 diverged, 1 failed",
         "siamese-separate 0/10",
     ):
         assert shown in printed
@@ -56,9 +64,15 @@ def test_a_file_gets_a_line_with_the_condition_of_the_latest_run(
     """Not all of them again with each run."""
     ProgressDisplay(Terminal()).update(_progress())
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("[13/50] 20 running on 2 workers, 1 failed, latest baseline seed 3")
-    assert "baseline 1/10 79.50%, 1 failed" in line
+    assert line.startswith("[13/50] 20 running on 2 workers, 1 diverged, 1 failed, latest baseline")
+    assert "baseline 2/10 79.50%, 1 diverged, 1 failed" in line
     assert "4/10" not in line
+
+
+def test_a_run_that_diverged_is_told() -> None:
+    """With its epoch."""
+    ended = Ended(condition="baseline", seed=3, diverged_epoch=7)
+    assert describe_ended(ended) == "baseline seed 3 diverged in epoch 7"
 
 
 def test_of_many_conditions_those_under_way_are_shown() -> None:

@@ -17,7 +17,7 @@ from mnistcmp.study.named import STUDIES, TABLE1
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from tests.support.clusters import KINDS, PROJECT
-from tests.support.stored import NOON, with_accuracy
+from tests.support.stored import NOON, diverged, with_accuracy
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.name)
@@ -85,6 +85,25 @@ def test_mean_and_deviation_follow_the_runs(
     assert progress.best == Ended(condition="baseline", seed=2, accuracy=0.86)
     assert progress.latest == tally.failed[0] == Ended(condition="baseline", seed=9, error="E: x")
     assert (before.finished, before.mean) == (1, 0.81)
+
+
+def test_a_run_that_diverged_is_finished_without_an_accuracy(
+    study: Study, results: dict[Run, TrainingResult], finish: Callable[[Run], Finished]
+) -> None:
+    """It is counted, and told; the mean is of the others, and no best run diverged."""
+    first = study.runs()[0]
+    runs = tuple(replace(first, seed=seed) for seed in (0, 1))
+    tally = Tally([runs], workers=1, combined=combine([study], place="x"))
+    tally.note([replace(finish(first), run=runs[1], result=diverged(results[first]))])
+    (part,) = tally.progress().conditions
+    assert (part.finished, part.diverged, part.mean) == (1, 1, None)
+    assert tally.progress().best is None
+    tally.note([replace(finish(first), run=runs[0])])
+    progress = tally.progress()
+    assert progress.conditions[0].mean == pytest.approx(results[first].test.accuracy)
+    assert (progress.done, progress.diverged, progress.failed) == (2, 1, 0)
+    latest = Ended(condition="baseline", seed=1, diverged_epoch=7)
+    assert from_line(to_line(replace(progress, latest=latest))) == replace(progress, latest=latest)
 
 
 def test_progress_is_due_at_the_end_and_not_twice(

@@ -25,7 +25,7 @@ from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from tests.conftest import SMALL
-from tests.support.stored import content_of, files_of, folder_of
+from tests.support.stored import content_of, diverged, files_of, folder_of
 
 Finish = Callable[[Run], Finished]
 
@@ -314,3 +314,22 @@ def test_a_recipe_is_stored_in_full(store: ResultsStore, study: Study) -> None:
     recipe = json.loads(store.read("runs")["recipe"][0].as_py())
     assert recipe == study.recipe.model_dump(mode="json")
     assert set(recipe) == set(Recipe.model_fields)
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_run_that_diverged_is_stored_as_such_and_not_missing(
+    tmp_path: Path, study: Study, finish: Finish, epoch: int
+) -> None:
+    """With its epochs and no scores; nothing is infinite or no number, in any table."""
+    store, run = ResultsStore(tmp_path), study.runs()[0]
+    store.prepare(study)
+    outcome = finish(run)
+    store.write(study.name, [replace(outcome, result=diverged(outcome.result, epoch))])
+    assert run not in store.missing(study.runs())
+    (row,) = store.read("runs").to_pylist()
+    assert row["diverged_epoch"] == epoch
+    scores = [name for name in row if name.endswith(("_loss", "_accuracy"))]
+    assert len(scores) == 7
+    assert all(row[name] is None for name in [*scores, "best_epoch"])
+    assert len(store.read("epochs")) == epoch - 1
+    assert not len(store.read("predictions"))

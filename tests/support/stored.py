@@ -36,6 +36,12 @@ def with_accuracy(result: TrainingResult, accuracy: float) -> TrainingResult:
     return replace(result, rounds=(replace(only, test=test),))
 
 
+def diverged(result: TrainingResult, epoch: int = 1) -> TrainingResult:
+    """A result as if its loss had not been finite any more in that epoch."""
+    left = result.epochs[: epoch - 1]
+    return replace(result, epochs=left, rounds=(), weights=None, diverged_epoch=epoch)
+
+
 def folder_of(store: ResultsStore, name: str = "") -> Path:
     """A folder of the store."""
     return Path(store.location.name) / name
