@@ -5,19 +5,16 @@ from typing import Annotated
 
 import typer
 
-from mnistcmp.cli import options
 from mnistcmp.errors import UserError
 
 
-def verify(data_dir: options.DataDir = None) -> None:
-    """Check the four MNIST files against their checksums, unpacking them where missing."""
-    from mnistcmp.data.cache import MD5, ensure_mnist
-    from mnistcmp.data.cache import data_dir as data_folder
+def verify() -> None:
+    """Check the four MNIST files against their checksums."""
+    from mnistcmp.data.mnist import MD5, read_verified
 
-    raw = ensure_mnist(data_folder(data_dir))
     for name, checksum in MD5.items():
+        read_verified(name)
         typer.echo(f"{name}  MD5 {checksum}  ok")
-    typer.echo(f"MNIST is complete in {raw}")
 
 
 def sheet(
@@ -25,14 +22,12 @@ def sheet(
         "pairs.png"
     ),
     seed: Annotated[int, typer.Option(min=0, help="Whose test pairs to show.")] = 0,
-    data_dir: options.DataDir = None,
 ) -> None:
     """Draw a sheet of a seed's test pairs as PNG, with their digits and labels."""
-    from mnistcmp.data.cache import data_dir as data_folder
     from mnistcmp.data.mnist import load_mnist
     from mnistcmp.report.figures.sheet import save_sheet
 
-    mnist = load_mnist(data_folder(data_dir))
+    mnist = load_mnist()
     try:
         save_sheet(mnist, output, seed=seed)
     except OSError as error:
