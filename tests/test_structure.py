@@ -15,7 +15,7 @@ LAYERS = {
     "provenance": 0,
     "seeding": 0,
     "statistics": 0,
-    "home": 1,
+    "files": 1,
     "networks": 1,
     "study": 2,
     "data": 3,

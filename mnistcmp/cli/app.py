@@ -1,5 +1,6 @@
 """The command `mnistcmp`: its parts, and how errors reach the user."""
 
+import errno
 import inspect
 import os
 import re
@@ -16,7 +17,7 @@ from typing_extensions import override
 from mnistcmp import __version__
 from mnistcmp.cli.bench import bench
 from mnistcmp.cli.catalogue import architectures, studies
-from mnistcmp.cli.console import REFUSED, only_json, soften_streams
+from mnistcmp.cli.console import REFUSED, echo, only_json, soften_streams
 from mnistcmp.cli.data import sheet, verify
 from mnistcmp.cli.export import csv, mlflow, parquet, tensorboard
 from mnistcmp.cli.figures import figures
@@ -27,7 +28,10 @@ from mnistcmp.cli.report import compare, report
 from mnistcmp.cli.tune import EXAMPLES as TUNE_EXAMPLES
 from mnistcmp.cli.tune import tune
 from mnistcmp.errors import UserError
-from mnistcmp.home import expand_home
+from mnistcmp.files import expand_home
+
+UNPRINTABLE = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
+"""What a stream that is full, or closed to the command, answers."""
 
 
 class Command(TyperCommand):
@@ -60,7 +64,7 @@ def _add(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mnistcmp {__version__}")
+        echo(f"mnistcmp {__version__}")
         raise typer.Exit
 
 
@@ -125,8 +129,8 @@ def main() -> None:
         # The reader (head, say) has seen enough: not an error, and nothing more can be written.
         _fail("", 1)
     except OSError as error:
-        what = "standard output" if _cannot_take_more(sys.stdout) else error.filename
-        _fail(f"{what or 'cannot go on'}: {error.strerror or error}.", REFUSED)
+        what = "cannot print any more" if error.errno in UNPRINTABLE else "cannot go on"
+        _fail(f"{error.filename or what}: {error.strerror or error}.", REFUSED)
     sys.exit(status_code if isinstance(status_code, int) else 0)
 
 
@@ -138,19 +142,17 @@ def _check_working_folder() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    _cannot_take_more(sys.stdout)
+    _leave(sys.stdout)
     with suppress(OSError):
         if message:
-            typer.echo(f"mnistcmp: {' '.join(message.split())}", err=True)
-    _cannot_take_more(sys.stderr)
+            echo(f"mnistcmp: {' '.join(message.split())}", err=True)
+    _leave(sys.stderr)
     sys.exit(status)
 
 
-def _cannot_take_more(stream: TextIO) -> bool:
-    """Whether a stream is full or closed; what is left of it then goes nowhere, and cannot fail."""
+def _leave(stream: TextIO) -> None:
+    """Flushes a stream; where that fails, what is left of it goes nowhere, and fails no more."""
     try:
         stream.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return True
-    return False

@@ -75,9 +75,17 @@ class Terminal(Console):
         self.print(table, crop=False, highlight=False, markup=False)
 
 
+def echo(line: object, *, err: bool = False, nl: bool = True) -> None:
+    """Prints a line on standard output or error.
+
+    Named, since what typer finds by itself is UTF-8 where the stream is ASCII.
+    """
+    typer.echo(line, file=sys.stderr if err else sys.stdout, nl=nl)
+
+
 def print_json(text: str) -> None:
     """Prints JSON on standard output, also while `only_json` keeps others from it."""
-    typer.echo(text, file=_json_streams[-1] if _json_streams else None)
+    typer.echo(text, file=_json_streams[-1] if _json_streams else sys.stdout)
 
 
 @contextmanager
@@ -117,17 +125,20 @@ def soften_streams() -> None:
             stream.reconfigure(errors=REPLACING)
 
 
-def _replace(error: UnicodeError) -> tuple[str, int]:
+def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lost = error.object[error.start : error.end]
+    if error.encoding == "utf-8":
+        # It lacks halves of surrogate pairs alone, as bytes that are no text are kept.
+        return ("\N{REPLACEMENT CHARACTER}" * len(lost)).encode(), error.end
     return "".join(_substitute(character, error.encoding) for character in lost), error.end
 
 
 def _substitute(character: str, encoding: str) -> str:
     letters = unicodedata.normalize("NFKD", character)
     without_accents = "".join(c for c in letters if not unicodedata.combining(c) and c not in '"\\')
-    for candidate in (SUBSTITUTES.get(character), without_accents, "\N{REPLACEMENT CHARACTER}"):
+    for candidate in (SUBSTITUTES.get(character), without_accents):
         with suppress(UnicodeEncodeError):
             if candidate and candidate.encode(encoding):
                 return candidate

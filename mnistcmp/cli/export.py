@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnistcmp.cli import options
+from mnistcmp.cli.console import echo
 
 if TYPE_CHECKING:
     from mnistcmp.export.runs import Exported
@@ -57,9 +58,9 @@ def _export_tables(results: str, output: Path, form: Literal["csv", "parquet"]) 
     from mnistcmp.results.store import ResultsStore
 
     for file, rows in export_tables(ResultsStore(results), output, form).items():
-        typer.echo(f"{output / file}: {rows:,} rows")
+        echo(f"{output / file}: {rows:,} rows")
 
 
 def _tell(exported: "Exported") -> None:
     there = f", {exported.kept} were there already" if exported.kept else ""
-    typer.echo(f"{exported.new} runs exported to {exported.place}{there}.")
+    echo(f"{exported.new} runs exported to {exported.place}{there}.")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnistcmp.cli import options
+from mnistcmp.cli.console import echo
 from mnistcmp.errors import UserError
+from mnistcmp.files import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,17 +35,10 @@ def figures(
     accuracy as a dot (STUDY-dots; as SVG on light and on dark paper). A network of your own is
     drawn where torch.fx can follow its code. The same results give the same bytes.
     """
-    files = list(_files(results, form))
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        for name, content in files:
-            (output / name).write_bytes(content)
-            typer.echo(output / name)
-    except OSError as error:
-        raise UserError(
-            f"cannot write the figures to {output}: {error.strerror}. Choose another folder with "
-            "--output."
-        ) from error
+    for name, content in list(_files(results, form)):
+        with whole_file(output / name, "the figure") as file:
+            file.write_bytes(content)
+        echo(output / name)
 
 
 def _files(results: str | None, form: FormatChoice) -> "Iterator[tuple[str, bytes]]":
@@ -102,4 +97,4 @@ def _structures(store: "ResultsStore", report: "Report") -> "Iterator[Drawing]":
             if not entry.custom:
                 raise
             # The others' figures, and its learning curves, do not need it.
-            typer.echo(f"No structure of {condition.name} is drawn: {error}", err=True)
+            echo(f"No structure of {condition.name} is drawn: {error}", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import Terminal
+from mnistcmp.cli.console import Terminal, echo
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def jobs(address: options.Address = None) -> None:
         for job in _client(address).jobs()
     ]
     if not rows:
-        typer.echo("There is no job yet. Submit one: mnistcmp launch --all.")
+        echo("There is no job yet. Submit one: mnistcmp launch --all.")
         return
     Terminal().show("Jobs", rows)
 
@@ -39,22 +39,22 @@ def status(job: JobId = None, address: options.Address = None) -> None:
 
     client = _client(address)
     nodes = client.resources()
-    typer.echo(
+    echo(
         f"Cluster at {client.cluster.address} ({client.cluster.found}): {len(nodes)} nodes, "
         f"{sum(node.cpus for node in nodes)} CPUs and "
         f"{sum(node.gpus for node in nodes)} GPUs for tasks."
     )
     if job is None and not client.jobs():
-        typer.echo("There is no job yet.")
+        echo("There is no job yet.")
         return
     found = client.job(job)
-    typer.echo(f"Job {found.id}: {found.status.lower()}, {_took(found)}.")
+    echo(f"Job {found.id}: {found.status.lower()}, {_took(found)}.")
     told = map(from_line, reversed(client.log(found.id).splitlines()))
     progress = next((event for event in told if isinstance(event, Progress)), None)
     if progress is not None:
         running = "" if found.ended else f", {progress.running} running"
         best = "" if progress.best is None else f"; best {describe_ended(progress.best)}"
-        typer.echo(
+        echo(
             f"{progress.finished} of {progress.total} runs finished, {progress.failed} failed"
             f"{running}{best}."
         )
@@ -72,7 +72,7 @@ def logs(
     found = client.job(job)
     lines = client.follow(found.id) if follow else [client.log(found.id).rstrip()]
     for line in lines:
-        typer.echo(line)
+        echo(line)
 
 
 def attach(
@@ -95,7 +95,7 @@ def stop(
 ) -> None:
     """Stop a job. What it has trained is kept."""
     _client(address).stop(job)
-    typer.echo(f"Stopped {job}. What it has trained is kept; launch again to go on.")
+    echo(f"Stopped {job}. What it has trained is kept; launch again to go on.")
 
 
 def _client(address: str | None) -> "ClusterClient":

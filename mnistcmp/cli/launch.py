@@ -1,6 +1,7 @@
 """`mnistcmp launch`: trains what is missing of a study, and reports."""
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -66,6 +67,7 @@ def launch(
         ),
     ] = "none",
     json_lines: options.JsonLines = False,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Train a study's runs and print the report.
 
@@ -87,7 +89,7 @@ def launch(
         epochs=epochs,
         recipe=recipe,
     )
-    place = choose_place(address, local, device, output, workers)
+    place = choose_place(address, local, device, output, workers, data_dir)
     launches = [
         Launch(
             study=check_custom_networks(chosen),
@@ -101,7 +103,7 @@ def launch(
     if dry_run:
         for each in launches:
             _print_plan(each, place, Terminal(stderr=json_lines))
-    elif status := _launch_each(launches, place, json_lines):
+    elif status := _launch_each(launches, place, json_lines, data_dir):
         raise typer.Exit(status)
 
 
@@ -111,6 +113,7 @@ def choose_place(
     device: "DeviceChoice",
     output: str | None,
     workers: int | None,
+    data_dir: Path | None,
 ) -> "Place":
     """The cluster that is named or up, else this machine.
 
@@ -129,9 +132,10 @@ def choose_place(
         from mnistcmp.training.device import resolve_device
 
         resolve_device(device)
-        return LocalPlace(workers=workers)
-    if workers is not None:
-        raise UserError("--workers is for this machine; with a cluster, take --local too.")
+        return LocalPlace(workers=workers, data_dir=data_dir)
+    if workers is not None or data_dir is not None:
+        option = "--workers" if workers is not None else "--data-dir"
+        raise UserError(f"{option} is for this machine; with a cluster, take --local too.")
     return ClusterPlace(cluster)
 
 
@@ -166,14 +170,14 @@ def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
     terminal.say(f"Results folder: {where}. {len(missing)} runs to train. Nothing was done.")
 
 
-def _launch_each(launches: list["Launch"], place: "Place", json: bool) -> int:
+def _launch_each(launches: list["Launch"], place: "Place", json: bool, data: Path | None) -> int:
     """One launch after the other, until one is interrupted; the worst exit status."""
     from mnistcmp.cli.view import LaunchView
     from mnistcmp.cluster.places import LocalPlace
 
     status = 0
     for number, launch in enumerate(launches, start=1):
-        view = LaunchView(place, json=json)
+        view = LaunchView(place, json=json, data_dir=data)
         if isinstance(place, LocalPlace):
             view.say(f"Study {launch.name} on this machine: no cluster is named.")
         status = max(status, view.follow(place.run(launch)))

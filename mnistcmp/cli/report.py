@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import Terminal, print_json
+from mnistcmp.cli.console import Terminal, echo, print_json
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def report(
             help=f"The page's file. Default: {PAGE} in the results folder; of a URI, here.",
         ),
     ] = None,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Print what a study's stored results say: its conditions, their differences, its answer.
 
@@ -56,12 +57,12 @@ def report(
     found = build_report(store)
     if html:
         path = output or default_page(results)
-        make_page(store, found, path)
-        typer.echo(f"The page is {path}")
+        make_page(store, found, path, data_dir)
+        echo(f"The page is {path}")
     elif json:
         print_json(to_json(found))
     elif markdown:
-        typer.echo(to_markdown(found), nl=False)
+        echo(to_markdown(found), nl=False)
     else:
         print_report(found, Terminal())
 
@@ -74,7 +75,7 @@ def _report_search(store: "ResultsStore", *, markdown: bool, json: bool) -> None
     if json:
         print_json(search_to_json(found))
     elif markdown:
-        typer.echo(search_to_markdown(found), nl=False)
+        echo(search_to_markdown(found), nl=False)
     else:
         print_search(found, Terminal())
 
@@ -86,17 +87,18 @@ def default_page(results: str) -> Path:
     return Path(PAGE) if is_uri(results) else Path(results) / PAGE
 
 
-def make_page(store: "ResultsStore", found: "Report", path: Path) -> None:
+def make_page(store: "ResultsStore", found: "Report", path: Path, data_dir: Path | None) -> None:
     """Writes the page of a results folder.
 
     Raises:
         UserError: The results or MNIST cannot be read, or the file cannot be written.
     """
+    from mnistcmp.data.cache import data_dir as data_folder
     from mnistcmp.data.mnist import load_mnist
     from mnistcmp.report.html.report import report_page
     from mnistcmp.report.html.template import write_page
 
-    write_page(path, report_page(store, load_mnist(), found))
+    write_page(path, report_page(store, load_mnist(data_folder(data_dir)), found))
 
 
 def compare(
@@ -136,7 +138,7 @@ def compare(
         return
     print_comparison(found, Terminal())
     if html is not None:
-        typer.echo(f"The page is {html}.")
+        echo(f"The page is {html}.")
 
 
 def _compared(first: str, second: str, results: str | None) -> "tuple[SideBySide, ...]":

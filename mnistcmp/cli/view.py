@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
-import typer
 from typing_extensions import override
 
-from mnistcmp.cli.console import FAILED, INTERRUPTED, Terminal, print_json
+from mnistcmp.cli.console import FAILED, INTERRUPTED, Terminal, echo, print_json
 from mnistcmp.cli.progress import ProgressDisplay, clock, describe_ended
 from mnistcmp.cli.report import default_page, make_page
 from mnistcmp.cluster import events as told
@@ -31,10 +31,12 @@ class View(ABC):
     parts: ClassVar[str]
     """What it is made of."""
 
-    def __init__(self, place: Place, *, json: bool, job: str | None = None) -> None:
+    def __init__(
+        self, place: Place, *, json: bool, job: str | None = None, data_dir: Path | None = None
+    ) -> None:
         # Beside JSON, all that is for people goes to standard error.
         self.terminal = Terminal(stderr=json)
-        self.json, self.place, self.job = json, place, job
+        self.json, self.place, self.job, self.data_dir = json, place, job, data_dir
         self.status = self.ended = 0
         self.output: str | None = None
         """Where the results go, as this machine calls it; known once it has started."""
@@ -127,7 +129,7 @@ class LaunchView(View):
                 self._show_end(event)
             case told.BrokeOff():
                 self.close()
-                typer.echo(f"mnistcmp: {event.message}", err=True)
+                echo(f"mnistcmp: {event.message}", err=True)
                 self.status = FAILED
             case told.Refused():
                 raise UserError(event.message)
@@ -143,7 +145,7 @@ class LaunchView(View):
         for failed in event.failed:
             self.say(f"  {describe_ended(failed)}", style="red")
         if event.report is not None and self.is_seen:
-            leave_page(event.output, event.report, self.terminal)
+            leave_page(event.output, event.report, self.terminal, self.data_dir)
 
 
 class SearchView(View):
@@ -187,7 +189,9 @@ class SearchView(View):
             self.say(f"To test it: {here}mnistcmp launch {file}")
 
 
-def leave_page(results: str, found: Report, terminal: Terminal) -> None:
+def leave_page(
+    results: str, found: Report, terminal: Terminal, data_dir: Path | None = None
+) -> None:
     """Writes a launch's page into its results folder, and says where it is.
 
     In an object store it would have to be fetched to be looked at: then it is only said how to make
@@ -197,7 +201,7 @@ def leave_page(results: str, found: Report, terminal: Terminal) -> None:
     if not is_uri(results):
         path = default_page(results)
         try:
-            make_page(ResultsStore(results), found, path)
+            make_page(ResultsStore(results), found, path, data_dir)
             line = f"The page is {path}"
         except Exception as error:  # noqa: BLE001 - whatever it is, the runs are kept
             line = f"No page was made: {error}"

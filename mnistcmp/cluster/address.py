@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mnistcmp.errors import UserError
+from mnistcmp.files import expand_home
 from mnistcmp.results.output import SharedFolder
 
 ADDRESS_VARIABLES = ("MNISTCMP_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
@@ -141,7 +142,7 @@ def _token(environment: Mapping[str, str], checkout: Path | None) -> str | None:
     if token := environment.get("RAY_AUTH_TOKEN"):
         return token.strip()
     if path := environment.get("RAY_AUTH_TOKEN_PATH"):
-        return _read_token(Path(path))
+        return _read_token(Path(expand_home(path)))
     default = Path.home() / ".ray" / "auth_token"
     return _read_token(default) if default.exists() else None
 

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from mnistcmp.report.as_json import dumps
 from mnistcmp.report.contents import Report
 
 PREFIX = "mnistcmp-event: "
 """Marks the lines of a job's log that are events."""
 
 _KINDS: "dict[str, type[Event]]" = {}
-_JSON = TypeAdapter(dict[str, Any])
 
 
 class Event:
@@ -160,7 +160,7 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 def to_json(event: Event) -> str:
     """The event as one line of JSON; `kind` says which it is."""
     content = {"kind": event.kind} | _adapter(event.kind).dump_python(event, mode="json")
-    return _JSON.dump_json(content).decode()
+    return dumps(content, indent=None)
 
 
 def to_line(event: Event) -> str:

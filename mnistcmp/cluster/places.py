@@ -4,6 +4,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -11,6 +12,7 @@ from typing_extensions import override
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.events import BrokeOff, Event, Submitted, from_line
 from mnistcmp.cluster.work import Work
+from mnistcmp.files import expand_home
 from mnistcmp.results.location import is_uri
 from mnistcmp.results.output import Output
 
@@ -75,8 +77,8 @@ class RayPlace(Place):
 class LocalPlace(RayPlace):
     """This machine, with a Ray of its own for each work."""
 
-    def __init__(self, *, workers: int | None = None) -> None:
-        self.workers = workers
+    def __init__(self, *, workers: int | None = None, data_dir: Path | None = None) -> None:
+        self.workers, self.data_dir = workers, data_dir
 
     @override
     def output(self, work: Work) -> Output:
@@ -90,9 +92,10 @@ class LocalPlace(RayPlace):
 
     @override
     def mnist(self) -> "Mnist":
-        from mnistcmp.data.mnist import load_mnist  # noqa: PLC0415 - not needed to submit
+        from mnistcmp.data.cache import data_dir  # noqa: PLC0415 - not needed to submit
+        from mnistcmp.data.mnist import load_mnist  # noqa: PLC0415 - as above
 
-        return load_mnist()
+        return load_mnist(data_dir(self.data_dir))
 
 
 class OpenPlace(LocalPlace):
@@ -116,7 +119,8 @@ class JoinedPlace(LocalPlace):
 
     @override
     def output(self, work: Work) -> Output:
-        return Output.joined(work.output, work.name, os.environ.get(RESULTS_VARIABLE))
+        folder = expand_home(os.environ.get(RESULTS_VARIABLE, ""))
+        return Output.joined(work.output, work.name, folder or None)
 
     @override
     def connect(self) -> "AbstractContextManager[Resources]":

@@ -67,6 +67,10 @@ def joined_ray() -> Iterator[Resources]:
         yield _resources("a cluster of {} nodes")
 
 
+# Ray notes the command line, and does not start where an argument, a folder's name say, is no text.
+ray._private.utils.get_entrypoint_name = lambda: "mnistcmp"  # noqa: SLF001
+
+
 @contextmanager
 def _session(**options: Any) -> Iterator[None]:  # noqa: ANN401 - options of ray.init
     try:

@@ -62,17 +62,19 @@ def recipe_fields(recipe: Recipe) -> dict[str, object]:
     return recipe.model_dump(mode="json") | {"hash": recipe.hash}
 
 
-def dumps(content: object) -> str:
-    """Indented JSON, in which what is not a number is null."""
-    return json.dumps(_without_nan(content), indent=2, allow_nan=False)
+def dumps(content: object, indent: int | None = 2) -> str:
+    """JSON in ASCII: what is not a number is null, and what is no text has question marks."""
+    return json.dumps(_plain(content), indent=indent, allow_nan=False)
 
 
-def _without_nan(content: object) -> object:
+def _plain(content: object) -> object:
     match content:
         case float() if not math.isfinite(content):
             return None
+        case str():
+            return content.encode(errors="replace").decode()
         case Mapping():
-            return {key: _without_nan(value) for key, value in content.items()}
+            return {_plain(key): _plain(value) for key, value in content.items()}
         case list() | tuple():
-            return [_without_nan(value) for value in content]
+            return [_plain(value) for value in content]
     return content

@@ -13,7 +13,8 @@ def write_csv(rows: pa.Table, path: Path) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    csv.write_csv(rows, str(path))
+    with path.open("wb") as file:
+        csv.write_csv(rows, file)
 
 
 def write_parquet(rows: pa.Table, path: Path) -> None:
@@ -22,4 +23,5 @@ def write_parquet(rows: pa.Table, path: Path) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    pq.write_table(rows, str(path), compression="zstd")
+    with path.open("wb") as file:
+        pq.write_table(rows, file, compression="zstd")

@@ -57,7 +57,7 @@ class Location:
     def exists(self) -> bool:
         """Whether the folder is there. A prefix of an object store is, once something is in it."""
         with self._reading():
-            return bool(self._files.get_file_info(self._root).type == fs.FileType.Directory)
+            return bool(self._files.get_file_info(self._join()).type == fs.FileType.Directory)
 
     def list(self, folder: str, suffix: str) -> list[str]:
         """Names of the files in a folder below, sorted; none where the folder is not there."""
@@ -99,7 +99,7 @@ class Location:
         target = self._join(folder, name)
         with self._writing():
             if self._local:
-                _write_whole(Path(target), content)
+                _write_whole(Path(os.fsdecode(target)), content)
                 return
             with self._files.open_output_stream(target) as stream:
                 stream.write(content)
@@ -124,8 +124,10 @@ class Location:
         if not os.access(blocker, os.W_OK | os.X_OK):
             raise self._unwritable(PermissionError(errno.EACCES, "Permission denied"))
 
-    def _join(self, *parts: str) -> str:
-        return posixpath.join(self._root, *parts)
+    def _join(self, *parts: str) -> str | bytes:
+        joined = posixpath.join(self._root, *parts)
+        # The names of files are bytes, which need not be UTF-8, as Arrow takes text to be.
+        return os.fsencode(joined) if self._local else joined
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

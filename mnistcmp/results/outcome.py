@@ -32,5 +32,11 @@ class Failed:
     host: str | None
     failed_at: datetime
 
+    def __post_init__(self) -> None:
+        # A network's error may hold what is no text, which neither Parquet nor JSON can.
+        for name in ("error", "traceback"):
+            text = getattr(self, name).encode(errors="replace").decode()
+            object.__setattr__(self, name, text)
+
 
 Outcome = Finished | Failed

@@ -261,5 +261,5 @@ def test_an_output_that_is_a_file_is_refused(
 ) -> None:
     """One line."""
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot write to the folder .*file"):
+    with pytest.raises(UserError, match=r"cannot write .*file"):
         export(store, tmp_path / "file")

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mnistcmp import __version__
-from mnistcmp.errors import UserError
+from mnistcmp.files import whole_file
 from mnistcmp.report import numbers, words
 from mnistcmp.report.figures.drawing import Drawing, to_inline_svg
 from mnistcmp.report.figures.palette import DARK, LIGHT
@@ -27,17 +27,8 @@ def write_page(path: Path, page: str) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        try:
-            temporary.write_text(page, encoding="utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot write the page {path}: {error.strerror}. Name another file."
-        ) from error
+    with whole_file(path, "the page") as file:
+        file.write_text(page, encoding="utf-8", errors="replace")
 
 
 @cache

@@ -1,0 +1,243 @@
+"""What surrounds a command: the home folder, streams of every kind, disks that are full."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from mnistcmp.data.cache import data_dir
+from mnistcmp.results.store import ResultsStore
+from tests.support.commands import run_command
+
+COMMAND = (sys.executable, "-m", "mnistcmp")
+
+
+@pytest.fixture
+def home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of its own, beside the working folder."""
+    home = folder.parent / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+def _run(
+    *arguments: str | bytes,
+    environment: dict[str, str] | None = None,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    most_bytes: int = resource.RLIM_INFINITY,
+) -> subprocess.CompletedProcess[bytes]:
+    """The command in a process of its own, which may write files of so many bytes."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=os.environ | (environment or {}),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "made"),
+    [
+        ("launch --local --dry-run --output=~/mine", "Results folder: {home}/mine."),
+        ("launch --local --dry-run -o~/mine", "Results folder: {home}/mine."),
+        ("tune --local --dry-run --output=~/mine", "Results folder: {home}/mine."),
+        ("data sheet --output=~/made/pairs.png", "in {home}/made/pairs.png"),
+        ("data verify --data-dir=~/made", "complete in {home}/made/MNIST/raw"),
+        ("export csv {results} -o~/made", "{home}/made/runs.csv: 4 rows"),
+    ],
+)
+def test_a_tilde_is_the_home_folder(
+    home: Path, store: ResultsStore, arguments: str, made: str
+) -> None:
+    """However the option is written, and the shell has left it alone."""
+    done = _run(*arguments.format(results=store.location).split())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert made.format(home=home) in done.stdout.decode()
+    assert not Path("~").exists()
+
+
+def test_a_tilde_in_a_variable_is_the_home_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file of variables has it, where no shell is."""
+    monkeypatch.setenv("MNISTCMP_DATA_DIR", "~/data")
+    assert data_dir() == home / "data"
+
+
+def test_a_home_folder_that_nobody_has_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would become a folder of that name here."""
+    assert run_command(monkeypatch, "data", "sheet", "-o", "~nobody-of-that-name/x.png") == 2
+    assert "there is no home folder for ~nobody-of-that-name/x.png" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "encoding", "expected"),
+    [
+        ({"PYTHONIOENCODING": "ascii"}, "ascii", "97.74 +- 0.46"),
+        ({"PYTHONIOENCODING": "latin-1"}, "latin-1", "97.74 ± 0.46"),
+        ({"PYTHONIOENCODING": "cp437"}, "cp437", "97.74 ± 0.46"),
+        ({"PYTHONIOENCODING": "shift_jis"}, "shift_jis", "97.74 ± 0.46"),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "ascii", "97.74 +- 0.46"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_report_prints_what_the_stream_can_take(
+    store: ResultsStore, environment: dict[str, str], encoding: str, expected: str
+) -> None:
+    """Whole numbers in columns, whatever characters there are."""
+    done = _run("report", str(store.location), environment=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert expected in done.stdout.decode(encoding)
+
+
+@pytest.mark.parametrize("arguments", ["--markdown", "--json"])
+def test_other_forms_of_a_report_are_printed_too(store: ResultsStore, arguments: str) -> None:
+    """JSON stays JSON."""
+    done = _run("report", str(store.location), arguments, environment={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
+    if arguments == "--json":
+        json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("arguments", ["studies", "report {} --json", "--version", "launch --help"])
+def test_output_that_is_full_gets_one_line(store: ResultsStore, arguments: str) -> None:
+    """Exit status 2, as where a folder cannot be written."""
+    with Path("/dev/full").open("wb") as full:
+        done = _run(*arguments.format(store.location).split(), stdout=full)
+    assert done.returncode == 2
+    assert done.stderr == b"mnistcmp: cannot print any more: No space left on device.\n"
+
+
+def test_a_reader_that_has_seen_enough_hears_no_complaint() -> None:
+    """As `head` has, after a few lines."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = _run("studies", stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("export csv {} -o out", b"cannot write the table out/runs.csv: File too large."),
+        ("export parquet {} -o out", b"cannot write the table out/runs.parquet: File too large."),
+        ("export tensorboard {} -o out", b"cannot write the run out/small/baseline-seed-0: File"),
+        ("figures {} -o out --format svg", b"cannot write the figure out/figure-1-baseline.svg: F"),
+        ("report {} --html -o out/page.html", b"cannot write the page out/page.html: File too la"),
+        ("compare {0} {0} --html out/page.html", b"cannot write the page out/page.html: File too"),
+        ("data sheet -o out/pairs.png", b"cannot write the picture out/pairs.png: File too large"),
+    ],
+)
+def test_a_disk_that_is_full_gets_one_line_and_no_half_file(
+    store: ResultsStore, folder: Path, arguments: str, message: bytes
+) -> None:
+    """A limit on a file's bytes stands for the disk's; the results are as they were."""
+    results = Path(store.location.name)
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    done = _run(*arguments.format(results).split(), most_bytes=1000)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"mnistcmp: " + message), done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("arguments", ["jobs", "report", "launch --all", "data sheet"])
+def test_a_working_folder_that_is_gone_gets_one_line(folder: Path, arguments: str) -> None:
+    """The shell stands in it still."""
+    program = "import os; os.rmdir(os.getcwd()); from mnistcmp.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments.split()],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"mnistcmp: the working folder is gone"), done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_folder_s_name_need_not_be_text(store: ResultsStore, folder: Path) -> None:
+    """It is shown with replacement characters, and used as it is."""
+    results = os.fsencode(store.location.name)
+    odd = results + b"\xff"
+    Path(os.fsdecode(results)).rename(os.fsdecode(odd))
+    report = _run("report", odd)
+    assert (report.returncode, report.stderr) == (0, b"")
+    page = _run("report", "--html", odd)
+    assert page.stdout == b"The page is " + results + "\ufffd/report.html\n".encode()
+    copied = _run("export", "csv", odd, "-o", b"out\xff")
+    assert (copied.returncode, copied.stderr) == (0, b"")
+    assert (folder / os.fsdecode(b"out\xff") / "runs.csv").exists()
+    gone = _run("report", results)
+    assert gone.returncode == 2
+    assert gone.stderr.startswith(b"mnistcmp: there is no results folder")
+
+
+PRINTING = """
+import os
+import sys
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(392, 2)
+        print("from Python")
+        os.write(1, b"from below it\\n")
+        os.system("echo from a child")
+
+    def forward(self, pairs):
+        return self.layer(pairs.flatten(1))
+"""
+
+
+DYING = """
+class Dying(Net):
+    def forward(self, pairs):
+        # In a worker, not where it is checked before.
+        if "worker" in os.path.basename(sys.argv[0]):
+            os._exit(3)
+        return super().forward(pairs)
+"""
+
+
+def test_json_is_alone_on_standard_output(folder: Path) -> None:
+    """Whatever a custom network prints, by whatever means."""
+    (folder / "mine.py").write_text(PRINTING)
+    done = _run("architectures", "mine:Net", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)[0]["name"] == "mine:Net"
+    for words in (b"from Python", b"from below it", b"from a child"):
+        assert words in done.stderr
+
+
+@pytest.mark.ray
+def test_json_lines_are_alone_too(folder: Path) -> None:
+    """While runs fail with what is no text, and Ray tells of workers that died."""
+    dying = PRINTING.replace(
+        "        return", "        os.environ.get('RAY_JOB_ID') and os._exit(3)\n        return"
+    )
+    (folder / "mine.py").write_text(PRINTING + dying.replace("class Net", "class Dying"))
+    arguments = "launch -a mine:Net -a mine:Dying --seeds 1 --epochs 1 --local --json-lines"
+    done = _run(*arguments.split())
+    assert done.returncode == 1
+    assert json.loads(done.stdout.splitlines()[-1])["failed"][0]["condition"] == "mine:Dying"
+    for line in done.stdout.splitlines():
+        json.loads(line)
+    assert b"from below it" in done.stderr
