@@ -111,7 +111,7 @@ def _shifted(word: Tensor, bits: int) -> Tensor:
     return (word >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
-def shuffles(keys: Tensor, epoch: int | Tensor, count: int) -> Tensor:
+def shuffles(keys: Tensor, epoch: int, count: int) -> Tensor:
     """An order of `count` pairs in an epoch for each of N keys: (N, count), int64."""
     counters = (epoch << 32) + torch.arange(count, device=keys.device)
     return random_words(keys[:, None], counters).argsort(dim=1, stable=True)

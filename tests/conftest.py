@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnistcmp.cluster.address import ADDRESS_VARIABLES
-from mnistcmp.data.cache import ensure_mnist
-from mnistcmp.data.mnist import Mnist, load_mnist
+from mnistcmp.data.mnist import Mnist, load_mnist, read_verified
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.networks.source import digest_as_first_seen
 from mnistcmp.provenance import environment
@@ -31,19 +30,12 @@ REPORTED = [name for name in ARCHITECTURES if is_stackable(name, Recipe())]
 SMALL = Recipe(epochs=1, train_pairs=100, test_pairs=40)
 
 
-@pytest.fixture(scope="session")
-def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that MNIST is unpacked into once."""
-    return tmp_path_factory.mktemp("mnist")
-
-
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist_folder: Path) -> Path:
-    """An empty working folder, MNIST unpacked elsewhere, no Ray named by the environment."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, no Ray named by the environment."""
     working = tmp_path / "working"
     working.mkdir()
     monkeypatch.chdir(working)
-    monkeypatch.setenv("MNISTCMP_DATA_DIR", str(mnist_folder))
     monkeypatch.setenv("NO_COLOR", "1")
     for name in ADDRESS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -63,17 +55,17 @@ def custom_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 
 @pytest.fixture(scope="session")
-def mnist(mnist_folder: Path) -> Mnist:
+def mnist() -> Mnist:
     """The real MNIST, pooled."""
     torch.set_num_threads(1)
-    return load_mnist(mnist_folder)
+    return load_mnist()
 
 
 @pytest.fixture(scope="session")
-def images(mnist_folder: Path) -> NDArray[np.uint8]:
+def images() -> NDArray[np.uint8]:
     """MNIST's 10,000 test images, (10000, 28, 28), as they are."""
-    file = ensure_mnist(mnist_folder) / "t10k-images-idx3-ubyte"
-    return np.fromfile(file, np.uint8, offset=16).reshape(-1, 28, 28)
+    content = read_verified("t10k-images-idx3-ubyte")
+    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28)
 
 
 @pytest.fixture(scope="session")

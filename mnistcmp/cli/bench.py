@@ -60,12 +60,11 @@ def bench(
 def _measure(chosen: set[What], rounds: int, width: int, runs: int) -> dict[str, Any]:
     from mnistcmp.bench.distribution import measure_driver_cost, measure_scaling
     from mnistcmp.bench.engine import measure_speed
-    from mnistcmp.data.cache import data_dir
     from mnistcmp.data.mnist import load_mnist
     from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
 
     found: dict[str, Any] = {}
-    mnist = load_mnist(data_dir(None))
+    mnist = load_mnist()
     if What.ENGINE in chosen:
         speed = measure_speed(TABLE1_ARCHITECTURES, mnist, rounds=rounds, width=width)
         found["engine"] = asdict(speed)

@@ -1,7 +1,6 @@
 """`mnistcmp launch`: trains what is missing of a study, and reports."""
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -67,7 +66,6 @@ def launch(
         ),
     ] = "none",
     json_lines: options.JsonLines = False,
-    data_dir: options.DataDir = None,
 ) -> None:
     """Train a study's runs and print the report.
 
@@ -89,7 +87,7 @@ def launch(
         epochs=epochs,
         recipe=recipe,
     )
-    place = choose_place(address, local, device, output, workers, data_dir)
+    place = choose_place(address, local, device, output, workers)
     launches = [
         Launch(
             study=check_custom_networks(chosen),
@@ -103,7 +101,7 @@ def launch(
     if dry_run:
         for each in launches:
             _print_plan(each, place, Terminal(stderr=json_lines))
-    elif status := _launch_each(launches, place, json_lines, data_dir):
+    elif status := _launch_each(launches, place, json_lines):
         raise typer.Exit(status)
 
 
@@ -113,7 +111,6 @@ def choose_place(
     device: "DeviceChoice",
     output: str | None,
     workers: int | None,
-    data_dir: Path | None,
 ) -> "Place":
     """The cluster that is named or up, else this machine.
 
@@ -132,10 +129,9 @@ def choose_place(
         from mnistcmp.training.device import resolve_device
 
         resolve_device(device)
-        return LocalPlace(workers=workers, data_dir=data_dir)
-    if workers is not None or data_dir is not None:
-        option = "--workers" if workers is not None else "--data-dir"
-        raise UserError(f"{option} is for this machine; with a cluster, take --local too.")
+        return LocalPlace(workers=workers)
+    if workers is not None:
+        raise UserError("--workers is for this machine; with a cluster, take --local too.")
     return ClusterPlace(cluster)
 
 
@@ -170,14 +166,14 @@ def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
     terminal.say(f"Results folder: {where}. {len(missing)} runs to train. Nothing was done.")
 
 
-def _launch_each(launches: list["Launch"], place: "Place", json: bool, data: Path | None) -> int:
+def _launch_each(launches: list["Launch"], place: "Place", json: bool) -> int:
     """One launch after the other, until one is interrupted; the worst exit status."""
     from mnistcmp.cli.view import LaunchView
     from mnistcmp.cluster.places import LocalPlace
 
     status = 0
     for number, launch in enumerate(launches, start=1):
-        view = LaunchView(place, json=json, data_dir=data)
+        view = LaunchView(place, json=json)
         if isinstance(place, LocalPlace):
             view.say(f"Study {launch.name} on this machine: no cluster is named.")
         status = max(status, view.follow(place.run(launch)))

@@ -21,10 +21,6 @@ Architectures = Annotated[
         "PACKAGE.MODULE:NAME is a network of your own.",
     ),
 ]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Folder for MNIST. Default: MNISTCMP_DATA_DIR, else the user's cache."),
-]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes GPUs where there are any.")
 ]

@@ -33,7 +33,6 @@ def report(
             help=f"The page's file. Default: {PAGE} in the results folder; of a URI, here.",
         ),
     ] = None,
-    data_dir: options.DataDir = None,
 ) -> None:
     """Print what a study's stored results say: its conditions, their differences, its answer.
 
@@ -57,7 +56,7 @@ def report(
     found = build_report(store)
     if html:
         path = output or default_page(results)
-        make_page(store, found, path, data_dir)
+        make_page(store, found, path)
         echo(f"The page is {path}")
     elif json:
         print_json(to_json(found))
@@ -87,18 +86,17 @@ def default_page(results: str) -> Path:
     return Path(PAGE) if is_uri(results) else Path(results) / PAGE
 
 
-def make_page(store: "ResultsStore", found: "Report", path: Path, data_dir: Path | None) -> None:
+def make_page(store: "ResultsStore", found: "Report", path: Path) -> None:
     """Writes the page of a results folder.
 
     Raises:
         UserError: The results or MNIST cannot be read, or the file cannot be written.
     """
-    from mnistcmp.data.cache import data_dir as data_folder
     from mnistcmp.data.mnist import load_mnist
     from mnistcmp.report.html.report import report_page
     from mnistcmp.report.html.template import write_page
 
-    write_page(path, report_page(store, load_mnist(data_folder(data_dir)), found))
+    write_page(path, report_page(store, load_mnist(), found))
 
 
 def compare(

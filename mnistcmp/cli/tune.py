@@ -70,7 +70,6 @@ def tune(
     workers: options.Workers = None,
     device: options.Device = "auto",
     json: options.Json = False,
-    data_dir: options.DataDir = None,
 ) -> None:
     """Search for a recipe: train points of a grid, random ones, or those that look promising.
 
@@ -105,7 +104,7 @@ def tune(
         fresh=fresh,
         device=device,
     )
-    place = choose_place(address, local, device, output, workers, data_dir)
+    place = choose_place(address, local, device, output, workers)
     if isinstance(place, ClusterPlace):
         raise UserError(
             f"a search runs on this machine, and {place.cluster.found} names a cluster. Take "

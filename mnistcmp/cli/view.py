@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 from typing_extensions import override
@@ -31,12 +30,10 @@ class View(ABC):
     parts: ClassVar[str]
     """What it is made of."""
 
-    def __init__(
-        self, place: Place, *, json: bool, job: str | None = None, data_dir: Path | None = None
-    ) -> None:
+    def __init__(self, place: Place, *, json: bool, job: str | None = None) -> None:
         # Beside JSON, all that is for people goes to standard error.
         self.terminal = Terminal(stderr=json)
-        self.json, self.place, self.job, self.data_dir = json, place, job, data_dir
+        self.json, self.place, self.job = json, place, job
         self.status = self.ended = 0
         self.output: str | None = None
         """Where the results go, as this machine calls it; known once it has started."""
@@ -145,7 +142,7 @@ class LaunchView(View):
         for failed in event.failed:
             self.say(f"  {describe_ended(failed)}", style="red")
         if event.report is not None and self.is_seen:
-            leave_page(event.output, event.report, self.terminal, self.data_dir)
+            leave_page(event.output, event.report, self.terminal)
 
 
 class SearchView(View):
@@ -189,9 +186,7 @@ class SearchView(View):
             self.say(f"To test it: {here}mnistcmp launch {file}")
 
 
-def leave_page(
-    results: str, found: Report, terminal: Terminal, data_dir: Path | None = None
-) -> None:
+def leave_page(results: str, found: Report, terminal: Terminal) -> None:
     """Writes a launch's page into its results folder, and says where it is.
 
     In an object store it would have to be fetched to be looked at: then it is only said how to make
@@ -201,7 +196,7 @@ def leave_page(
     if not is_uri(results):
         path = default_page(results)
         try:
-            make_page(ResultsStore(results), found, path, data_dir)
+            make_page(ResultsStore(results), found, path)
             line = f"The page is {path}"
         except Exception as error:  # noqa: BLE001 - whatever it is, the runs are kept
             line = f"No page was made: {error}"

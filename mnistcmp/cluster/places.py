@@ -4,7 +4,6 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -77,8 +76,8 @@ class RayPlace(Place):
 class LocalPlace(RayPlace):
     """This machine, with a Ray of its own for each work."""
 
-    def __init__(self, *, workers: int | None = None, data_dir: Path | None = None) -> None:
-        self.workers, self.data_dir = workers, data_dir
+    def __init__(self, *, workers: int | None = None) -> None:
+        self.workers = workers
 
     @override
     def output(self, work: Work) -> Output:
@@ -92,10 +91,9 @@ class LocalPlace(RayPlace):
 
     @override
     def mnist(self) -> "Mnist":
-        from mnistcmp.data.cache import data_dir  # noqa: PLC0415 - not needed to submit
-        from mnistcmp.data.mnist import load_mnist  # noqa: PLC0415 - as above
+        from mnistcmp.data.mnist import load_mnist  # noqa: PLC0415 - not needed to submit
 
-        return load_mnist(data_dir(self.data_dir))
+        return load_mnist()
 
 
 class OpenPlace(LocalPlace):

@@ -1,14 +1,25 @@
-"""MNIST's digits at 14 x 14, as every run draws its pairs from them."""
+"""MNIST's digits at 14 x 14, from the files that ship with the package, verified at every use."""
 
+import gzip
+import hashlib
+import zlib
 from dataclasses import dataclass, replace
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from mnistcmp.data.cache import ensure_mnist
+from mnistcmp.errors import UserError
+
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+"""Checksums of the unpacked files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,22 +45,42 @@ class Mnist:
         return replace(self, test=none)
 
 
-def load_mnist(folder: Path) -> Mnist:
-    """MNIST from a folder, which is filled from the package where files are missing.
+def load_mnist() -> Mnist:
+    """MNIST.
 
     Raises:
-        UserError: The folder cannot be written, or a file is not MNIST's.
+        UserError: A file is damaged.
     """
-    raw = ensure_mnist(folder)
-    return Mnist(train=_read(raw, "train"), test=_read(raw, "t10k"))
+    return Mnist(train=_read("train"), test=_read("t10k"))
 
 
-def _read(raw: Path, name: str) -> Digits:
-    # The files are bytes after a header, whose length and content their checksums vouch for.
-    images = np.fromfile(raw / f"{name}-images-idx3-ubyte", np.uint8, offset=16)
-    labels = np.fromfile(raw / f"{name}-labels-idx1-ubyte", np.uint8, offset=8)
-    pooled = pool(torch.from_numpy(images.reshape(-1, 28, 28)))
+def _read(name: str) -> Digits:
+    # Bytes after a header, whose length and content their checksums vouch for.
+    images = np.frombuffer(read_verified(f"{name}-images-idx3-ubyte"), np.uint8, offset=16)
+    labels = np.frombuffer(read_verified(f"{name}-labels-idx1-ubyte"), np.uint8, offset=8)
+    pooled = pool(torch.from_numpy(images.reshape(-1, 28, 28).copy()))
     return Digits(images=pooled.numpy(), labels=labels.astype(np.int64))
+
+
+def read_verified(name: str) -> bytes:
+    """One of MNIST's files, unpacked.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    try:
+        content = gzip.decompress(
+            files("mnistcmp.data").joinpath("mnist", f"{name}.gz").read_bytes()
+        )
+    except (OSError, EOFError, zlib.error):
+        content = b""
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != MD5[name]:
+        raise UserError(
+            f"{name} is truncated or changed: MD5 {found} of {len(content):,} bytes, expected "
+            f"{MD5[name]}. Install mnistcmp again, which puts a good copy in its place."
+        )
+    return content
 
 
 def pool(images: torch.Tensor) -> torch.Tensor:

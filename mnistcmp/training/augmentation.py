@@ -24,7 +24,7 @@ class AffineAugmentation:
     def __init__(self, seed: int, device: torch.device) -> None:
         self._key = stream_keys([seed], Stream.AUGMENTATION, device)
 
-    def __call__(self, pairs: Tensor, step: int | Tensor, blank: Tensor) -> Tensor:
+    def __call__(self, pairs: Tensor, step: int, blank: Tensor) -> Tensor:
         """Pairs (N, 2, 14, 14) of a step, moved; `blank`, the background, comes in at the edges."""
         images = pairs.reshape(-1, 1, *pairs.shape[2:]) - blank
         grid = functional.affine_grid(
@@ -33,7 +33,7 @@ class AffineAugmentation:
         moved = functional.grid_sample(images, grid, mode="bicubic", align_corners=False)
         return moved.view(pairs.shape) + blank
 
-    def _maps(self, count: int, step: int | Tensor, size: int) -> Tensor:
+    def _maps(self, count: int, step: int, size: int) -> Tensor:
         """(N, 2, 3), from places in the result to places in the image, as `affine_grid` has it."""
         slots = torch.arange(count * NUMBERS, device=self._key.device)
         # The highest 53 bits of a word, as a number from -1 to 1.

@@ -38,10 +38,10 @@ class SeededDropout(nn.Dropout):
         # So that it moves with the network; it is no part of what the network has learned.
         self.register_buffer("key", key, persistent=False)
         self.batch_size = batch_size
-        self._step: int | Tensor = 0
+        self._step = 0
         self._use = 0
 
-    def start_step(self, step: int | Tensor) -> None:
+    def start_step(self, step: int) -> None:
         """From here on, the masks of another step."""
         self._step, self._use = step, 0
 
@@ -77,7 +77,7 @@ class StackedDropout(nn.Module):
         self.masks: Tensor | None = None
         """(R, units, uses, batch size), of the step."""
 
-    def start_step(self, step: int | Tensor) -> None:
+    def start_step(self, step: int) -> None:
         """Draws the masks of a step, counted from 0."""
         counters, values = _counters(self._sites, step), prod(self._shape[1:])
         draw = _compiled_masks if use_compiled(self._keys) else _masks
@@ -92,7 +92,7 @@ class StackedDropout(nn.Module):
         return x * masks.transpose(2, 3)
 
 
-def _counters(sites: Tensor, step: int | Tensor) -> Tensor:
+def _counters(sites: Tensor, step: int) -> Tensor:
     """Counter of the first word of each of R layers in a step: (R,), int64."""
     return (sites << 32) + (step << 40)
 

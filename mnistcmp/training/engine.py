@@ -75,14 +75,9 @@ class Engine(ABC):
         optimized: Sequence[nn.Parameter],
         *,
         parameters: int,
-        capturable: bool = False,
     ) -> None:
-        """Takes one network, or all of a stack as one, and what of it the optimizer moves.
-
-        `parameters` counts the trainable ones of one run; `capturable` says whether a GPU can
-        repeat its steps as a recorded graph.
-        """
-        self.network, self.parameters, self.capturable = network, parameters, capturable
+        """Takes one network, or all of a stack as one; `parameters` counts those of one run."""
+        self.network, self.parameters = network, parameters
         self._optimized = optimized
         self._recipe = runs[0].recipe
         entry = architecture(runs[0].architecture)
@@ -98,7 +93,7 @@ class Engine(ABC):
         """Inputs (S, N, 2, 14, 14) in the form that the networks read batches from."""
 
     @abstractmethod
-    def start_step(self, step: int | Tensor) -> None:
+    def start_step(self, step: int) -> None:
         """The next outputs are those of a training step, counted from 0."""
 
     @abstractmethod
@@ -119,9 +114,7 @@ class Engine(ABC):
 
     def start_round(self) -> None:
         """Forgets what the optimizer has gathered; the weights stay."""
-        self._optimizer = recipe_optimizer(
-            self._optimized, self._recipe, capturable=self.capturable
-        )
+        self._optimizer = recipe_optimizer(self._optimized, self._recipe)
 
     def restore(self) -> None:
         """Takes the remembered weights of all runs."""
@@ -135,11 +128,11 @@ class Engine(ABC):
             digits=torch.stack([p.digits for p in pairs]).to(self._device),
         )
 
-    def train_epoch(self, pairs: PairStack, epoch: int | Tensor) -> Scores:
+    def train_epoch(self, pairs: PairStack, epoch: int) -> Scores:
         """One pass over the pairs in a new order; epochs count from 0."""
         return self._sum(self._steps(pairs, epoch))
 
-    def _steps(self, pairs: PairStack, epoch: int | Tensor) -> Iterator[Scored]:
+    def _steps(self, pairs: PairStack, epoch: int) -> Iterator[Scored]:
         self.network.train()
         if self._recipe.shuffle:
             order = shuffles(self._orders, epoch, len(pairs))
@@ -238,16 +231,10 @@ def _cross_entropy(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor
     return losses.mean(1)
 
 
-def recipe_optimizer(
-    parameters: Iterable[nn.Parameter], recipe: Recipe, *, capturable: bool = False
-) -> torch.optim.Optimizer:
+def recipe_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
     """Adam or AdamW at its start; each of its steps is one of the recipe's schedule too."""
     optimizer = OPTIMIZERS[recipe.optimizer](
-        parameters,
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-        capturable=capturable,
+        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     if recipe.schedule == "one-cycle":
         schedule = OneCycleLR(optimizer, max_lr=recipe.learning_rate, total_steps=recipe.steps)

@@ -39,7 +39,7 @@ class PlainEngine(Engine):
         augmented = recipe.augmentation == "affine"
         self._augment = AffineAugmentation(run.seed, device) if augmented else None
         self._blank = torch.zeros((), device=device)
-        self._step: int | Tensor = 0
+        self._step = 0
         self._autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=recipe.precision == "bf16"
         )
@@ -51,7 +51,7 @@ class PlainEngine(Engine):
         return inputs[0].contiguous(memory_format=self._layout)
 
     @override
-    def start_step(self, step: int | Tensor) -> None:
+    def start_step(self, step: int) -> None:
         self._step = step
         for layer in self._dropouts:
             layer.start_step(step)

@@ -1,7 +1,7 @@
 """From runs to their results, whichever engine trains them."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
 
@@ -14,7 +14,6 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.data.pairs import PairSets, draw_pair_sets
 from mnistcmp.seeding import Stream, TorchStream
 from mnistcmp.study.study import Run
-from mnistcmp.training.device import most_at_once
 from mnistcmp.training.engine import Engine, Scores
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.planning import is_stackable
@@ -25,7 +24,7 @@ from mnistcmp.training.stacked.engine import StackedEngine
 def train(
     runs: Sequence[Run], mnist: Mnist, device: torch.device, *, keep_weights: bool = False
 ) -> list[TrainingResult]:
-    """Trains runs of one architecture and recipe, as many at a time as one training can.
+    """Trains runs of one architecture and recipe, side by side where they can be stacked.
 
     Raises:
         ValueError: The runs are of several architectures or recipes.
@@ -37,11 +36,10 @@ def train(
 def trainings(
     runs: Sequence[Run], mnist: Mnist, device: torch.device, *, keep_weights: bool = False
 ) -> Iterator["Training"]:
-    """Runs in stacks that a GPU has memory for, or one by one where they cannot be stacked."""
+    """Runs of one architecture and recipe as one stack, or one by one if they cannot be one."""
     stacked = is_stackable(runs[0].architecture, runs[0].recipe)
-    width = most_at_once(runs[0].recipe, device) if stacked else 1
-    for start in range(0, len(runs), width):
-        yield Training(runs[start : start + width], mnist, device, keep_weights=keep_weights)
+    for stack in [runs] if stacked else [[run] for run in runs]:
+        yield Training(stack, mnist, device, keep_weights=keep_weights)
 
 
 def train_plainly(
@@ -55,12 +53,10 @@ def train_plainly(
 class Training:
     """A run, or a stack of runs of one architecture and recipe, trained an epoch at a time.
 
-    A run whose loss is no longer finite after an epoch has diverged, and is not trained on: alone,
-    its training is done; in a stack, the others go on as without it.
-
-    A run's result depends on the run alone: not on those beside it, and two trainings on like
-    machines agree bit for bit. With an MNIST without test images, results have neither test scores
-    nor predictions. A training leaves torch's own random numbers as they are.
+    A result depends on its run alone, not on those beside it, and is the same bit for bit on like
+    machines. A run whose loss is no longer finite after an epoch has diverged: alone, it ends; in a
+    stack, the others go on. With an MNIST without test images, results have neither test scores nor
+    predictions. A training leaves torch's own random numbers as they are.
     """
 
     def __init__(
@@ -98,8 +94,6 @@ class Training:
         self._diverged: list[int | None] = [None] * len(runs)
         self._rounds: list[list[Round]] = []
         self._sets: list[PairSets] = []
-        # A recorded graph finds the epoch's number, counted from 0, in one place.
-        self._epoch = torch.zeros((), dtype=torch.int64, device=device)
 
     @property
     def done(self) -> bool:
@@ -142,10 +136,11 @@ class Training:
         with self._at_work():
             if len(self._epochs) % self._recipe.epochs == 0:
                 self._start_round()
-            self._epochs.append(self._note(*next(self._scores)))
+            trained = self._engine.train_epoch(self._training_pairs, len(self._epochs))
+            validated = self._engine.score(self._validation_pairs)
+            self._epochs.append(self._note(trained, validated))
             self._mark_diverged([epoch.train for epoch in self._epochs[-1]])
             self._mark_diverged([epoch.validation for epoch in self._epochs[-1]])
-            self._epoch.add_(1)
             if len(self._epochs) % self._recipe.epochs == 0 and None in self._diverged:
                 self._engine.restore()
                 self._rounds.append(self._end_round())
@@ -162,17 +157,11 @@ class Training:
         self._sets = [
             draw_pair_sets(self._mnist, run.seed, self._recipe, number=number) for run in self._runs
         ]
-        training_pairs = self._engine.stack([sets.train for sets in self._sets])
-        validation_pairs = self._engine.stack([sets.validation for sets in self._sets])
+        self._training_pairs = self._engine.stack([sets.train for sets in self._sets])
+        self._validation_pairs = self._engine.stack([sets.validation for sets in self._sets])
         self._most_correct = torch.full((len(self._runs),), -1)
         self._best_epochs = torch.zeros(len(self._runs), dtype=torch.int64)
         self._engine.start_round()
-
-        def train_epoch() -> tuple[Scores, Scores]:
-            trained = self._engine.train_epoch(training_pairs, self._epoch)
-            return trained, self._engine.score(validation_pairs)
-
-        self._scores = _repeated(train_epoch, as_graph=self._engine.capturable)
 
     def _note(self, trained: Scores, validated: Scores) -> list[Epoch]:
         """Each run's scores of an epoch, after which the better weights are remembered.
@@ -222,27 +211,6 @@ class Training:
             )
             results.append(result)
         return results
-
-
-def _repeated(
-    work: Callable[[], tuple[Scores, Scores]], *, as_graph: bool
-) -> Iterator[tuple[Scores, Scores]]:
-    """What the work gives, each time that it is done; on a GPU as one recorded graph.
-
-    A GPU starts all of an epoch's thousands of small operations by itself then. The work must find
-    its inputs in the same memory each time, where its result is too, and never wait for the GPU.
-    """
-    yield work()
-    while not as_graph:
-        yield work()
-    # Written without a GPU at hand, and not run yet.
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = work()
-    while True:
-        graph.replay()
-        yield result
 
 
 def _weights(state: dict[str, Tensor], sets: PairSets) -> Weights:

@@ -22,14 +22,13 @@ METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_loss", 
 
 
 @pytest.fixture
-def environment(mnist_folder: Path) -> dict[str, str]:
-    """MNIST unpacked already, and no Ray named."""
-    kept = {
+def environment() -> dict[str, str]:
+    """No Ray named."""
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("RAY_", "MNISTCMP_"))
     }
-    return kept | {"MNISTCMP_DATA_DIR": str(mnist_folder)}
 
 
 def _launch(
@@ -176,9 +175,7 @@ def test_weights_are_kept_where_they_are_asked_for(
     assert len(list((results / "weights").glob("*.safetensors"))) == 2
     assert _launch(tmp_path, environment, *arguments, "--fresh").returncode == 0
     assert not (tmp_path / "results" / "table1-epochs-1-2" / "weights").exists()
-    for name, image in zip(
-        "ab", load_mnist(Path(environment["MNISTCMP_DATA_DIR"])).test.images, strict=False
-    ):
+    for name, image in zip("ab", load_mnist().test.images, strict=False):
         Image.fromarray((255 * image).astype("uint8")).save(tmp_path / f"{name}.png")
     command = [*COMMAND, "predict", str(results), "a.png", "b.png", "--json"]
     done = subprocess.run(

@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 
-from mnistcmp.data.cache import data_dir
+from mnistcmp.cluster.address import find_cluster
 from mnistcmp.results.store import ResultsStore
 from tests.support.commands import run_command
 
@@ -51,7 +51,6 @@ def _run(
         ("launch --local --dry-run -o~/mine", "Results folder: {home}/mine."),
         ("tune --local --dry-run --output=~/mine", "Results folder: {home}/mine."),
         ("data sheet --output=~/made/pairs.png", "in {home}/made/pairs.png"),
-        ("data verify --data-dir=~/made", "complete in {home}/made/MNIST/raw"),
         ("export csv {results} -o~/made", "{home}/made/runs.csv: 4 rows"),
     ],
 )
@@ -65,12 +64,13 @@ def test_a_tilde_is_the_home_folder(
     assert not Path("~").exists()
 
 
-def test_a_tilde_in_a_variable_is_the_home_folder(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tilde_in_a_variable_is_the_home_folder(home: Path) -> None:
     """As a file of variables has it, where no shell is."""
-    monkeypatch.setenv("MNISTCMP_DATA_DIR", "~/data")
-    assert data_dir() == home / "data"
+    (home / "token").write_text("secret")
+    variables = {"RAY_AUTH_TOKEN_PATH": "~/token"}
+    cluster = find_cluster("http://127.0.0.1:8265", variables, home)
+    assert cluster is not None
+    assert cluster.token == "secret"  # noqa: S105 - not one
 
 
 def test_a_home_folder_that_nobody_has_is_refused(

@@ -90,11 +90,9 @@ def test_an_own_network_is_launched_into_the_built_in_ones_folder(nets: Path, mn
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory, mnist_folder: Path) -> Iterator[Checkout]:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A cluster of one worker, whose own folder has stale copies of the networks."""
-    made = make_checkout(
-        tmp_path_factory.mktemp("checkout"), free_port(), MNISTCMP_DATA_DIR=str(mnist_folder)
-    )
+    made = make_checkout(tmp_path_factory.mktemp("checkout"), free_port())
     (made.folder / "package").mkdir()
     for stale in ("package/__init__.py", "package/nets.py", "single.py", "beside.py"):
         (made.folder / stale).touch()

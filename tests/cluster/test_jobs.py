@@ -34,14 +34,11 @@ test_pairs = 40
 
 
 @pytest.fixture(scope="module")
-def checkout(
-    tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server, mnist_folder: Path
-) -> Iterator[Checkout]:
+def checkout(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Checkout]:
     """A checkout with a cluster of two workers up."""
     made = make_checkout(
         tmp_path_factory.mktemp("checkout"),
         free_port(),
-        MNISTCMP_DATA_DIR=str(mnist_folder),
         **s3_server.environment,
     )
     (made.folder / "small.toml").write_text(STUDY)
@@ -277,11 +274,9 @@ def test_an_output_that_the_head_cannot_write_is_refused(checkout: Checkout) -> 
     assert "cannot be a folder: blocked is a file" in line
 
 
-def test_up_is_idempotent_and_scales_and_down_leaves_nothing(
-    tmp_path: Path, mnist_folder: Path
-) -> None:
+def test_up_is_idempotent_and_scales_and_down_leaves_nothing(tmp_path: Path) -> None:
     """Up again changes no process, or the number of workers; down stops what up started."""
-    checkout = make_checkout(tmp_path, free_port(), MNISTCMP_DATA_DIR=str(mnist_folder))
+    checkout = make_checkout(tmp_path, free_port())
     try:
         assert checkout.up("processes", workers=1).returncode == 0
         first = checkout.state()

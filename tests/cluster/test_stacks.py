@@ -53,7 +53,7 @@ def test_the_longest_come_first_within_a_width_of_seeds() -> None:
 
 def test_a_gpu_trains_wide_stacks() -> None:
     """Where nothing but GPUs trains."""
-    study = Study(name="s", architectures=("baseline",), seeds=tuple(range(4000)))
+    study = Study(name="s", architectures=("baseline",), seeds=tuple(range(4 * GPU_WIDTH)))
     stacks = plan_stacks(study.runs(), [Pool(gpu=True, device="cuda", slots=1)])
     assert [len(stack) for stack in stacks] == [GPU_WIDTH] * 4
 

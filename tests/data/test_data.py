@@ -1,17 +1,13 @@
 """MNIST's files, and the pairs that are drawn from them."""
 
 import gzip
-import shutil
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from mnistcmp.data import cache
-from mnistcmp.data.cache import MD5, data_dir, ensure_mnist
+from mnistcmp.data import mnist as mnist_module
 from mnistcmp.data.mnist import Mnist, load_mnist, pool
 from mnistcmp.data.pairs import draw_pair_sets
 from mnistcmp.errors import UserError
@@ -38,57 +34,20 @@ def test_pooling_takes_the_mean_of_four_pixels() -> None:
     assert pooled.sum() == 0.5
 
 
-def test_data_folder_is_chosen_by_option_then_environment_then_cache(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """--data-dir, MNISTCMP_DATA_DIR, the user's cache folder."""
-    monkeypatch.delenv("MNISTCMP_DATA_DIR", raising=False)
-    assert data_dir().name == "mnistcmp"
-    monkeypatch.setenv("MNISTCMP_DATA_DIR", "elsewhere")
-    assert data_dir() == Path("elsewhere")
-    assert data_dir(Path("here")) == Path("here")
-
-
-def test_several_processes_may_unpack_at_once(tmp_path: Path) -> None:
-    """Whoever comes second finds a whole file, and no temporary one stays."""
-    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as processes:
-        raws = list(processes.map(ensure_mnist, [tmp_path] * 4))
-    assert {path.name for path in raws[0].iterdir()} == set(MD5)
-
-
-@pytest.mark.parametrize("damage", [b"", b"tampered"], ids=["truncated", "tampered"])
-def test_a_damaged_file_is_refused(tmp_path: Path, mnist_folder: Path, damage: bytes) -> None:
-    """The error names the file and says how to get a good one."""
-    raw = shutil.copytree(ensure_mnist(mnist_folder), tmp_path / "MNIST" / "raw")
-    labels = raw / "t10k-labels-idx1-ubyte"
-    labels.write_bytes(labels.read_bytes()[:5000] + damage)
-    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte is truncated.*delete it"):
-        load_mnist(tmp_path)
-
-
 @pytest.mark.parametrize(
     "packed",
-    [b"no gzip", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"another file")],
-    ids=["not gzip", "truncated", "tampered"],
+    [b"", b"no gzip", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"another file")],
+    ids=["empty", "not gzip", "truncated", "tampered"],
 )
 def test_a_damaged_package_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bytes
 ) -> None:
-    """Nothing is left in the folder that the next start would trust."""
-    package = tmp_path / "package"
-    (package / "mnist").mkdir(parents=True)
-    (package / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(packed)
-    monkeypatch.setattr(cache, "files", lambda _: package)
-    with pytest.raises(UserError, match="install mnistcmp again"):
-        ensure_mnist(tmp_path / "cache")
-    assert list((tmp_path / "cache" / "MNIST" / "raw").iterdir()) == []
-
-
-def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    """The error says how to choose another."""
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="--data-dir or MNISTCMP_DATA_DIR"):
-        ensure_mnist(tmp_path / "file")
+    """The error names the file and says how to get a good one."""
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(packed)
+    monkeypatch.setattr(mnist_module, "files", lambda _: tmp_path)
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte is truncated .*mnistcmp again"):
+        load_mnist()
 
 
 def test_pairs_are_labelled_by_their_digits(mnist: Mnist) -> None:

@@ -22,7 +22,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(pattern, DOCUMENT, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_document_s_example_works(tmp_path: Path, mnist_folder: Path) -> None:
+def test_the_document_s_example_works(tmp_path: Path) -> None:
     """In an empty folder, its blocks in their order; the study file's runs are there by then."""
     (network,), (study,) = _blocks("python"), _blocks("toml")
     (tmp_path / "mynets.py").write_text(network, encoding="utf-8")
@@ -35,7 +35,7 @@ def test_the_document_s_example_works(tmp_path: Path, mnist_folder: Path) -> Non
         done = subprocess.run(
             [sys.executable, "-m", program, *arguments],
             cwd=tmp_path,
-            env=unnamed | {"MNISTCMP_DATA_DIR": str(mnist_folder)},
+            env=unnamed,
             capture_output=True,
             text=True,
             check=False,

@@ -169,7 +169,7 @@ def test_dots_are_drawn_on_light_and_on_dark_paper(store: ResultsStore) -> None:
     assert "baseline: n = 2, mean " in light
 
 
-def test_figures_need_no_backend(tmp_path: Path, mnist_folder: Path) -> None:
+def test_figures_need_no_backend(tmp_path: Path) -> None:
     """Whatever MPLBACKEND names: nothing is shown in a window, so pyplot is not asked."""
     program = """
 import sys
@@ -182,7 +182,7 @@ assert to_png(draw_structure(ARCHITECTURES["baseline"], Recipe().network), dots_
 sys.argv = ["mnistcmp", "data", "sheet"]
 main()
 """
-    settings = {"MPLBACKEND": "module://nonexistent", "MNISTCMP_DATA_DIR": str(mnist_folder)}
+    settings = {"MPLBACKEND": "module://nonexistent"}
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,

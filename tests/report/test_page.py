@@ -255,12 +255,10 @@ def test_a_browser_has_nothing_to_complain_about(
 
 def test_the_command_writes_the_page_beside_the_results(
     store: ResultsStore,
-    mnist_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Or where it is told to; the terminal says where it is."""
-    monkeypatch.setenv("MNISTCMP_DATA_DIR", str(mnist_folder))
     folder = Path(store.location.name)
     elsewhere = folder.parent / "page.html"
     assert run_command(monkeypatch, "report", str(folder), "--html") == 0
@@ -287,24 +285,21 @@ def test_a_page_that_cannot_be_made_gets_one_line(
     """Exit status 2, and no file."""
     folder = Path(store.location.name).parent
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("MNISTCMP_DATA_DIR", str(folder / "results" / "mnist"))
     assert run_command(monkeypatch, "report", "results", *arguments.split()) == 2
     assert message in capsys.readouterr().err
     assert list(folder.rglob("*.html")) == []
 
 
-def test_a_launch_leaves_its_page(
-    store: ResultsStore, mnist_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_launch_leaves_its_page(store: ResultsStore, capsys: pytest.CaptureFixture[str]) -> None:
     """In the results folder; what stands in its way is said, and an object store is left alone."""
     folder, found = store.location.name, build_report(store)
-    leave_page(folder, found, Terminal(), mnist_folder)
+    leave_page(folder, found, Terminal())
     assert capsys.readouterr().out == f"The page is {folder}/report.html\n"
     page = Path(folder) / "report.html"
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     page.unlink()
     page.mkdir()
-    leave_page(folder, found, Terminal(), mnist_folder)
+    leave_page(folder, found, Terminal())
     assert "No page was made: cannot write the page" in capsys.readouterr().out
-    leave_page("s3://bucket/x", found, Terminal(), mnist_folder)
+    leave_page("s3://bucket/x", found, Terminal())
     assert "mnistcmp report s3://bucket/x --html" in capsys.readouterr().out

@@ -1,6 +1,5 @@
 """The stacked engine: the same training as the plain one, whoever shares the stack."""
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,6 @@ from mnistcmp.data.pairs import draw_pair_sets
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
-from mnistcmp.training.device import BYTES_PER_RUN, most_at_once
 from mnistcmp.training.engine import Engine, Scores
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.planning import is_stackable
@@ -174,22 +172,6 @@ def test_stacked_and_plain_training_learn_the_same(architecture: str, mnist: Mni
     stacked = [result.test.accuracy for result in train(runs, mnist, CPU)]
     plain = [train_plainly(run, mnist, CPU).test.accuracy for run in runs]
     assert np.mean(stacked) == pytest.approx(np.mean(plain), abs=0.04)
-
-
-def test_a_stack_that_memory_is_too_small_for_is_trained_in_parts(
-    mnist: Mnist, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the same results, in the same order."""
-    runs = _runs("baseline", range(5), SMALL)
-    whole = [_numbers(result) for result in train(runs, mnist, CPU)]
-    gpu = torch.device("cuda")
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (3 * BYTES_PER_RUN, 0))
-    for name in ("memory_reserved", "memory_allocated"):
-        monkeypatch.setattr(torch.cuda, name, lambda _: 0)
-    assert most_at_once(SMALL, gpu) == 2
-    ours = sys.modules[train.__module__]
-    monkeypatch.setattr(ours, "most_at_once", lambda recipe, _: most_at_once(recipe, gpu))
-    assert [_numbers(result) for result in train(runs, mnist, CPU)] == whole
 
 
 def test_runs_of_two_kinds_are_no_stack(mnist: Mnist) -> None:

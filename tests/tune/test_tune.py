@@ -1,7 +1,6 @@
 """Searches as users run them, on a Ray of this machine."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -219,7 +218,7 @@ def test_no_worker_can_see_a_test_image(search: Run, monkeypatch: pytest.MonkeyP
     assert (len(mnist.train.images), len(mnist.test.images)) == (60_000, 0)
 
 
-def test_an_interrupted_search_keeps_its_points(tmp_path: Path, mnist_folder: Path) -> None:
+def test_an_interrupted_search_keeps_its_points(tmp_path: Path) -> None:
     """Ctrl-C: exit status 130, and one line that says how to go on."""
     longer = STUDY.replace("epochs = 4", "epochs = 40")
     assert longer != STUDY
@@ -228,7 +227,6 @@ def test_an_interrupted_search_keeps_its_points(tmp_path: Path, mnist_folder: Pa
     process = subprocess.Popen(
         [*INTERRUPTIBLE, "tune", "small.toml", "--local", "--workers", "1"],
         cwd=tmp_path,
-        env=os.environ | {"MNISTCMP_DATA_DIR": str(mnist_folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

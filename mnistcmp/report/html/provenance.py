@@ -52,7 +52,7 @@ def span(groups: Sequence[Group]) -> str:
 
 def sources(groups: Sequence[Group]) -> list[Table]:
     """The machines, the software and the recipes of the runs, and the data they trained on."""
-    from mnistcmp.data.cache import MD5  # noqa: PLC0415 - imports torch
+    from mnistcmp.data.mnist import MD5  # noqa: PLC0415 - imports torch
 
     runs = pd.concat([group.runs for group in groups])
     took = runs.groupby(["host", "device"], observed=True)["seconds"].agg(["count", "mean"])

@@ -5,10 +5,9 @@ and a call from Python. The loops of this folder stand beside the PyTorch form o
 operation, which is what GPUs run, and processors where Numba is missing.
 
 A loop works on a processor's tensors as NumPy arrays, of float32 or float64, each segment of
-numbers by itself, so that its result depends on no other. What looks odd in loops is for their
-speed: max() has to think of NaN and is not made into vector instructions (10 times as long), so it
-is written as a comparison; constants are of NumPy types that make no number longer; indices are
-unsigned where a sign would be tested in each turn.
+numbers by itself, so that its result depends on no other. What looks odd in loops is for speed: a
+comparison for max(), which has to think of NaN and is not made into vector instructions (10 times
+as long); constants of NumPy types that make no number longer; indices without a sign to test.
 """
 
 from collections.abc import Callable

@@ -5,10 +5,9 @@ outputs, of which the pooling takes the largest. The composed map is a product o
 whose gradients autograd finds; windows are data, and need none. The bias of a channel is the same
 for all four outputs, so it is added after pooling (`block`).
 
-What the map gives before pooling is four times what stays, and needed only until then. On a
-processor a row at a time is mapped and pooled, which stays in the level-2 cache; on a GPU all rows
-go at once. Making those outputs again in the backward pass took 80 us a model; noting which of four
-was the largest takes 10.
+What the map gives before pooling is four times what stays. On a processor a row at a time is mapped
+and pooled, which stays in the level-2 cache, and which of four was the largest is noted: 10 us a
+model, where making the outputs again in the backward pass took 80.
 """
 
 from collections.abc import Sequence

@@ -27,14 +27,7 @@ class StackedEngine(Engine):
         network = StackedNetwork(networks).to(device)
         self._parameters = list(network.parameters())
         flat, self._gradients = _flatten(self._parameters)
-        super().__init__(
-            runs,
-            network,
-            [flat],
-            parameters=parameter_count(networks[0]),
-            # A recorded graph would go on with the learning rate that it was recorded with.
-            capturable=device.type == "cuda" and runs[0].recipe.schedule == "constant",
-        )
+        super().__init__(runs, network, [flat], parameters=parameter_count(networks[0]))
         self._best = {name: value.clone() for name, value in network.state_dict().items()}
 
     @override
@@ -42,7 +35,7 @@ class StackedEngine(Engine):
         return WindowTable(inputs, rows_per_run=self.network.rows_per_run, uses=self.network.uses)
 
     @override
-    def start_step(self, step: int | Tensor) -> None:
+    def start_step(self, step: int) -> None:
         self.network.start_step(step)
 
     @override

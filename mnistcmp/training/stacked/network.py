@@ -9,8 +9,13 @@ from mnistcmp.networks.outputs import Outputs
 from mnistcmp.networks.report import Baseline, Siamese
 from mnistcmp.training.dropout import SeededDropout, StackedDropout
 from mnistcmp.training.stacked.composed_conv import ComposedConvs
-from mnistcmp.training.stacked.layer import BY_CHANNEL, BY_POSITION, StackedLayer, StackedMap
-from mnistcmp.training.stacked.linear import StackedLinear
+from mnistcmp.training.stacked.layer import (
+    BY_CHANNEL,
+    BY_POSITION,
+    StackedLayer,
+    StackedLinear,
+    StackedMap,
+)
 from mnistcmp.training.stacked.norm import StackedBatchNorm, StackedBlock
 from mnistcmp.training.stacked.winograd import WinogradConv
 
@@ -66,7 +71,7 @@ class StackedNetwork(nn.Module):
             state |= _plain(self.branch, row, prefix)
         return state | _plain(self.head, run, "head")
 
-    def start_step(self, step: int | Tensor) -> None:
+    def start_step(self, step: int) -> None:
         """From here on, the dropout masks of another step."""
         for dropout in self._dropouts:
             dropout.start_step(step)

@@ -6,10 +6,9 @@ values each, multiplied value by value with a sum over channels, so by 36 produc
 the products are transformed to the outputs. It takes a quarter of the multiplications; its rounding
 error on a first step is some 1e-5 of the largest value.
 
-PyTorch's form makes the transforms as products of matrices, all rows at once. On a processor that
-took four times as long as loops do (`winograd_transforms`), which pool in passing, and a row at a
-time stays in the level-2 cache. The 36 small products are NumPy's, of which OpenBLAS makes a third
-more in a second than torch's library.
+PyTorch's form makes the transforms as products of matrices, all rows at once. On a processor, loops
+(`winograd_transforms`) take a quarter of that time; they pool in passing, a row at a time, which
+stays in the level-2 cache. The 36 small products are NumPy's, a third faster than torch's library.
 """
 
 from collections.abc import Sequence
