@@ -11,7 +11,15 @@ from mnistcmp.study.recipe import Recipe
 
 BEST = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 """Columns of `epochs`, and in `runs` their values in the best epoch."""
-TESTED = ("test_loss", "test_accuracy", "digit_accuracy", "best_epoch", "parameters", "seconds")
+ENDED = (
+    "test_loss",
+    "test_accuracy",
+    "digit_accuracy",
+    "best_epoch",
+    "diverged_epoch",
+    "parameters",
+    "seconds",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +54,7 @@ class FinishedRun:
     def metrics(self) -> dict[str, float]:
         """What it came to."""
         found = {f"best_{name}": self.row[name] for name in BEST}
-        found |= {name: self.row[name] for name in TESTED}
+        found |= {name: self.row[name] for name in ENDED}
         return {name: float(value) for name, value in found.items() if value is not None}
 
 
@@ -75,6 +83,7 @@ def finished_runs(store: ResultsStore, tool: str, *modules: str) -> Iterator[Fin
         name = f"{row['architecture']}-seed-{row['seed']}"
         yield FinishedRun(
             row=row,
-            epochs=of_run[row["run_id"]][list(BEST)].to_dict("list"),
+            # A run that diverged in its first epoch has none.
+            epochs=of_run.get(row["run_id"], epochs[:0])[list(BEST)].to_dict("list"),
             name=f"{name}-recipe-{row['recipe_hash']}" if several else name,
         )

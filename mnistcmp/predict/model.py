@@ -1,6 +1,8 @@
 """Which stored network answers, and what it says of two digits."""
 
 from dataclasses import dataclass
+from itertools import chain
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -46,12 +48,14 @@ def choose_model(
     """
     store.check_exists()
     columns = ["run_id", "architecture", "seed", "validation_accuracy", "validation_loss"]
-    runs = store.read("runs", columns).to_pandas()
+    runs = store.read("runs", [*columns, "diverged_epoch"]).to_pandas()
+    diverged = int(runs["diverged_epoch"].notna().sum())
+    without = f"Runs that diverged ({diverged}) have none. " if diverged else ""
     runs = runs[runs["run_id"].isin(store.weighted_run_ids())]
     if runs.empty:
         raise UserError(
-            f"{store.location} has no weights: they are kept where a launch asks for them. Run "
-            "'mnistcmp launch --weights best' with another --output, or with --fresh."
+            f"{store.location} has no weights: they are kept where a launch asks for them. "
+            f"{without}Run 'mnistcmp launch --weights best' with another --output, or with --fresh."
         )
     chosen, asked = runs, []
     if architecture_name is not None:
@@ -64,7 +68,7 @@ def choose_model(
         there = ", ".join(sorted(set(runs["architecture"])))
         raise UserError(
             f"{store.location} has no weights for {' '.join(asked)}. It has {len(runs)} runs' "
-            f"weights, of {there}."
+            f"weights, of {there}. {without}".rstrip()
         )
     order = ["validation_accuracy", "validation_loss", "architecture", "seed"]
     best = chosen.sort_values(order, ascending=[False, True, True, True]).iloc[0]
@@ -81,7 +85,8 @@ def answer(weights: StoredWeights, first: Digit, second: Digit) -> Answer:
     """What the network with these weights says of two digits.
 
     Raises:
-        UserError: The weights are not those of its architecture, as this mnistcmp has it.
+        UserError: The weights are not those of its architecture, as this mnistcmp has it, or are
+            too large to answer with.
     """
     entry = architecture(weights.run.architecture)
     options = entry.effective_options(weights.run.recipe.network)
@@ -103,6 +108,11 @@ def answer(weights: StoredWeights, first: Digit, second: Digit) -> Answer:
         )
         digits = of_first, of_second
     (_, probability) = _probabilities(outputs.comparison, already=options.head_ends_in_softmax)
+    if not all(map(isfinite, chain([probability], *(digits or ())))):
+        raise UserError(
+            f"{entry.name} seed {weights.run.seed} computes no finite number for these images: its "
+            "weights are too large. Take another with --seed or --architecture."
+        )
     return Answer(probability=probability, digits=digits)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,11 +21,12 @@ from mnistcmp.export import to_mlflow
 from mnistcmp.export.tables import export_tables
 from mnistcmp.export.to_mlflow import export_mlflow
 from mnistcmp.export.to_tensorboard import export_tensorboard
-from mnistcmp.results.outcome import Failed
+from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from tests.support.commands import run_command
+from tests.support.stored import diverged
 
 # MLflow loads its experiments' tags in a way that SQLAlchemy is to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -159,6 +161,23 @@ def test_exporting_to_tensorboard_again_writes_nothing(store: ResultsStore, tmp_
     again = export_tensorboard(store, output)
     assert (again.new, again.kept) == (0, 4)
     assert sorted(output.rglob("*")) == before
+
+
+def test_a_run_that_diverged_is_exported_as_such(
+    study: Study, finish: Callable[[Run], Finished], tmp_path: Path, uri: str
+) -> None:
+    """With its epoch, and neither curves nor scores, into each tool."""
+    store, run = ResultsStore(tmp_path / "diverged"), study.runs()[0]
+    store.prepare(study)
+    outcome = finish(run)
+    store.write(study.name, [replace(outcome, result=diverged(outcome.result))])
+    assert export_mlflow(store, uri).new == 1
+    assert set(_logged(uri)[0].data.metrics) == {"diverged_epoch", "parameters", "seconds"}
+    assert export_tensorboard(store, tmp_path / "logs").new == 1
+    export_tables(store, tmp_path / "tables", "csv")
+    rows = pd.read_csv(tmp_path / "tables" / "runs.csv")
+    assert rows["diverged_epoch"].tolist() == [1]
+    assert rows["test_accuracy"].isna().all()
 
 
 def test_csv_files_are_the_tables(store: ResultsStore, study: Study, tmp_path: Path) -> None:

@@ -232,3 +232,26 @@ def test_a_run_whose_row_is_missing_has_no_weights(
         store.write(study.name, [_finished(run, result)])
     assert (tmp_path / "weights" / f"{run.run_id}.safetensors").exists()
     assert store.weighted_run_ids() == set()
+
+
+def test_a_run_that_diverged_has_no_weights(tmp_path: Path, mnist: Mnist) -> None:
+    """Asked for it, the command says why."""
+    recipe = SMALL.model_copy(update={"learning_rate": 1e30})
+    study = Study(name="exploding", architectures=("baseline",), seeds=(0,), recipe=recipe)
+    store = ResultsStore(tmp_path)
+    store.prepare(study)
+    (run,) = study.runs()
+    store.write(study.name, [_finished(run, train([run], mnist, CPU, keep_weights=True)[0])])
+    with pytest.raises(UserError, match=r"has no weights: .* Runs that diverged \(1\) have none"):
+        choose_model(store)
+
+
+def test_weights_too_large_to_answer_with_are_named(weighted: ResultsStore, mnist: Mnist) -> None:
+    """No answer is not a number."""
+    weights = choose_model(weighted).weights
+    tensors = {
+        name: np.multiply(tensor, np.float32(1e30)) for name, tensor in weights.tensors.items()
+    }
+    digits = [_digit(image) for image in mnist.test.images[:2]]
+    with pytest.raises(UserError, match="computes no finite number for these images"):
+        answer(dataclasses.replace(weights, tensors=tensors), *digits)
