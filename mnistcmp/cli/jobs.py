@@ -54,9 +54,10 @@ def status(job: JobId = None, address: options.Address = None) -> None:
     if progress is not None:
         running = "" if found.ended else f", {progress.running} running"
         best = "" if progress.best is None else f"; best {describe_ended(progress.best)}"
+        diverged = f" ({progress.diverged} diverged)" if progress.diverged else ""
         echo(
-            f"{progress.finished} of {progress.total} runs finished, {progress.failed} failed"
-            f"{running}{best}."
+            f"{progress.finished} of {progress.total} runs finished{diverged}, "
+            f"{progress.failed} failed{running}{best}."
         )
 
 
