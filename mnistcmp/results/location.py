@@ -7,6 +7,7 @@ the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL), as
 import errno
 import os
 import posixpath
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from pyarrow import fs
 
 from mnistcmp.errors import UserError
 
+ALMOST_URI = re.compile(r"[a-z][a-z0-9+.-]+:[/\\]|s3[an]?(:|//)", re.IGNORECASE)
 THREADS = 16
 """Requests to an object store at a time: each waits for the network."""
 
@@ -27,8 +29,8 @@ class FileGoneError(UserError):
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text names an object store rather than a folder."""
-    return "://" in text
+    """Whether a text names an object store, well or with a slip, rather than a folder."""
+    return "://" in text or bool(ALMOST_URI.match(text))
 
 
 class Location:

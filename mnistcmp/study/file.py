@@ -8,8 +8,8 @@ import tomli_w
 from pydantic import ValidationError
 
 from mnistcmp.errors import UserError, unknown_name
-from mnistcmp.study.recipe import Recipe
-from mnistcmp.study.study import Study
+from mnistcmp.study.recipe import RECIPES, Recipe
+from mnistcmp.study.study import PATTERNS_IN_WORDS, Study
 
 
 def read_study(path: Path) -> Study:
@@ -60,25 +60,41 @@ def build_study(content: dict[str, Any]) -> Study:
 
 
 def _in_one_line(error: ValidationError) -> UserError:
-    """The first problem that pydantic found, with the names that are allowed in its place."""
-    problem = error.errors(include_url=False)[0]
+    """The first problem that pydantic found, with what is allowed in its place."""
+    # A field that is missing may stand where another is unknown.
+    problem = min(error.errors(include_url=False), key=lambda found: found["type"] == "missing")
     place = [str(part) for part in problem["loc"]]
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "string_pattern_mismatch":
+        message = PATTERNS_IN_WORDS[problem["ctx"]["pattern"]]
     if place[-1:] == ["[key]"]:
-        return UserError(f"recipe name '{place[1]}': {problem['msg']}.")
-    if place[:1] == ["recipes"] and len(place) > 1:
-        # recipes.NAME.FIELD is wrong as recipe.FIELD is.
-        place = ["recipe", *place[2:]]
-    in_recipe = place[:1] == ["recipe"]
-    kind = "recipe field" if in_recipe else "study field"
-    if problem["type"] == "extra_forbidden":
-        fields = [*Recipe.model_fields, "base"] if in_recipe else list(Study.model_fields)
-        return unknown_name(kind, place[-1], fields)
+        return UserError(f"recipe name '{place[1]}': {message}.")
+    if problem["type"] in {"extra_forbidden", "model_type"}:
+        return _wrong_field(place)
     if problem["type"] == "missing":
         return UserError(f"the study field '{place[-1]}' is missing; give it a value.")
-    message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return UserError(f"{message}.")
-    if place == ["recipe"]:
-        kind = "study field"
-    name = ".".join(place[1:] if kind == "recipe field" else place)
-    return UserError(f"{kind} {name}: {message}, not {problem['input']!r}.")
+    # recipes.NAME.FIELD is wrong as recipe.FIELD is.
+    name = f"recipe field {'.'.join(place[2:])}"
+    if place[0] != "recipes" or len(place) <= len(("recipes", "NAME")):
+        name = f"study field {'.'.join(place)}"
+    return UserError(f"{name}: {message}, not {problem['input']!r}.")
+
+
+def _wrong_field(place: list[str]) -> UserError:
+    """The error for a name that is no field, or no field there."""
+    field, in_recipe = place[-1], place[0] == "recipes"
+    if in_recipe and field in Study.model_fields:
+        return UserError(
+            f"'{field}' is a field of the study, and stands in a recipe; move it above the first "
+            "line in brackets."
+        )
+    if in_recipe and place == ["recipes", field]:
+        return UserError(
+            f"recipe {field}: expected fields, or a name. Allowed: {', '.join(RECIPES)}."
+        )
+    if not in_recipe and field in Recipe.model_fields:
+        return UserError(f"'{field}' is a field of a recipe; move it below a line [recipe].")
+    allowed = [*Recipe.model_fields, "base"] if in_recipe else list(Study.model_fields)
+    return unknown_name("recipe field" if in_recipe else "study field", field, allowed)

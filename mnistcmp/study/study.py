@@ -15,6 +15,14 @@ from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES, architecture
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.seeds import LARGEST_SEED, format_seeds, parse_seeds
 
+STUDY_NAME = r"^[a-z0-9][a-z0-9._-]*$"
+RECIPE_NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$"
+DIGEST = r"^[0-9a-f]{16}$"
+PATTERNS_IN_WORDS = {
+    STUDY_NAME: "allowed are small letters, digits, '.', '_' and '-', after a letter or digit",
+    RECIPE_NAME: "allowed are letters, digits, spaces, '.', '_', '+', '-', after a letter or digit",
+    DIGEST: "allowed are 16 hexadecimal digits, as a launch stores them",
+}
 UNNAMED = "recipe"
 """The name, in a study, of the one recipe that a study file gives as `recipe`."""
 
@@ -116,9 +124,9 @@ Names = Annotated[
     BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
     Field(min_length=1),
 ]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Digest = Annotated[str, Field(pattern=DIGEST)]
 StudyRecipe = Annotated[Recipe, BeforeValidator(_read_recipe)]
-RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$", max_length=40)]
+RecipeName = Annotated[str, Field(pattern=RECIPE_NAME, max_length=40)]
 
 
 class Study(BaseModel):
@@ -135,7 +143,7 @@ class Study(BaseModel):
 
         def __init__(self, **content: Any) -> None: ...  # noqa: ANN401 - validated
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
+    name: Annotated[str, Field(pattern=STUDY_NAME, max_length=80)]
     """The study's name, and that of its results folder."""
 
     question: Annotated[str | None, Field(max_length=300)] = None

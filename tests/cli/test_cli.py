@@ -35,6 +35,14 @@ BAD_REQUESTS = {
     "launch --device tpu": "Invalid value for '--device': 'tpu' is not one of",
     "launch --output= --dry-run": "--output is empty",
     "launch --output gs://bucket/x --dry-run": "cannot use 'gs://bucket/x' for results",
+    "launch --output s3:/b/x --dry-run": "cannot use 's3:/b/x' for results. Allowed: a folder, or",
+    "launch --output GS:/b/x --dry-run": "cannot use 'GS:/b/x' for results",
+    "report s3//b/x": "cannot use 's3//b/x' for results",
+    "compare s3:b/x s3:b/y": "cannot use 's3:b/x' for results",
+    "launch named.toml": "study field name: allowed are small letters, digits, '.', '_' and '-', a",
+    "launch inside.toml": "'seeds' is a field of the study, and stands in a recipe; move it above",
+    "launch recipes.toml": "'seeds' is a field of the study, and stands in a recipe; move it above",
+    "launch outside.toml": "'epochs' is a field of a recipe; move it below a line [recipe]",
     "launch --sedes 3": "No such option: --sedes",
     "launch --output other-version": "is of results schema unknown",
     "launch --study activaton": "unknown study 'activaton'; did you mean 'activation'? Allowed",
@@ -77,6 +85,10 @@ def littered(folder: Path) -> Path:
     (folder / "batch.toml").write_text('name = "x"\n[recipe]\nbatch_size = 801\n')
     (folder / "one.toml").write_text('name = "x"\n[recipe]\nbatch_size = 17\n')
     (folder / "mixed.toml").write_text('name = "x"\nseeds = [0, "5-9"]\n')
+    (folder / "named.toml").write_text('name = "My study"\n')
+    (folder / "inside.toml").write_text('name = "x"\n[recipe]\nepochs = 3\nseeds = 3\n')
+    (folder / "recipes.toml").write_text('[recipes]\nseeds = 3\nfast.epochs = 3\n')
+    (folder / "outside.toml").write_text('name = "x"\nepochs = 3\n')
     runs = folder / "other-version" / "runs"
     runs.mkdir(parents=True)
     (runs / "x.parquet").write_bytes(_foreign_parquet())
