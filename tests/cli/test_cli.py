@@ -87,7 +87,7 @@ def littered(folder: Path) -> Path:
     (folder / "mixed.toml").write_text('name = "x"\nseeds = [0, "5-9"]\n')
     (folder / "named.toml").write_text('name = "My study"\n')
     (folder / "inside.toml").write_text('name = "x"\n[recipe]\nepochs = 3\nseeds = 3\n')
-    (folder / "recipes.toml").write_text('[recipes]\nseeds = 3\nfast.epochs = 3\n')
+    (folder / "recipes.toml").write_text("[recipes]\nseeds = 3\nfast.epochs = 3\n")
     (folder / "outside.toml").write_text('name = "x"\nepochs = 3\n')
     runs = folder / "other-version" / "runs"
     runs.mkdir(parents=True)
