@@ -90,7 +90,7 @@ def launch(
     place = choose_place(address, local, device, output, workers)
     launches = [
         Launch(
-            study=check_custom_networks(chosen),
+            study=check_custom_networks(chosen, keep_weights=weights == "best"),
             output=f"{output.rstrip('/')}/{chosen.name}" if output and len(studies) > 1 else output,
             fresh=fresh,
             device=device,

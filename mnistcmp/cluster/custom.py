@@ -15,7 +15,7 @@ MOST_BYTES = 100 * 2**20
 """What Ray takes as a job's working folder."""
 
 
-def check_custom_networks(study: Study) -> Study:
+def check_custom_networks(study: Study, *, keep_weights: bool = False) -> Study:
     """The study with its custom networks' sources, each network checked under each recipe.
 
     Raises:
@@ -29,7 +29,7 @@ def check_custom_networks(study: Study) -> Study:
     recorded = record_sources(study)
     for condition in study.conditions:
         if condition.architecture in names:
-            check_network(condition.architecture, condition.recipe)
+            check_network(condition.architecture, condition.recipe, keep_weights=keep_weights)
     return recorded
 
 

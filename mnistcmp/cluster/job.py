@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mnistcmp.cluster.custom import check_custom_networks
 from mnistcmp.cluster.events import Event, Refused, Reported, to_line
+from mnistcmp.cluster.launch import Launch
 from mnistcmp.cluster.places import JoinedPlace
 from mnistcmp.cluster.work import read_work
 from mnistcmp.errors import UserError
@@ -24,7 +25,9 @@ def run_job(request: str, kinds: Mapping[str, str]) -> int:
     failed = False
     try:
         work = read_work(request if request.lstrip().startswith("{") else _read(request), kinds)
-        work = work.model_copy(update={"study": check_custom_networks(work.study)})
+        keep_weights = isinstance(work, Launch) and work.weights == "best"
+        study = check_custom_networks(work.study, keep_weights=keep_weights)
+        work = work.model_copy(update={"study": study})
         for event in JoinedPlace().run(work):
             _print(event)
             failed = isinstance(event, Reported) and bool(event.failed)

@@ -8,6 +8,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 
+from mnistcmp.networks.custom import ANY_ERROR
 from mnistcmp.networks.layers import parameter_count
 from mnistcmp.networks.outputs import Outputs, as_outputs
 
@@ -105,7 +106,7 @@ def _follow(network: nn.Module) -> fx.GraphModule:
         traced.graph.eliminate_dead_code()
         with torch.inference_mode():
             ShapeProp(traced).propagate(torch.zeros(1, 2, 14, 14))
-    except Exception as error:
+    except ANY_ERROR as error:
         raise UntraceableError(str(error)) from error
     finally:
         network.train(was_training)

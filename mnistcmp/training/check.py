@@ -7,17 +7,20 @@ import torch
 from torch import Tensor, nn
 
 from mnistcmp.errors import UserError, in_short
+from mnistcmp.networks.architectures import architecture
+from mnistcmp.networks.custom import ANY_ERROR
 from mnistcmp.networks.outputs import Outputs, OutputsError
 from mnistcmp.seeding import Stream, seeded_torch
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.engine import EVALUATION_BATCH
 from mnistcmp.training.plain import CPU, PlainEngine, build_network
+from mnistcmp.training.training import storable
 
 Found = TypeVar("Found")
 
 
-def check_network(name: str, recipe: Recipe) -> Outputs:
+def check_network(name: str, recipe: Recipe, *, keep_weights: bool = False) -> Outputs:
     """A custom network's outputs for a pair, after it was built twice and trained for a step.
 
     Raises:
@@ -32,17 +35,24 @@ def check_network(name: str, recipe: Recipe) -> Outputs:
             f"'{name}' cannot be trained: {lack}. They are those of the layers that it has as "
             "attributes, with requires_grad."
         )
+    _check_seeding(name, recipe)
+    copies = {tensor: tensor.clone() for tensor in (*parameters, *network.buffers())}
     engine, loss = _check_steps(name, run)
-    if engine.network is network:
+    if any(
+        tensor in copies and (tensor.requires_grad or not torch.equal(tensor, copies[tensor]))
+        for tensor in (*engine.network.parameters(), *engine.network.buffers())
+    ):
         raise UserError(
-            f"'{name}' gives the same network each time, so runs would go on with each other's "
-            "weights. Make a new one in each call."
+            f"'{name}' gives the same network each time, or one with parts of an earlier one, so "
+            "runs would go on with each other's weights. Make all of it anew in each call."
         )
     if not torch.equal(_check_steps(name, run)[1], loss):
         raise UserError(
             f"'{name}' gives other numbers the second time with the same seed. Draw random numbers "
             "from torch's default generator alone, which is seeded for each run."
         )
+    if keep_weights:
+        storable(name, engine.state(0))
     engine.network.eval()
     with seeded_torch(run.seed, Stream.DROPOUT, CPU), torch.inference_mode():
         outputs = _outputs(name, engine.network, EVALUATION_BATCH)
@@ -52,6 +62,21 @@ def check_network(name: str, recipe: Recipe) -> Outputs:
                 "training. They have to be finite with eval() too."
             )
         return _outputs(name, engine.network, 1)
+
+
+def _check_seeding(name: str, recipe: Recipe) -> None:
+    """Sees whether the generator is at one place after both of two seeds."""
+    states = []
+    for seed in range(2):
+        with seeded_torch(seed, Stream.WEIGHTS, CPU):
+            network = architecture(name).build(recipe.network)
+            _outputs(name, network, recipe.batch_size)
+            states.append(torch.get_rng_state())
+    if torch.equal(*states):
+        raise UserError(
+            f"'{name}' seeds torch itself, so that all seeds would draw the same numbers. Leave "
+            "torch.manual_seed out: each run has its seed already."
+        )
 
 
 def _check_steps(name: str, run: Run) -> tuple[PlainEngine, Tensor]:
@@ -114,7 +139,7 @@ def _attempt(name: str, work: Callable[[], Found]) -> Found:
         return work()
     except (UserError, OutputsError):
         raise
-    except Exception as error:
+    except ANY_ERROR as error:
         raise UserError(
             f"'{name}' raises {in_short(error)}. It is given pairs, (N, 2, 14, 14), and has to "
             "return logits, (N, 2)."

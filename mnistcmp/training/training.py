@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.data.pairs import PairSets, draw_pair_sets
+from mnistcmp.errors import UserError
 from mnistcmp.seeding import Stream, TorchStream
 from mnistcmp.study.study import Run
 from mnistcmp.training.engine import Engine, Scores
@@ -198,7 +199,7 @@ class Training:
         gpu = self._device.type == "cuda"
         device_name = torch.cuda.get_device_name(self._device) if gpu else "cpu"
         results = []
-        for run, (sets, diverged) in enumerate(zip(self._sets, self._diverged, strict=True)):
+        for run, diverged in enumerate(self._diverged):
             keep_weights = self._keep_weights and diverged is None
             result = TrainingResult(
                 parameters=self._engine.parameters,
@@ -206,19 +207,38 @@ class Training:
                 rounds=() if diverged else tuple(of_all[run] for of_all in self._rounds),
                 device=device_name,
                 seconds=self._seconds / len(self._runs),
-                weights=_weights(self._engine.state(run), sets) if keep_weights else None,
+                weights=self._weights(run) if keep_weights else None,
                 diverged_epoch=diverged,
             )
             results.append(result)
         return results
 
+    def _weights(self, run: int) -> Weights:
+        tensors = storable(self._runs[run].architecture, self._engine.state(run))
+        sets = self._sets[run]
+        return Weights(tensors=tensors, mean=sets.mean, deviation=sets.deviation)
 
-def _weights(state: dict[str, Tensor], sets: PairSets) -> Weights:
-    # Copies: in a stack they are views of all runs' weights. Batch norm's counts of batches have no
-    # part in an answer, and the stack has none.
-    tensors = {
-        name: tensor.cpu().contiguous().numpy().copy()
-        for name, tensor in state.items()
-        if not name.endswith("num_batches_tracked")
-    }
-    return Weights(tensors=tensors, mean=sets.mean, deviation=sets.deviation)
+
+def storable(network: str, state: dict[str, Tensor]) -> dict[str, NDArray[np.generic]]:
+    """A network's state in arrays that a file of weights can have.
+
+    Raises:
+        UserError: A part of it is no tensor, or one whose layout or numbers such files have not.
+    """
+    tensors = {}
+    for name, value in state.items():
+        # Batch norm's counts of batches have no part in an answer, and a stack has none.
+        if name.endswith("num_batches_tracked"):
+            continue
+        tensor = isinstance(value, Tensor)
+        if not tensor or value.layout != torch.strided or value.is_quantized or value.is_complex():
+            kind = str(value.dtype) if tensor else type(value).__name__
+            raise UserError(
+                f"the state '{name}' of '{network}' ({kind}) cannot be kept with its weights. Take "
+                "--weights none, or keep it out of state_dict."
+            )
+        # NumPy has none of the shorter floating-point numbers; float32 has them all.
+        wide = value.dtype in {torch.float32, torch.float64} or not value.is_floating_point()
+        # A copy: in a stack it is a view of all runs' weights.
+        tensors[name] = (value if wide else value.float()).cpu().contiguous().numpy().copy()
+    return tensors

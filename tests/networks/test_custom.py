@@ -50,6 +50,14 @@ REFUSED = {
     "wrong:without": "cannot be trained: it has no parameters",
     "wrong:frozen": "cannot be trained: none of its parameters is trainable",
     "wrong:kept": "gives the same network each time",
+    "wrong:half_kept": "or one with parts of an earlier one, so runs would go on with each other's",
+    "wrong:norm_kept": "or one with parts of an earlier one, so runs would go on with each other's",
+    "wrong:SeedsItself": "seeds torch itself, so that all seeds would draw the same numbers",
+    "wrong:SeedsEachTime": "seeds torch itself, so that all seeds would draw the same numbers",
+    "wrong:Leaves": "'wrong:Leaves' is called without arguments, and raises SystemExit.",
+    "wrong:LeavesLater": "'wrong:LeavesLater' raises SystemExit: enough. It is given pairs",
+    "wrong:LeavesInEvaluation": "raises SystemExit: 3. It is given pairs, (N, 2",
+    "exiting:Net": "importing 'exiting' raises SystemExit: 1. Correct the module first",
     "wrong:Raises": "'wrong:Raises' raises ValueError: no. It is given pairs, (N, 2, 14, 14)",
     "wrong:Wide": "returns (32, 10) for 32 pairs; expected are logits (32, 2), or a tuple",
     "wrong:Few": "returns tuple of 2 for 32 pairs",
@@ -68,6 +76,7 @@ def nets(custom_folder: Path) -> Path:
     (custom_folder / "right.py").write_text(RIGHT)
     (custom_folder / "wrong.py").write_text(WRONG)
     (custom_folder / "broken.py").write_text("def:")
+    (custom_folder / "exiting.py").write_text("raise SystemExit(1)")
     (custom_folder / "needy.py").write_text("import nonesuch")
     (custom_folder / "empty.py").touch()
     return custom_folder
@@ -121,6 +130,18 @@ def test_a_run_is_the_same_alone_and_beside_others(mnist: Mnist) -> None:
     assert _numbers(alone) == _numbers(beside[1])
     assert _numbers(alone) != _numbers(beside[2])
     assert alone.parameters == 196 * 30 + 30 + 310 + 42
+
+
+@pytest.mark.parametrize("name", ["Noted", "Complex", "Sparse"])
+@pytest.mark.usefixtures("nets")
+def test_a_state_that_cannot_be_kept_is_said_before_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Where weights are asked for, and only there."""
+    arguments = ("launch", "-a", f"wrong:{name}", "--dry-run", "--local")
+    assert run_command(monkeypatch, *arguments) == 0
+    assert run_command(monkeypatch, *arguments, "--weights", "best") == 2
+    assert "cannot be kept with its weights. Take --weights none" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("nets")
@@ -255,6 +276,31 @@ def test_results_are_read_where_the_module_is_not(
     assert "figures/figure-3-right-plain.svg" in written.out
     assert "figures/figure-1-right-plain.svg" not in written.out
     assert stored.finished_run_ids()
+
+
+@pytest.mark.usefixtures("nets")
+def test_short_numbers_are_kept_as_float32(mnist: Mnist) -> None:
+    """Nothing is lost, and the network takes them back."""
+    run = Run(architecture="right:Short", seed=0, recipe=SMALL)
+    (result,) = train([run], mnist, CPU, keep_weights=True)
+    assert result.weights is not None
+    tensors = result.weights.tensors
+    assert {tensors[name].dtype.name for name in ("scale", "offset")} == {"float32"}
+    network = architecture("right:Short").build(SMALL.network)
+    network.load_state_dict({name: torch.from_numpy(part) for name, part in tensors.items()})
+    assert torch.equal(network.state_dict()["scale"].float(), torch.from_numpy(tensors["scale"]))
+
+
+def test_what_an_import_draws_or_seeds_does_not_matter(custom_folder: Path) -> None:
+    """The first run of a process, which imports the module, starts as any other."""
+    for name, drawing in {"drawing": "torch.rand(3)", "seeding": "torch.manual_seed(1)"}.items():
+        text = f"import torch\n{drawing}\ndef net(): return torch.nn.Linear(2, 2)\n"
+        (custom_folder / f"{name}.py").write_text(text)
+        weights = []
+        for _ in range(2):
+            torch.manual_seed(0)
+            weights.append(architecture(f"{name}:net").build(SMALL.network).state_dict())
+        assert torch.equal(*(state["weight"] for state in weights))
 
 
 def test_stored_weights_answer_as_they_did(stored: ResultsStore, mnist: Mnist) -> None:

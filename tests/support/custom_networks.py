@@ -39,6 +39,18 @@ class Recurrent(nn.Module):
         return self.head(last[:, -1] * self.scale + first[:, 0])
 
 
+class Short(nn.Sequential):
+    """Has a parameter and a buffer of short numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(392, 2))
+        self.scale = nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
+        self.register_buffer("offset", torch.full((2,), 0.1, dtype=torch.float8_e5m2))
+
+    def forward(self, pairs):
+        return super().forward(pairs) * self.scale.float() + self.offset.float()
+
+
 class Undecided(nn.Linear):
     """Has code that depends on the values of its input."""
 
@@ -51,7 +63,9 @@ class Undecided(nn.Linear):
 """Which of them returns digits: `Digits` alone."""
 
 WRONG = """
+import functools
 import random
+import sys
 import torch
 from torch import nn
 
@@ -135,5 +149,68 @@ class Random(Own):
 
 def kept(made=linear()):
     return made
+
+
+half_kept = functools.partial(nn.Sequential, nn.Flatten(), nn.Linear(392, 2))
+
+
+def norm_kept(norm=nn.BatchNorm1d(392, affine=False)):
+    return nn.Sequential(nn.Flatten(), norm, nn.Linear(392, 2))
+
+
+class SeedsItself(Own):
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        super().__init__()
+
+    def answer(self, found):
+        return found[:, :2]
+
+
+class SeedsEachTime(Own):
+    def answer(self, found):
+        torch.manual_seed(0)
+        return nn.functional.dropout(found[:, :2])
+
+
+class Leaves(Own):
+    def __init__(self) -> None:
+        sys.exit()
+
+
+class LeavesLater(Own):
+    def answer(self, found):
+        sys.exit("enough")
+
+
+class LeavesInEvaluation(Own):
+    def answer(self, found):
+        return found[:, :2] if self.training else sys.exit(3)
+
+
+class Noted(Own):
+    def get_extra_state(self):
+        return {"note": 1}
+
+    def set_extra_state(self, state):
+        pass
+
+    def answer(self, found):
+        return found[:, :2]
+
+
+class Complex(Own):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("phase", torch.zeros(2, dtype=torch.complex64))
+
+    def answer(self, found):
+        return found[:, :2]
+
+
+class Sparse(Complex):
+    def __init__(self) -> None:
+        super().__init__()
+        self.phase = torch.eye(2).to_sparse()
 """
 """What each stumbles over is said by the tests."""
