@@ -36,9 +36,12 @@ def export_mlflow(store: ResultsStore, tracking_uri: str) -> Exported:
     # Before the client, which makes a database where there is none.
     runs = list(finished_runs(store, "mlflow", "mlflow", "sqlalchemy"))
     from mlflow import MlflowClient  # noqa: PLC0415 - an extra
+    from mlflow.store.db import utils  # noqa: PLC0415
 
+    # Ten attempts at a database take two minutes, each with its warning.
+    utils.MAX_RETRY_COUNT = 3
     for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
         return _export(runs, MlflowClient(tracking_uri=tracking_uri), tracking_uri)
     except Exception as error:

@@ -1,7 +1,10 @@
 """Exports, read back with the tools that they are for."""
 
+import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -117,6 +120,47 @@ def test_an_mlflow_store_that_cannot_be_used_is_named(store: ResultsStore) -> No
     """One line."""
     with pytest.raises(UserError, match=r"cannot use the MLflow store nonsense://x: ") as caught:
         export_mlflow(store, "nonsense://x")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with databases of MLflow's, and what is none."""
+    folder = tmp_path_factory.mktemp("databases")
+    MlflowClient(f"sqlite:///{folder}/ready.db").get_experiment_by_name("x")
+    shutil.copy(folder / "ready.db", folder / "locked.db")
+    (folder / "text.db").write_text("this is no database, but a text of several words.")
+    (folder / "folder.db").mkdir()
+    with sqlite3.connect(folder / "other.db") as other:
+        other.execute("create table alembic_version (version_num text)")
+        other.execute("insert into alembic_version values ('of another program')")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sqlite:///{}/text.db", "DatabaseError: file is not a database"),
+        ("sqlite:///{}/folder.db", "OperationalError: unable to open database file"),
+        ("sqlite:///{}/other.db", "CommandError: Can't locate revision identified by 'of another"),
+        ("sqlite:///file:{}/nowhere.db?mode=ro&uri=true", "OperationalError: "),
+        ("sqlite:///file:{}/ready.db?mode=ro&uri=true", "attempt to write a readonly database"),
+        ("sqlite:///file:{}/locked.db?timeout=0.1&uri=true", "database is locked"),
+        ("mysql+nonesuch://localhost/x", "NoSuchModuleError: "),
+        ("postgresql+psycopg://localhost/x", "ModuleNotFoundError: No module named 'psycopg'"),
+        ("http://[::1", "ValueError: Invalid IPv6 URL"),
+    ],
+)
+def test_a_database_that_cannot_be_used_gets_one_line(
+    store: ResultsStore, databases: Path, name: str, message: str
+) -> None:
+    """What its own driver says; what is there stays."""
+    with closing(sqlite3.connect(databases / "locked.db")) as locked:
+        locked.execute("begin exclusive")
+        with pytest.raises(UserError) as caught:
+            export_mlflow(store, name.format(databases))
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("cannot use the MLflow store ")
     assert "\n" not in str(caught.value)
 
 

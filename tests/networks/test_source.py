@@ -1,8 +1,11 @@
 """Own networks as names and sources; nothing is imported."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
+import rich
 
 from mnistcmp.cluster.custom import shipped
 from mnistcmp.cluster.placement import Pool
@@ -10,9 +13,11 @@ from mnistcmp.cluster.stacks import plan_stacks
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture
 from mnistcmp.networks.source import find_source
+from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.combine import combine
 from mnistcmp.study.file import format_study, parse_study
 from mnistcmp.study.named import TABLE1
+from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import record_sources, verify_source
 from mnistcmp.study.study import Study
 from mnistcmp.training.planning import estimated_seconds
@@ -147,6 +152,93 @@ def test_a_process_is_held_to_what_it_saw_first(package: Path) -> None:
     verify_source("own.nets:Net", digest)
     with pytest.raises(UserError, match="or this is another copy"):
         verify_source("own.nets:Net", find_source("own.nets:Net").digest)
+
+
+def test_a_linked_folder_belongs_to_the_package(package: Path, tmp_path: Path) -> None:
+    """As Python imports it; a link to a folder above it has an end."""
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    (elsewhere / "parts.py").write_text("width = 1")
+    (elsewhere / "deep" / "table.csv").write_text("1")
+    (package / "linked").symlink_to(elsewhere)
+    (package / "sub").mkdir()
+    (package / "sub" / "round").symlink_to(package)
+    (package / "gone").symlink_to(tmp_path / "nowhere")
+    source = find_source("own.nets:Net")
+    assert {"own/linked/parts.py", "own/linked/deep/table.csv"} < set(source.files)
+    assert len(source.files) == 6
+    digest = source.digest
+    (elsewhere / "parts.py").write_text("width = 2")
+    assert find_source("own.nets:Net").digest != digest
+    with shipped(Study(name="x", architectures=("own.nets:Net",))) as environment:
+        copy = Path(environment["working_dir"])
+        assert (copy / "own" / "linked" / "parts.py").read_text() == "width = 2"
+
+
+def test_a_module_without_source_belongs_to_the_package(package: Path) -> None:
+    """Python imports `secret.pyc` where there is no `secret.py`."""
+    for name in ("secret.pyc", "nets.pyc"):
+        (package / name).touch()
+    files = find_source("own.nets:Net").files
+    assert [name for name in files if name.endswith("pyc")] == ["own/secret.pyc"]
+
+
+def test_results_inside_the_package_are_no_source(package: Path, store: ResultsStore) -> None:
+    """Else each launch into it would change what it trains."""
+    digest = find_source("own.nets:Net").digest
+    shutil.copytree(store.location.name, package / "results")
+    assert find_source("own.nets:Net").digest == digest
+    (package / "results.txt").touch()
+    assert find_source("own.nets:Net").digest != digest
+
+
+@pytest.mark.usefixtures("package")
+def test_a_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line."""
+    read_bytes = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "weights.bin":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(UserError, match=r"cannot read .*own/weights\.bin, a part of the network's"):
+        record_sources(Study(name="x", architectures=("own.nets:Net",)))
+
+
+@pytest.mark.parametrize("file", ["rich.py", "rich/__init__.py"])
+def test_a_file_named_like_an_installed_package_shadows_nothing(
+    custom_folder: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """One line says which would shadow what, where it is asked for and where it is imported."""
+    monkeypatch.setattr(sys, "path", [*sys.path[1:]])
+    path = custom_folder / file
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    (custom_folder / "nets.py").write_text("import rich\n")
+    for name in ("rich:Net", "nets:Net"):
+        with pytest.raises(UserError, match=r"working/rich.* would shadow .*site-packages/rich/"):
+            find_source(name)
+        assert rich.__file__ == sys.modules["rich"].__file__
+    path.unlink()
+    assert list(find_source("nets:Net").files) == ["nets.py"]
+
+
+def test_files_named_like_python_s_own_modules_are_not_imported(
+    custom_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for the network that stands beside them, nor are they a part of it."""
+    monkeypatch.setattr(sys, "path", [*sys.path[1:]])
+    for name in ("statistics", "colorsys", "types"):
+        (custom_folder / f"{name}.py").write_text("raise SystemExit('shadowed')")
+    (custom_folder / "nets.py").write_text(
+        "import colorsys, types\nfrom statistics import median\n"
+        "from torch import nn\ndef net(): return nn.Linear(2, 2)\n"
+    )
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    architecture("nets:net").build(Recipe().network)
+    assert list(find_source("nets:net").files) == ["nets.py"]
 
 
 def test_a_module_that_is_not_there_is_named(custom_folder: Path) -> None:
