@@ -5,12 +5,15 @@ import hashlib
 import zlib
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from mnistcmp.data.torchvision_import import import_torchvision_mnist
 from mnistcmp.errors import UserError
 
 MD5 = {
@@ -46,20 +49,29 @@ class Mnist:
 
 
 def load_mnist() -> Mnist:
-    """MNIST.
+    """MNIST, as torchvision reads it.
 
     Raises:
-        UserError: A file is damaged.
+        UserError: A file is damaged, or the folder for temporary files cannot be written.
     """
-    return Mnist(train=_read("train"), test=_read("t10k"))
+    # torchvision reads from a folder alone. One that lasts would have to be chosen and cared for.
+    try:
+        with TemporaryDirectory() as folder:
+            raw = Path(folder, "MNIST", "raw")
+            raw.mkdir(parents=True)
+            for name in MD5:
+                (raw / name).write_bytes(read_verified(name))
+            return Mnist(train=_read(folder, train=True), test=_read(folder, train=False))
+    except OSError as error:
+        raise UserError(
+            f"cannot unpack MNIST, 55 MB, in the folder for temporary files: {error.strerror}. "
+            "Set TMPDIR to another."
+        ) from error
 
 
-def _read(name: str) -> Digits:
-    # Bytes after a header, whose length and content their checksums vouch for.
-    images = np.frombuffer(read_verified(f"{name}-images-idx3-ubyte"), np.uint8, offset=16)
-    labels = np.frombuffer(read_verified(f"{name}-labels-idx1-ubyte"), np.uint8, offset=8)
-    pooled = pool(torch.from_numpy(images.reshape(-1, 28, 28).copy()))
-    return Digits(images=pooled.numpy(), labels=labels.astype(np.int64))
+def _read(folder: str, *, train: bool) -> Digits:
+    dataset = import_torchvision_mnist().MNIST(root=folder, train=train, download=False)
+    return Digits(images=pool(dataset.data).numpy(), labels=dataset.targets.numpy())
 
 
 def read_verified(name: str) -> bytes:
