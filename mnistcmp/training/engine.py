@@ -24,10 +24,6 @@ from mnistcmp.training.result import Predictions, Score
 
 EVALUATION_BATCH = 200
 """Pairs at a time, as was fastest on a CPU. No effect on what is predicted."""
-OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
 
 Part = tuple[Outputs, slice]
 """The outputs for some of the pairs, and for which."""
@@ -233,7 +229,8 @@ def _cross_entropy(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor
 
 def recipe_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
     """Adam or AdamW at its start; each of its steps is one of the recipe's schedule too."""
-    optimizer = OPTIMIZERS[recipe.optimizer](
+    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+    optimizer = kind(
         parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     if recipe.schedule == "one-cycle":

@@ -13,8 +13,8 @@ MICROSECONDS_PER_EPOCH_AND_PAIR = {
     "siamese-separate-aux": 50,
     "digits-exact": 550,
 }
-"""Time of a run, its share of a stack of ten where it is stacked, over epochs and training pairs,
-validation included, with the default recipe; while another thread trained too, torch 2.13.0."""
+"""Of a run, its share of a stack of ten where it is stacked; validation included, default recipe,
+while another thread trained too, torch 2.13.0."""
 PLAIN = 4.0
 """How many times longer the built-in networks of the report take in the plain engine."""
 

@@ -12,8 +12,6 @@ from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.training import train
 
-PAIRS = 10
-
 
 @contextmanager
 def one_thread() -> Iterator[None]:
@@ -33,9 +31,9 @@ def one_thread() -> Iterator[None]:
 @one_thread()
 def warm_up() -> None:
     """Trains two small networks on noise, so that the loops are compiled, or read from the disk."""
-    noise = np.random.default_rng(0).random((2 * PAIRS, 14, 14), np.float32)
-    digits = Digits(images=noise, labels=np.arange(2 * PAIRS) % 10)
-    recipe = Recipe(epochs=1, train_pairs=PAIRS, test_pairs=PAIRS, batch_size=4)
+    noise = np.random.default_rng(0).random((20, 14, 14), np.float32)
+    digits = Digits(images=noise, labels=np.arange(20) % 10)
+    recipe = Recipe(epochs=1, train_pairs=10, test_pairs=10, batch_size=4)
     for name in ("baseline", "siamese-shared"):
         run = Run(architecture=name, seed=0, recipe=recipe)
         train([run], Mnist(train=digits, test=digits), torch.device("cpu"))

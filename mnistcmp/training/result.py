@@ -105,10 +105,7 @@ class TrainingResult:
     def best(self) -> Epoch:
         """Scores of the best epoch; of several rounds the means."""
         epochs = [self.epochs[part.best_epoch - 1] for part in self.rounds]
-        return Epoch(
-            train=_mean([epoch.train for epoch in epochs]),
-            validation=_mean([epoch.validation for epoch in epochs]),
-        )
+        return Epoch(*(_mean(scores) for scores in zip(*epochs, strict=True)))
 
     @property
     def tested(self) -> bool:

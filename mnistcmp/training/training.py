@@ -69,10 +69,7 @@ class Training:
         keep_weights: bool = False,
         plainly: bool = False,
     ) -> None:
-        """Builds the networks.
-
-        `keep_weights` gives results the weights of the best epoch; `plainly` leaves a run to the
-        plain engine that could be stacked.
+        """Builds the networks; `plainly` leaves a run to the plain engine that could be stacked.
 
         Raises:
             ValueError: The runs cannot be trained as one stack.
@@ -107,10 +104,7 @@ class Training:
 
     @property
     def validation_accuracies(self) -> NDArray[np.float32]:
-        """Each run's share of correct validation answers after the latest epoch, (S,), float32.
-
-        0 where a run has diverged.
-        """
+        """Each run's correct validation answers after the latest epoch, 0 to 1; 0 if diverged."""
         latest = zip(self._epochs[-1], self._diverged, strict=True)
         shares = [0.0 if diverged else epoch.validation.accuracy for epoch, diverged in latest]
         return np.array(shares, np.float32)

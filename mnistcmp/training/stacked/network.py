@@ -38,6 +38,7 @@ class StackedNetwork(nn.Module):
             self.uses = 2 // len(self._prefixes)
         else:
             raise NotImplementedError(f"{type(first).__name__} is not one of the report's")
+        self.rows_per_run = len(self._prefixes)
         # How branches and head go together stands in the plain network alone. As a method, it does
         # not become a part of this one.
         self._combine: Callable[..., Outputs] = first.combine
@@ -47,11 +48,6 @@ class StackedNetwork(nn.Module):
         self.head = nn.Sequential(*_joined(list(_stacked_layers(heads, uses=1))))
         # Not registered a second time: a tuple is no module.
         self._dropouts = tuple(m for m in self.modules() if isinstance(m, StackedDropout))
-
-    @property
-    def rows_per_run(self) -> int:
-        """Branches of each run."""
-        return len(self._prefixes)
 
     def forward(self, windows: Tensor) -> Outputs:
         """Windows (S x rows_per_run, uses, 36, B, pixels) to (S, 2, B), and (S, 10, B) an image."""
