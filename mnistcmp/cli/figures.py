@@ -43,8 +43,7 @@ def figures(
 
 def _files(results: str | None, form: FormatChoice) -> "Iterator[tuple[str, bytes]]":
     """Names and contents of the figures' files."""
-    from mnistcmp.report.figures.drawing import to_png, to_svg
-    from mnistcmp.report.figures.palette import DARK, LIGHT
+    from mnistcmp.report.figures.drawing import DARK, LIGHT, to_png, to_svg
 
     drawings, dots = _drawings(results)
     for drawing in drawings + dots:
@@ -66,7 +65,7 @@ def _drawings(results: str | None) -> "tuple[list[Drawing], list[Drawing]]":
     from mnistcmp.report.figures.dots import draw_accuracies
     from mnistcmp.report.figures.drawing import file_stem
     from mnistcmp.report.figures.structure import draw_structure
-    from mnistcmp.report.groups import read_groups
+    from mnistcmp.report.runs import read_groups
     from mnistcmp.results.store import ResultsStore
     from mnistcmp.study.recipe import RECIPES
 

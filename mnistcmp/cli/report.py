@@ -10,8 +10,7 @@ from mnistcmp.cli.console import Terminal, echo, print_json
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
-    from mnistcmp.report.contents import Report
-    from mnistcmp.report.pairs import SideBySide
+    from mnistcmp.report.contents import Report, SideBySide
     from mnistcmp.results.store import ResultsStore
 
 DEFAULT_RESULTS = "results/table1"
@@ -41,7 +40,7 @@ def report(
     """
     from mnistcmp.report.as_json import to_json
     from mnistcmp.report.build import build_report
-    from mnistcmp.report.searches import point_files
+    from mnistcmp.report.runs import point_files
     from mnistcmp.report.text import print_report, to_markdown
     from mnistcmp.results.store import ResultsStore
 
@@ -93,7 +92,7 @@ def make_page(store: "ResultsStore", found: "Report", path: Path) -> None:
         UserError: The results or MNIST cannot be read, or the file cannot be written.
     """
     from mnistcmp.data.mnist import load_mnist
-    from mnistcmp.report.html.report import report_page
+    from mnistcmp.report.html.pages import report_page
     from mnistcmp.report.html.template import write_page
 
     write_page(path, report_page(store, load_mnist(), found))
@@ -124,7 +123,7 @@ def compare(
     laptop's and a cluster's.
     """
     from mnistcmp.report.as_json import comparisons_to_json
-    from mnistcmp.report.html.comparison import comparison_page
+    from mnistcmp.report.html.pages import comparison_page
     from mnistcmp.report.html.template import write_page
     from mnistcmp.report.text import print_comparison
 
@@ -140,7 +139,7 @@ def compare(
 
 
 def _compared(first: str, second: str, results: str | None) -> "tuple[SideBySide, ...]":
-    from mnistcmp.report.pairing import compare_folders, compare_in_study
+    from mnistcmp.report.compare import compare_folders, compare_in_study
     from mnistcmp.results.location import is_uri
     from mnistcmp.results.store import ResultsStore
 

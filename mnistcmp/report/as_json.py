@@ -4,14 +4,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
-from mnistcmp.report.contents import Report
+from mnistcmp.report.contents import Report, SideBySide
 from mnistcmp.report.words import CLAIM, EXACT, POOLED, comparison_notes, comparison_sentence
 from mnistcmp.study.recipe import Recipe
-
-if TYPE_CHECKING:
-    from mnistcmp.report.pairs import SideBySide
 
 
 def to_json(report: Report) -> str:
@@ -46,7 +42,7 @@ def to_json(report: Report) -> str:
     )
 
 
-def comparisons_to_json(found: "Sequence[SideBySide]") -> str:
+def comparisons_to_json(found: Sequence[SideBySide]) -> str:
     """Comparisons, with their sentences and what their tests are."""
     comparisons = [
         {"sentence": comparison_sentence(comparison), "notes": comparison_notes(comparison)}

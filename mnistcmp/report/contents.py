@@ -1,4 +1,4 @@
-"""What a report holds: plain data, for the terminal, Markdown, JSON, pages and figures."""
+"""What reports and comparisons hold: plain data, for every form that they are shown in."""
 
 from dataclasses import dataclass
 
@@ -19,15 +19,25 @@ class Row:
     weight_sharing: bool | None
     auxiliary_loss: bool
     parameters: int
-    accuracy: Summary
+    accuracy: Summary | None
+    """Of the finished runs that did not diverge; None where all did."""
+    diverged: int
+    """Finished runs whose loss was no longer finite."""
     published: Published | None
     """Of the architecture; None of a custom one, and in a study of several recipes, which have no
     published numbers."""
 
     @property
+    def n(self) -> int:
+        """Runs that count."""
+        return 0 if self.accuracy is None else self.accuracy.n
+
+    @property
     def difference(self) -> float | None:
         """Mean less published mean, in percentage points."""
-        return None if self.published is None else self.accuracy.mean - self.published.mean
+        if self.published is None or self.accuracy is None:
+            return None
+        return self.accuracy.mean - self.published.mean
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,10 +54,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Factorial:
-    """The siamese networks as a 2 x 2 of weight sharing and auxiliary loss, in percentage points.
-
-    Over the seeds that all four have finished.
-    """
+    """The siamese networks as a 2 x 2, in percentage points, over the seeds that all four have."""
 
     weight_sharing: Difference
     """Shared less separate branches, mean of both with and without auxiliary loss."""
@@ -129,3 +136,78 @@ class Report:
             runs.setdefault((run.architecture, run.recipe), []).append(run)
         cells = {(c.architecture, c.recipe): c.name for c in self.conditions}
         return {name: runs[cell] for cell, name in cells.items() if cell in runs}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """How two classifiers did on the same test pairs."""
+
+    both_right: int
+    only_first: int
+    """The first right, the second wrong."""
+    only_second: int
+    both_wrong: int
+    p: float | None
+    """Of McNemar's test; None where they never disagree and nothing can be said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedAgreement(Agreement):
+    """One seed's two networks; the test is the exact one."""
+
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pooled(Agreement):
+    """All seeds' networks together."""
+
+    chi_square: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DigitPair:
+    """How often each side compared two digits wrongly, over the seeds that were compared."""
+
+    digits: tuple[int, int]
+    pairs: int
+    first_wrong: int
+    second_wrong: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SideBySide:
+    """The first side less the second, over the seeds that both have, at least one."""
+
+    subject: str
+    """What the two have in common; empty where the two names say all."""
+    first: str
+    second: str
+    recipes: tuple[str, str]
+    """Labels of the two sides' recipes."""
+    first_accuracy: Summary
+    """Test accuracy in %, over all of the side's runs that did not diverge."""
+    second_accuracy: Summary
+    diverged: tuple[int, int]
+    """Runs of each side that did."""
+    paired_seeds: tuple[int, ...]
+    unpaired: tuple[int, int]
+    """Runs of each side that count, and whose seed the other has not."""
+    differences: tuple[float, ...]
+    """Of each paired seed, in percentage points."""
+    difference: Difference
+    """First less second, in percentage points."""
+    identical: int
+    """Paired seeds whose two runs have the same numbers to the last bit, predictions included."""
+    seeds: tuple[SeedAgreement, ...]
+    """The paired seeds that were tested on the same pairs, at most `MOST_DETAILED`."""
+    other_pairs: tuple[int, ...]
+    """Paired seeds that were looked at and have other test pairs on each side."""
+    pooled: Pooled
+    digits: tuple[DigitPair, ...]
+    """Every pair of digits, those first where the sides differ most."""
+
+    @property
+    def all_identical(self) -> bool:
+        """Whether the two sides have the same seeds with the same numbers."""
+        return not any(self.unpaired) and self.identical == len(self.paired_seeds)

@@ -1,14 +1,15 @@
 """Reports and comparisons for people, in the terminal and as Markdown."""
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
-from rich.measure import Measurement
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 
-from mnistcmp.report.contents import Report
+from mnistcmp.report.contents import Report, SideBySide
+from mnistcmp.report.numbers import CI
 from mnistcmp.report.tables import Table, comparison_tables, report_tables
 from mnistcmp.report.words import (
     CLAIM,
@@ -20,15 +21,16 @@ from mnistcmp.report.words import (
     notes,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mnistcmp.report.pairs import SideBySide
-
 SEEDS_SHOWN = 20
 """Of more paired seeds, the terminal shows the sums alone."""
-UNBOUNDED = 1000
-"""Columns of a table that nothing makes narrower."""
+DETAILS = {"weight sharing", "auxiliary loss", "parameters", CI, "p"}
+"""Columns that a narrow terminal goes without: what is left says as much."""
+FURTHER = {"published, %", "diff.", "within one ±", f"difference's {CI}", "p (Holm)"}
+"""Those that a still narrower one goes without."""
+BETWEEN = 3
+"""Characters between two columns of a printed table; one less stands outside of all."""
+UNBOUNDED = 10_000
+"""Columns of what nothing makes narrower."""
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -49,7 +51,7 @@ def to_markdown(report: Report) -> str:
     return "\n\n".join([*tables, *notes(report), said, *explanation(report)]) + "\n"
 
 
-def print_comparison(found: "Sequence[SideBySide]", console: Console) -> None:
+def print_comparison(found: Sequence[SideBySide], console: Console) -> None:
     """Each comparison's sentence and tables, and what their tests can say."""
     for number, comparison in enumerate(found):
         _print(console, comparison_sentence(comparison), "bold")
@@ -63,23 +65,30 @@ def print_comparison(found: "Sequence[SideBySide]", console: Console) -> None:
 
 
 def print_table(table: Table, console: Console) -> None:
-    """A title and its table, without some columns where the terminal is too narrow for all."""
+    """A title and its table: whole, or as whole columns less, names wrapped between words.
+
+    What is too wide even so goes beyond the terminal's edge, and nothing is cut.
+    """
     _print(console, table.title, "bold")
-    printed = _rich_table(table, box.SIMPLE_HEAD)
-    unbounded = console.options.update(max_width=UNBOUNDED)
-    needed = Measurement.get(console, unbounded, printed)
-    if needed.maximum > console.width:
-        # Names may take two lines before the columns of single rounds go.
-        rounds = needed.minimum <= console.width
-        printed = _rich_table(table.without_details(rounds=rounds), box.SIMPLE_HEAD)
-    console.print(printed)
+    shown, dropped = table, set[str]()
+    widths, excess = _fit(table, console.width, wrap=False)
+    for less in (DETAILS, {name for name in table.columns if name.isdecimal()}, FURTHER):
+        if not excess:
+            break
+        dropped |= less
+        shown = table.without(dropped)
+        widths, excess = _fit(shown, console.width)
+    drawn = _rich_table(shown, box.SIMPLE_HEAD, widths)
+    drawn.width = sum(widths) + BETWEEN * len(widths) - 1
+    console.print(drawn, crop=False)
 
 
 def markdown_table(table: Table) -> list[str]:
     """A title and its table, as two paragraphs of Markdown."""
     text = io.StringIO()
+    widths, _ = _fit(table, UNBOUNDED)
     console = Console(file=text, width=UNBOUNDED, color_system=None)
-    console.print(_rich_table(table, box.MARKDOWN))
+    console.print(_rich_table(table, box.MARKDOWN, widths))
     lines = text.getvalue().strip().splitlines()
     return [f"**{table.title}**", "\n".join(line.strip() for line in lines)]
 
@@ -88,16 +97,25 @@ def _print(console: Console, line: str, style: str | None = None) -> None:
     console.print(line, style=style, highlight=False, markup=False)
 
 
-def _rich_table(table: Table, style: box.Box) -> RichTable:
+def _fit(table: Table, room: int, *, wrap: bool = True) -> tuple[list[int], int]:
+    """Columns' widths, if they `wrap` not less than a word's; and how much that is too much."""
+    cells = [[name, *(row[name] for row in table.rows)] for name in table.columns]
+    widths = [max(map(cell_len, column)) for column in cells]
+    excess = max(0, sum(widths) + BETWEEN * len(widths) - 1 - room)
+    if wrap:
+        for position in sorted(range(len(widths)), key=widths.__getitem__, reverse=True):
+            words = [cell_len(word) for cell in cells[position] for word in cell.split()]
+            cut = min(excess, widths[position] - max(words, default=0))
+            widths[position] -= cut
+            excess -= cut
+    return widths, excess
+
+
+def _rich_table(table: Table, style: box.Box, widths: Sequence[int]) -> RichTable:
     drawn = RichTable(box=style, pad_edge=style is not box.SIMPLE_HEAD)
-    for position, column in enumerate(table.columns):
-        # Lines break between words, and nothing is cut.
-        words = [word for row in table.rows for word in row[position].split()]
-        drawn.add_column(
-            column,
-            justify="left" if table.is_text(column) else "right",
-            min_width=max(map(len, words), default=0),
-        )
+    for column, width in zip(table.columns, widths, strict=True):
+        justify: JustifyMethod = "left" if table.is_text(column) else "right"
+        drawn.add_column(column, justify=justify, width=width)
     for row in table.rows:
-        drawn.add_row(*row)
+        drawn.add_row(*row.values())
     return drawn

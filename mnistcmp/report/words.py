@@ -5,17 +5,14 @@ What the numbers show is said from the numbers.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from mnistcmp.errors import LONGEST
 from mnistcmp.networks.options import SoftmaxPlacement
-from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds
+from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row, SideBySide
 from mnistcmp.report.numbers import CI, LEVEL, interval, p_in_words, plural, points, signed
 from mnistcmp.statistics import Difference
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.seeds import describe_seeds
-
-if TYPE_CHECKING:
-    from mnistcmp.report.pairs import SideBySide
 
 EXACT = "exact binomial McNemar test, two-sided"
 POOLED = (
@@ -82,13 +79,32 @@ def _size(difference: Difference, more: str = "") -> str:
 
 
 def answer(
+    rows: Sequence[Row],
     comparisons: Sequence[Comparison],
     averages: Sequence[Comparison],
     factorial: Factorial | None,
 ) -> str:
     """What a study's numbers say, from the most general of the three that there is."""
+    if not any(row.n for row in rows):
+        return "Every finished run diverged, so there is no result."
+    diverged = sum(row.diverged for row in rows)
+    left_out = ""
+    if diverged:
+        total = diverged + sum(row.n for row in rows)
+        count = "counts" if diverged == 1 else "count"
+        left_out = f" Of {plural(total, 'run')}, {diverged:,} diverged and {count} in none of this."
+    return _compared(comparisons, averages, factorial) + left_out
+
+
+def _compared(
+    comparisons: Sequence[Comparison],
+    averages: Sequence[Comparison],
+    factorial: Factorial | None,
+) -> str:
     if factorial is not None:
-        return _two_by_two(factorial)
+        sharing = difference_in_words("Weight sharing", factorial.weight_sharing)
+        auxiliary = difference_in_words("the auxiliary loss", factorial.auxiliary_loss)
+        return f"{sharing}, and {auxiliary}; {_interaction(factorial.interaction)}."
     if not (averages or comparisons):
         return "There is one condition, so nothing is compared."
     parts = [
@@ -101,26 +117,21 @@ def answer(
     return f"{'On average over the architectures, ' if averages else ''}{'; '.join(parts)}."
 
 
-def _two_by_two(factorial: Factorial) -> str:
-    sharing = difference_in_words("Weight sharing", factorial.weight_sharing)
-    auxiliary = difference_in_words("the auxiliary loss", factorial.auxiliary_loss)
-    effect = factorial.interaction
+def _interaction(effect: Difference) -> str:
     if effect.is_clear:
         more = _size(effect, " more" if effect.mean > 0 else " less")
-        interaction = f"the auxiliary loss gains {more}) with shared weights than with separate"
-    else:
-        interaction = (
-            "whether the auxiliary loss gains more with shared weights than with separate ones is "
-            f"not clear ({_unclear(effect)})"
-        )
-    return f"{sharing}, and {auxiliary}; {interaction}."
+        return f"the auxiliary loss gains {more}) with shared weights than with separate"
+    return (
+        "whether the auxiliary loss gains more with shared weights than with separate ones is "
+        f"not clear ({_unclear(effect)})"
+    )
 
 
 def notes(report: Report) -> list[str]:
-    """Lines on what the tables lack.
+    """Lines on what the tables lack: for each condition the runs that are missing or diverged.
 
-    One for each condition with runs missing, for each way in which they failed, and for each
-    condition that is compared over fewer seeds than it or its reference has.
+    And for each way in which runs failed, and each condition that is compared over fewer seeds than
+    it or its reference has.
     """
     lines = [
         f"Missing: {name}, seeds {describe_seeds(run.seed for run in runs)}. Launch again to train "
@@ -130,16 +141,26 @@ def notes(report: Report) -> list[str]:
     errors = Counter(
         report.failures[run.run_id] for run in report.missing if run.run_id in report.failures
     )
-    lines += [f"Failed, {plural(count, 'run')}: {error}" for error, count in errors.items()]
-    seeds = {row.condition: row.accuracy.n for row in report.rows}
+    lines += [f"Failed, {plural(count, 'run')}: {_cut(error)}" for error, count in errors.items()]
+    lines += [
+        f"Diverged: {row.condition}, {row.diverged:,} of {plural(row.n + row.diverged, 'run')}. "
+        "Their loss was no longer finite; they count in no mean, interval or comparison."
+        for row in report.rows
+        if row.diverged
+    ]
+    n = {row.condition: row.n for row in report.rows}
     for c in report.comparisons:
         common = 0 if c.difference is None else c.difference.n
-        if common < max(seeds[c.condition], seeds[c.reference]):
+        if common < max(n[c.condition], n[c.reference]):
             lines.append(
                 f"Compared over the {plural(common, 'seed')} in common: {c.condition}, "
                 f"{c.reference}."
             )
     return lines
+
+
+def _cut(error: str) -> str:
+    return error if len(error) <= LONGEST else f"{error[:LONGEST]}..."
 
 
 def explanation(report: Report) -> list[str]:
@@ -210,7 +231,7 @@ def _rounds(rounds: Sequence[Rounds]) -> list[str]:
     return [" ".join(sentences)] if sentences else []
 
 
-def comparison_sentence(comparison: "SideBySide") -> str:
+def comparison_sentence(comparison: SideBySide) -> str:
     """Which of two sides is ahead, by how much, and how sure that is."""
     first, second = comparison.first, comparison.second
     subject = f"{comparison.subject}: " if comparison.subject else ""
@@ -221,25 +242,27 @@ def comparison_sentence(comparison: "SideBySide") -> str:
             f"{'one run' if count == 1 else f'all {count:,} runs'}, the same numbers to the last "
             "bit, predictions included."
         )
-    if comparison.difference is None:
-        return f"{subject}{first} and {second} have no finished seed in common."
     said = difference_in_words(first, comparison.difference, reference=second, with_p=True)
     return f"{subject}{said}."
 
 
-def comparison_notes(comparison: "SideBySide") -> list[str]:
-    """What to know of the two sides: other recipes, and what could not be paired."""
+def comparison_notes(comparison: SideBySide) -> list[str]:
+    """What to know of the two sides: other recipes, what diverged, and what was not paired."""
     lines = []
     if comparison.recipes[0] != comparison.recipes[1]:
         lines.append(f"Their recipes differ: {comparison.recipes[0]} and {comparison.recipes[1]}.")
-    sides = zip((comparison.first, comparison.second), comparison.unpaired, strict=True)
-    for name, unpaired in sides:
+    names = comparison.first, comparison.second
+    for name, unpaired in zip(names, comparison.unpaired, strict=True):
         if unpaired:
             have, are = ("has", "is") if unpaired == 1 else ("have", "are")
             lines.append(
                 f"{plural(unpaired, 'run')} of {name} {have} a seed that the other has not, and "
                 f"{are} left out."
             )
+    for name, diverged in zip(names, comparison.diverged, strict=True):
+        if diverged:
+            are = "is" if diverged == 1 else "are"
+            lines.append(f"{plural(diverged, 'run')} of {name} diverged, and {are} left out.")
     if comparison.other_pairs:
         seeds = describe_seeds(comparison.other_pairs)
         lines.append(f"Tested on other pairs by the two, so that McNemar leaves them out: {seeds}.")

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from mnistcmp.errors import UserError
-from mnistcmp.report.searches import POINTS, point_files
+from mnistcmp.report.runs import POINTS, point_files
 from mnistcmp.results.outcome import Outcome
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe

@@ -78,7 +78,7 @@ def test_a_launch_tells_its_start_its_progress_and_its_report(
     assert {type(event) for event in middle} == {Progress}
     assert isinstance(last, Reported)
     assert last.report is not None
-    assert [row.accuracy.n for row in last.report.rows] == [2, 2]
+    assert [row.n for row in last.report.rows] == [2, 2]
     (only,) = _launch(study, tmp_path, mnist, ray)
     assert isinstance(only, Reported)
     assert only.trained == 0

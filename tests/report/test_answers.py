@@ -74,7 +74,7 @@ def test_seeds_are_paired_as_far_as_they_go(reported: MakeReport) -> None:
         _two_recipes("baseline"),
         lambda r: None if (r.seed, r.recipe) == (2, OTHER) else 80 + r.seed,
     )
-    assert [row.accuracy.n for row in report.rows] == [3, 2]
+    assert [row.n for row in report.rows] == [3, 2]
     (comparison,) = report.comparisons
     assert comparison.difference is not None
     assert comparison.difference.n == 2

@@ -13,8 +13,8 @@ from scipy import stats
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
-from mnistcmp.report.html.comparison import comparison_page
-from mnistcmp.report.pairing import compare_folders, compare_in_study
+from mnistcmp.report.compare import compare_folders, compare_in_study
+from mnistcmp.report.html.pages import comparison_page
 from mnistcmp.report.words import comparison_notes, comparison_sentence
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore

@@ -15,13 +15,11 @@ from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.networks.graph import trace
 from mnistcmp.networks.layers import layer_table, parameter_count
 from mnistcmp.report.build import build_report
-from mnistcmp.report.curves import learning_curves
-from mnistcmp.report.figures.curves import draw_learning
+from mnistcmp.report.figures.curves import Curves, draw_learning
 from mnistcmp.report.figures.dots import draw_accuracies
-from mnistcmp.report.figures.drawing import Drawing, to_png, to_svg
-from mnistcmp.report.figures.palette import DARK, LIGHT
+from mnistcmp.report.figures.drawing import DARK, LIGHT, Drawing, to_png, to_svg
 from mnistcmp.report.figures.structure import draw_structure
-from mnistcmp.report.groups import read_groups
+from mnistcmp.report.runs import read_groups
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import RECIPES, Recipe
 
@@ -90,12 +88,12 @@ def test_other_recipes_are_drawn_as_they_are() -> None:
 def test_curves_are_the_stored_epochs(store: ResultsStore) -> None:
     """Means and sample deviations of the errors, in %, as the table of epochs has them."""
     groups = read_groups(store, store.combined().conditions)
-    curves = learning_curves(store, groups[0])
+    curves = Curves.of(store, groups[0])
     epochs = store.read("epochs").to_pandas().query("architecture == 'baseline'")
     by_epoch = 100 * (1 - epochs.groupby("epoch")["validation_accuracy"].mean())
     assert curves.n == 2
-    assert curves.validation.mean == pytest.approx(by_epoch.to_numpy())
-    assert curves.validation.deviation == pytest.approx(
+    assert curves.validation.mean(axis=0) == pytest.approx(by_epoch.to_numpy())
+    assert curves.validation.std(axis=0, ddof=1) == pytest.approx(
         100 * epochs.groupby("epoch")["validation_accuracy"].std().to_numpy()
     )
 

@@ -9,9 +9,8 @@ from rich.console import Console
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.report.as_json import comparisons_to_json, dumps, to_json
 from mnistcmp.report.build import build_report
-from mnistcmp.report.html.comparison import comparison_page
-from mnistcmp.report.html.report import report_page
-from mnistcmp.report.pairing import compare_in_study
+from mnistcmp.report.compare import compare_in_study
+from mnistcmp.report.html.pages import comparison_page, report_page
 from mnistcmp.report.text import print_comparison, print_report, to_markdown
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Study

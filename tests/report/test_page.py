@@ -19,10 +19,10 @@ from mnistcmp.cli.view import leave_page
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.data.pairs import draw_pair_sets
 from mnistcmp.provenance import environment
-from mnistcmp.report import groups
+from mnistcmp.report import runs
 from mnistcmp.report.as_json import to_json
 from mnistcmp.report.build import build_report
-from mnistcmp.report.html.report import report_page
+from mnistcmp.report.html.pages import report_page
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Study
@@ -235,8 +235,8 @@ def test_of_very_many_runs_some_are_looked_at(
     table: ResultsStore, mnist: Mnist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files of the others are not opened, and the page says so."""
-    monkeypatch.setattr(groups, "MOST_DETAILED", 2)
-    monkeypatch.setattr("mnistcmp.report.html.report.MOST_DETAILED", 2)
+    monkeypatch.setattr(runs, "MOST_DETAILED", 2)
+    monkeypatch.setattr("mnistcmp.report.html.pages.MOST_DETAILED", 2)
     page = report_page(table, mnist)
     assert "are those of the 2 runs with the\nsmallest seeds" in page
     assert "n = 2 runs" in page

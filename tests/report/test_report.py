@@ -51,8 +51,9 @@ def test_json_has_the_same_unrounded(store: ResultsStore) -> None:
     report = build_report(store)
     content = json.loads(to_json(report))
     assert content["study"] == "small"
-    row = content["rows"][0]
-    assert row["accuracy"]["mean"] == report.rows[0].accuracy.mean
+    row, accuracy = content["rows"][0], report.rows[0].accuracy
+    assert accuracy is not None
+    assert row["accuracy"]["mean"] == accuracy.mean
     assert row["published"] == {"mean": 82.17, "deviation": 1.686}
     assert row["difference"] == pytest.approx(row["accuracy"]["mean"] - 82.17)
 
@@ -133,7 +134,7 @@ def two_recipes(tmp_path: Path, study: Study, finish: Callable[[Run], Finished])
 def test_a_study_of_several_recipes_has_a_row_for_each_condition(two_recipes: ResultsStore) -> None:
     """Under the condition's name, without published numbers; what has no run is missing."""
     report = build_report(two_recipes)
-    assert [(row.condition, row.accuracy.n, row.published) for row in report.rows] == [
+    assert [(row.condition, row.n, row.published) for row in report.rows] == [
         ("baseline, 0.005", 2, None),
         ("baseline, 0.01", 2, None),
         ("siamese-shared-aux, 0.005", 2, None),

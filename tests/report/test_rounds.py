@@ -11,7 +11,7 @@ import pytest
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.report.as_json import to_json
 from mnistcmp.report.build import build_report
-from mnistcmp.report.html.report import report_page
+from mnistcmp.report.html.pages import report_page
 from mnistcmp.report.text import to_markdown
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore

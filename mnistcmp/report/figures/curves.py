@@ -1,16 +1,18 @@
-"""Figure 3: training and validation error per epoch."""
+"""Figure 3: training and validation error per epoch, over the runs of a condition."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from mnistcmp.report.curves import Band, Curves, learning_curves
-from mnistcmp.report.figures.drawing import POINTS_WIDE, Drawing, file_stem, house_style
-from mnistcmp.report.figures.palette import LIGHT
-from mnistcmp.report.groups import Group
+from mnistcmp.report.figures.drawing import LIGHT, POINTS_WIDE, Drawing, file_stem, house_style
 from mnistcmp.report.numbers import points
+from mnistcmp.report.runs import Group
+from mnistcmp.results.details import read_details
 from mnistcmp.results.store import ResultsStore
 
 TRAINING_NOTE = (
@@ -18,16 +20,73 @@ TRAINING_NOTE = (
     "validation error is measured after the epoch, dropout off."
 )
 """Why validation error can lie below training error."""
-
 MOST_MARKS = 200
 
 
-def draw_curves(
-    curves: Curves, *, name: str, title: str, highest: float, width: float = POINTS_WIDE
-) -> Drawing:
-    """The two errors of a condition; `highest` is the end of the axis, in %, `width` in points."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curves:
+    """How the runs of a condition learned, in % wrong, each (runs, epochs)."""
+
+    train: NDArray[np.float64]
+    """Over the batches as trained on, dropout on, before each step."""
+    validation: NDArray[np.float64]
+    """After the epoch, dropout off."""
+    best_epochs: NDArray[np.int64]
+    """(runs,): the epoch whose weights each run is tested with, counted from 1; of several rounds
+    the last one's."""
+
+    @classmethod
+    def of(cls, store: ResultsStore, group: Group) -> Self:
+        """Reads the epochs of the group's runs, at least one.
+
+        Raises:
+            UserError: A file cannot be read.
+        """
+        train, validation = [], []
+        columns = ("epoch", "train_accuracy", "validation_accuracy")
+        for table in read_details(store, "epochs", group.wanted(), columns):
+            frame = table.to_pandas().sort_values("epoch")
+            train.append(100 * (1 - frame["train_accuracy"].to_numpy()))
+            validation.append(100 * (1 - frame["validation_accuracy"].to_numpy()))
+        best = group.runs["best_epoch"].to_numpy(np.int64)[: len(train)]
+        return cls(train=np.stack(train), validation=np.stack(validation), best_epochs=best)
+
+    @property
+    def n(self) -> int:
+        """How many runs."""
+        return len(self.best_epochs)
+
+    def describe_band(self) -> str:
+        """What line and band are."""
+        if self.n == 1:
+            return "One seed: its own errors, without a band."
+        return f"Lines: mean over n = {self.n} seeds. Bands: ± one sample standard deviation."
+
+
+def draw_learning(store: ResultsStore, groups: Sequence[Group]) -> list[Drawing]:
+    """Figure 3 for each of a results folder's groups of runs that has some to count.
+
+    Raises:
+        UserError: The results cannot be read.
+    """
+    groups = [group for group in groups if len(group.runs)]
+    curves = [Curves.of(store, group) for group in groups]
+    return [
+        draw_curves(
+            of_group,
+            name=file_stem(f"figure-3-{group.condition.name}"),
+            title=f"Figure 3. {group.condition.name}, n = {of_group.n}",
+            highest=highest_error(curves),
+        )
+        for group, of_group in zip(groups, curves, strict=True)
+    ]
+
+
+def draw_curves(curves: Curves, *, name: str, title: str, highest: float) -> Drawing:
+    """The two errors of a condition; `highest` is the end of the axis, in %."""
     with house_style():
-        figure = Figure(figsize=(width / 72, 0.7 * width / 72), layout="constrained")
+        size = POINTS_WIDE / 72, 0.7 * POINTS_WIDE / 72
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         axes.set_title(title)
         _draw_band(axes, curves.train, "orange", "training", "--")
@@ -46,7 +105,7 @@ def draw_curves(
             clip_on=False,
             label="best epoch of a run",
         )
-        epochs = len(curves.train.mean)
+        epochs = curves.train.shape[1]
         axes.set(ylim=(0, highest), xlabel="epoch", ylabel="error, %")
         axes.set_xlim(0.5 if epochs == 1 else 1, epochs + 0.5 if epochs == 1 else epochs)
         axes.locator_params(axis="x", integer=True, nbins=6)
@@ -54,68 +113,37 @@ def draw_curves(
     return Drawing(name=name, title=title, description=_in_words(curves), figure=figure)
 
 
-def draw_learning(store: ResultsStore, groups: Sequence[Group]) -> list[Drawing]:
-    """Figure 3 for each of a results folder's groups of runs.
-
-    Raises:
-        UserError: The results cannot be read.
-    """
-    curves = [learning_curves(store, group) for group in groups]
-    return [
-        draw_curves(
-            of_group,
-            name=file_stem(f"figure-3-{group.condition.name}"),
-            title=f"Figure 3. {group.condition.name}, n = {of_group.n}",
-            highest=highest_error(curves),
-        )
-        for group, of_group in zip(groups, curves, strict=True)
-    ]
-
-
-def highest_error(all_curves: list[Curves]) -> float:
+def highest_error(all_curves: Sequence[Curves]) -> float:
     """The end of an axis, in %, that fits each of several conditions."""
-    tops = [
-        (band.mean + (0 if band.deviation is None else band.deviation)).max()
-        for curves in all_curves
-        for band in (curves.train, curves.validation)
-    ]
+    errors = [of for curves in all_curves for of in (curves.train, curves.validation)]
+    tops = [(of.mean(axis=0) + _deviation(of)).max() for of in errors]
     return float(min(100, 5 * np.ceil(max(tops, default=1) * 1.02 / 5) or 5))
 
 
-def describe_band(curves: Curves) -> str:
-    """What line and band are."""
-    if curves.n == 1:
-        return "One seed: its own errors, without a band."
-    return f"Lines: mean over n = {curves.n} seeds. Bands: ± one sample standard deviation."
+def _deviation(errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(epochs,): sample standard deviation over the runs; 0 for one run."""
+    return errors.std(axis=0, ddof=1) if len(errors) > 1 else np.zeros(errors.shape[1])
 
 
-def _draw_band(axes: Axes, band: Band, colour: str, label: str, line: str) -> None:
-    epochs = np.arange(1, len(band.mean) + 1)
+def _draw_band(axes: Axes, errors: NDArray[np.float64], colour: str, label: str, line: str) -> None:
+    mean, deviation = errors.mean(axis=0), _deviation(errors)
+    epochs = np.arange(1, len(mean) + 1)
     # A study of one epoch has points, not lines.
     marker = "o" if len(epochs) == 1 else None
-    axes.plot(
-        epochs, band.mean, line, marker=marker, color=LIGHT[colour], linewidth=1.6, label=label
-    )
-    if band.deviation is not None:
-        axes.fill_between(
-            epochs,
-            np.maximum(band.mean - band.deviation, 0),
-            band.mean + band.deviation,
-            color=LIGHT[colour],
-            alpha=0.22,
-            linewidth=0,
-        )
+    axes.plot(epochs, mean, line, marker=marker, color=LIGHT[colour], linewidth=1.6, label=label)
+    if len(errors) > 1:
+        low, high = np.maximum(mean - deviation, 0), mean + deviation
+        axes.fill_between(epochs, low, high, color=LIGHT[colour], alpha=0.22, linewidth=0)
 
 
 def _in_words(curves: Curves) -> str:
-    last = len(curves.train.mean)
-    lowest = int(curves.validation.mean.argmin())
+    train, validation = curves.train.mean(axis=0), curves.validation.mean(axis=0)
+    lowest = int(validation.argmin())
     best = curves.best_epochs
     return (
-        f"{describe_band(curves)} After epoch {last}, training error "
-        f"{points(curves.train.mean[-1])}%, validation error "
-        f"{points(curves.validation.mean[-1])}%. "
-        f"Mean validation error is lowest, {points(curves.validation.mean[lowest])}%, after epoch "
+        f"{curves.describe_band()} After epoch {len(train)}, training error {points(train[-1])}%, "
+        f"validation error {points(validation[-1])}%. "
+        f"Mean validation error is lowest, {points(validation[lowest])}%, after epoch "
         f"{lowest + 1}. Best epochs: {best.min()} to {best.max()}, median {np.median(best):g}. "
         f"{TRAINING_NOTE}"
     )

@@ -10,8 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 from mnistcmp.networks.architectures import Architecture
 from mnistcmp.networks.graph import Graph, Step, trace
 from mnistcmp.networks.options import NetworkOptions
-from mnistcmp.report.figures.drawing import Drawing, file_stem, house_style
-from mnistcmp.report.figures.palette import LIGHT
+from mnistcmp.report.figures.drawing import LIGHT, Drawing, file_stem, house_style
 
 ROW = 0.25
 """Inches from one step to the next."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mnistcmp.report.groups import Group
-from mnistcmp.report.numbers import plural, points, seconds
-from mnistcmp.report.tables import Table, table_of
+from mnistcmp.report.numbers import NONE, plural, points, seconds
+from mnistcmp.report.runs import Group
+from mnistcmp.report.tables import Table
 from mnistcmp.study.file import format_study
 from mnistcmp.study.named import STUDIES
 from mnistcmp.study.study import Study
@@ -21,7 +21,7 @@ SOFTWARE = {
 
 
 def times(groups: Sequence[Group]) -> Table:
-    """How long the runs of each condition took."""
+    """How long the runs of each condition took; those that diverged ended early."""
     rows = []
     for group in groups:
         took = group.runs["seconds"]
@@ -30,18 +30,19 @@ def times(groups: Sequence[Group]) -> Table:
             {
                 "condition": group.condition.name,
                 "n": str(len(took)),
-                "mean ± SD": f"{points(took.mean())}{deviation}",
-                "shortest": points(took.min()),
-                "longest": points(took.max()),
+                "mean ± SD": f"{points(took.mean())}{deviation}" if len(took) else NONE,
+                "shortest": points(took.min()) if len(took) else NONE,
+                "longest": points(took.max()) if len(took) else NONE,
                 "all runs": seconds(took.sum()),
             }
         )
-    return table_of("times", "Wall time of a run, training and testing, in seconds", rows)
+    title = "Wall time of a run, training and testing, in seconds"
+    return Table(name="times", title=title, rows=rows)
 
 
 def span(groups: Sequence[Group]) -> str:
     """How long all runs took, and between when and when they were."""
-    runs = pd.concat([group.runs for group in groups])
+    runs = pd.concat([group.stored for group in groups])
     start, end = runs["started_at"].min(), runs["finished_at"].max()
     return (
         f"{seconds(runs['seconds'].sum())} of training in all, between {start:%Y-%m-%d %H:%M:%S} "
@@ -54,7 +55,7 @@ def sources(groups: Sequence[Group]) -> list[Table]:
     """The machines, the software and the recipes of the runs, and the data they trained on."""
     from mnistcmp.data.mnist import MD5  # noqa: PLC0415 - imports torch
 
-    runs = pd.concat([group.runs for group in groups])
+    runs = pd.concat([group.stored for group in groups])
     took = runs.groupby(["host", "device"], observed=True)["seconds"].agg(["count", "mean"])
     machines = [
         {"host": host, "device": device, "runs": str(count), "mean time of a run": seconds(mean)}
@@ -63,12 +64,18 @@ def sources(groups: Sequence[Group]) -> list[Table]:
     versions = [
         {"what": name, "version": _versions(runs[column])} for column, name in SOFTWARE.items()
     ]
+    recipes = {group.condition.recipe_name: group.condition.recipe for group in groups}
+    fields = {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()}
+    recipe_rows = [
+        {"field": field} | {name: str(values[field]) for name, values in fields.items()}
+        for field in next(iter(fields.values()))
+    ]
     checksums = [{"file": name, "MD5": checksum} for name, checksum in MD5.items()]
     return [
-        table_of("machines", "Machines", machines),
-        table_of("versions", "Software", versions),
-        _recipes(groups),
-        table_of("data", "Data: MNIST's files, unpacked", checksums),
+        Table(name="machines", title="Machines", rows=machines),
+        Table(name="versions", title="Software", rows=versions),
+        Table(name="recipe", title=f"Recipe{'s' if len(recipes) > 1 else ''}", rows=recipe_rows),
+        Table(name="data", title="Data: MNIST's files, unpacked", rows=checksums),
     ]
 
 
@@ -78,21 +85,6 @@ def _versions(column: "pd.Series[str]") -> str:
     if len(counts) == 1:
         return str(counts.index[0])
     return ", ".join(f"{version} ({plural(count, 'run')})" for version, count in counts.items())
-
-
-def _recipes(groups: Sequence[Group]) -> Table:
-    conditions = [group.condition for group in groups]
-    recipes = {c.recipe_name: c.recipe for c in conditions}
-    fields = {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()}
-    return Table(
-        name="recipe",
-        title="Recipe" if len(recipes) == 1 else "Recipes",
-        columns=("field", *fields),
-        rows=[
-            (field, *(str(values[field]) for values in fields.values()))
-            for field in type(conditions[0].recipe).model_fields
-        ],
-    )
 
 
 def launch_again(study: Study) -> tuple[str, str | None]:

@@ -11,9 +11,8 @@ from markupsafe import Markup
 from mnistcmp import __version__
 from mnistcmp.files import whole_file
 from mnistcmp.report import numbers, words
-from mnistcmp.report.figures.drawing import Drawing, to_inline_svg
-from mnistcmp.report.figures.palette import DARK, LIGHT
-from mnistcmp.report.html import pictures
+from mnistcmp.report.figures.drawing import DARK, LIGHT, Drawing, to_inline_svg
+from mnistcmp.report.html import digits
 
 
 def render(name: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template shows
@@ -46,7 +45,7 @@ def _environment() -> Environment:
         "version": __version__,
         "numbers": numbers,
         "words": words,
-        "pictures": pictures,
+        "digits": digits,
     }
     return environment
 
@@ -54,16 +53,12 @@ def _environment() -> Environment:
 def _style() -> str:
     """The style sheet, with the figures' colours as its variables."""
     light, dark = (
-        "".join(f"--{name}:{colour};" for name, colour in colours.items())
+        f":root{{{''.join(f'--{name}:{colour};' for name, colour in colours.items())}}}"
         for colours in (LIGHT, DARK)
     )
-    sheet = (
-        files("mnistcmp.report.html").joinpath("templates", "page.css").read_text(encoding="utf-8")
-    )
-    return (
-        f":root{{{light}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{sheet}"
-    )
+    sheet = files("mnistcmp.report.html") / "templates" / "page.css"
+    scheme = "@media screen and (prefers-color-scheme:dark)"
+    return f"{light}\n{scheme}{{{dark}}}\n{sheet.read_text(encoding='utf-8')}"
 
 
 def _svg(drawing: Drawing) -> Markup:

@@ -1,14 +1,18 @@
 """Which digits a condition's networks compare wrongly, and their most confident mistakes."""
 
-from collections.abc import Hashable, Mapping
+import base64
+import io
+from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
-from mnistcmp.report.groups import Group
+from mnistcmp.report.runs import Group
 from mnistcmp.results.details import read_details
 from mnistcmp.results.store import ResultsStore
 
@@ -25,24 +29,10 @@ COLUMNS = (
     "predicted_first_digit",
     "predicted_second_digit",
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mistake:
-    """A test pair that a run got wrong."""
-
-    seed: int
-    pair: int
-    """Position in the seed's test set, from 0."""
-    images: tuple[int, int]
-    """Positions in MNIST's test images."""
-    digits: tuple[int, int]
-    label: int
-    """1 where the first digit is less than or equal to the second, else 0."""
-    confidence: float
-    """Predicted probability of the wrong answer."""
-    named: tuple[int, int] | None
-    """Digits that the branches name; None where none is trained to."""
+SHADES = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0)
+"""Error rates, in %, above which the next shade begins: the same on every map of every study."""
+GAP = 2
+"""Grey pixels between the two images of a pair."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,12 +45,13 @@ class DigitErrors:
     """(10, 10): test pairs of a first digit (row) and a second digit (column), over the runs."""
     wrong: NDArray[np.int64]
     """(10, 10): those of them that were compared wrongly."""
-    mistakes: tuple[Mistake, ...]
-    """The most confident ones, at most as many as were asked for, one of each pair of images."""
+    mistakes: list[dict[Hashable, Any]]
+    """The most confident ones: rows of `predictions`, one of each pair of images, with their
+    `confidence`, the predicted probability of the wrong answer."""
 
 
 def digit_errors(store: ResultsStore, group: Group, *, most_mistakes: int) -> DigitErrors:
-    """Reads the predictions of the group's runs, one run at a time.
+    """Reads the predictions of the group's runs, at least one, run by run.
 
     Raises:
         UserError: A file cannot be read.
@@ -74,17 +65,11 @@ def digit_errors(store: ResultsStore, group: Group, *, most_mistakes: int) -> Di
         np.add.at(pairs, cells, 1)
         np.add.at(wrong, cells, mistaken)
         mistakes = frame[mistaken]
-        towards = mistakes["probability"].where(
-            mistakes["predicted"] == 1, 1 - mistakes["probability"]
-        )
-        kept.append(_most_confident(mistakes.assign(confidence=towards), most_mistakes))
+        says_yes, probability = mistakes["predicted"] == 1, mistakes["probability"]
+        confidence = probability.where(says_yes, 1 - probability)
+        kept.append(_most_confident(mistakes.assign(confidence=confidence), most_mistakes))
     found = _most_confident(pd.concat(kept), most_mistakes)
-    return DigitErrors(
-        n=len(kept),
-        pairs=pairs,
-        wrong=wrong,
-        mistakes=tuple(_mistake(row) for row in found.to_dict("records")),
-    )
+    return DigitErrors(n=len(kept), pairs=pairs, wrong=wrong, mistakes=found.to_dict("records"))
 
 
 def _most_confident(mistakes: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -93,14 +78,21 @@ def _most_confident(mistakes: pd.DataFrame, most: int) -> pd.DataFrame:
     return order.drop_duplicates(["first_image", "second_image"]).head(most)
 
 
-def _mistake(row: Mapping[Hashable, Any]) -> Mistake:
-    named = row["predicted_first_digit"], row["predicted_second_digit"]
-    return Mistake(
-        seed=int(row["seed"]),
-        pair=int(row["pair"]),
-        images=(int(row["first_image"]), int(row["second_image"])),
-        digits=(int(row["first_digit"]), int(row["second_digit"])),
-        label=int(row["label"]),
-        confidence=float(row["confidence"]),
-        named=None if pd.isna(named[0]) else (int(named[0]), int(named[1])),
-    )
+def shade(wrong: int, pairs: int) -> int:
+    """The shade of a map's cell: 0 for no error, to `len(SHADES)`."""
+    return sum(100 * wrong > step * pairs for step in SHADES)
+
+
+def shade_legend() -> list[str]:
+    """What the shades stand for, from 0 on."""
+    ends = [f"{low:g} to {high:g}%" for low, high in pairwise(SHADES)]
+    return ["no error", *ends, f"above {SHADES[-1]:g}%"]
+
+
+def image_of_pair(pair: NDArray[np.float32]) -> str:
+    """A PNG as data URI: two images, (2, 14, 14), 0 to 1, side by side as the networks see them."""
+    left, right = np.rint(255 * pair).astype(np.uint8)
+    gap = np.full((len(left), GAP), 128, dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(np.hstack([left, gap, right])).save(file, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

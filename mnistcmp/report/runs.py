@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from mnistcmp.report.searches import refuse_search
+from mnistcmp.errors import UserError
 from mnistcmp.results.parquet import FILE
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Condition
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST_DETAILED = 200
 """Runs of a condition whose epochs and predictions are read, so that a study of very many runs can
 be looked at too. Those of the smallest seeds."""
+POINTS = "points"
+"""The folder with what became of each point, in the results folder of a search."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,11 +25,21 @@ class Group:
     """The finished runs of one condition, at least one."""
 
     condition: Condition
-    runs: pd.DataFrame
+    stored: "pd.DataFrame"
     """Rows of `runs`, by seed."""
 
-    def wanted(self, runs: pd.DataFrame | None = None) -> dict[str, str]:
-        """Those that are looked at in detail, of all runs or of some, by seed; and their files."""
+    @property
+    def runs(self) -> "pd.DataFrame":
+        """The rows that count: those of the runs that did not diverge."""
+        return self.stored[self.stored["diverged_epoch"].isna()]
+
+    @property
+    def diverged(self) -> int:
+        """How many diverged."""
+        return int(self.stored["diverged_epoch"].count())
+
+    def wanted(self, runs: "pd.DataFrame | None" = None) -> dict[str, str]:
+        """Those that are looked at in detail, of all that count or some, by seed; their files."""
         of = (self.runs if runs is None else runs).head(MOST_DETAILED)
         return dict(zip(of["run_id"], of[FILE], strict=True))
 
@@ -42,7 +56,25 @@ def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[G
     runs = table.to_pandas().sort_values("seed")
     cells = dict(iter(runs.groupby(["architecture", "recipe_hash"], observed=True)))
     return tuple(
-        Group(condition=condition, runs=cells[cell])
+        Group(condition=condition, stored=cells[cell])
         for condition in conditions
         if (cell := (condition.architecture, condition.recipe.hash)) in cells
     )
+
+
+def point_files(store: ResultsStore) -> list[str]:
+    """The file names of a search's points that ended; none where the place is no search's."""
+    return store.location.list(POINTS, ".json")
+
+
+def refuse_search(store: ResultsStore, *, untested: bool = False) -> None:
+    """For what needs test results.
+
+    Raises:
+        UserError: The place is of a search, which has none, or its runs are `untested`.
+    """
+    if untested or point_files(store):
+        raise UserError(
+            f"{store.location} holds a search, which has no test results. 'mnistcmp report "
+            f"{store.location}' prints its points; launch its best.toml to test the best one."
+        )
