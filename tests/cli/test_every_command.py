@@ -1,0 +1,106 @@
+"""Every command, in ASCII, among runs that diverged or failed and files that are in the way."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+
+from mnistcmp.cli.app import app
+from mnistcmp.results.outcome import Finished
+from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.study import Run, Study
+from tests.support.stored import diverged, store_failure
+
+IN_THE_WAY = (
+    "calendar", "code", "copy", "dataclasses", "hashlib", "inspect", "json", "logging", "platform",
+    "profile", "queue", "random", "select", "signal", "socket", "statistics", "string", "tempfile",
+    "token", "uuid",
+)  # fmt: skip
+"""Modules of Python's own, as people call files of theirs."""
+
+COMMANDS = {
+    "launch --all --dry-run --local": 0,
+    "launch -a siamese-shared-axu --local": 2,
+    "tune --dry-run --local": 0,
+    "report results": 0,
+    "report results --json": 0,
+    "report results --markdown": 0,
+    "report results --html": 0,
+    "studies softmax": 0,
+    "predict results a.png b.png": 2,
+    "compare baseline siamese-shared-aux --results results": 0,
+    "figures results --format svg": 0,
+    "architectures baseline": 0,
+    "bench everything": 2,
+    "jobs": 2,
+    "status": 2,
+    "logs": 2,
+    "attach": 2,
+    "stop job": 2,
+    "data verify": 0,
+    "data sheet": 0,
+    "export csv results": 0,
+    "export parquet results": 0,
+    "export tensorboard results": 0,
+    "export mlflow results": 0,
+}
+"""With their exit statuses."""
+
+
+@pytest.fixture
+def crowded(
+    folder: Path, study: Study, finish: Callable[[Run], Finished], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A working folder with such results and such files."""
+    store = ResultsStore("results")
+    store.prepare(study)
+    for run in study.runs():
+        outcome = finish(run)
+        if run.architecture == "baseline":
+            outcome = Finished(
+                run=run,
+                result=diverged(outcome.result),
+                environment=outcome.environment,
+                started_at=outcome.started_at,
+                finished_at=outcome.finished_at,
+            )
+        store.write(study.name, [outcome])
+    store_failure(store, study, seed=1)
+    for name in IN_THE_WAY:
+        (folder / f"{name}.py").write_text("raise SystemExit('in the way')\n")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    return folder
+
+
+def test_every_command_is_gone_through() -> None:
+    """A new one joins the list below."""
+    command = typer.main.get_command(app)
+    names = [
+        f"{name} {inner}".strip()
+        for name, found in command.commands.items()  # type: ignore[attr-defined]
+        for inner in getattr(found, "commands", {"": None})
+    ]
+    for name in names:
+        assert any(line.startswith(name) for line in COMMANDS), name
+
+
+@pytest.mark.parametrize(("arguments", "status"), COMMANDS.items())
+def test_no_command_ends_in_a_traceback(crowded: Path, arguments: str, status: int) -> None:
+    """It does its work, or says in one line why not, in characters that the stream has."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mnistcmp", *arguments.split()],
+        cwd=crowded,
+        env=os.environ,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == status, done.stderr
+    assert b"Traceback" not in done.stdout + done.stderr
+    assert b"in the way" not in done.stdout + done.stderr
+    assert (done.stdout + done.stderr).isascii()
+    assert done.stderr.count(b"\n") == (1 if status else 0), done.stderr
