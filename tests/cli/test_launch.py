@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ COMMAND = (sys.executable, "-m", "mnistcmp")
 METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
     """No Ray named."""
     return {
@@ -31,11 +33,11 @@ def environment() -> dict[str, str]:
     }
 
 
-def _launch(
+def _mnistcmp(
     folder: Path, environment: dict[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, "launch", *arguments],
+        [*COMMAND, *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -45,33 +47,117 @@ def _launch(
     )
 
 
+STUDY = """\
+name = "mine"
+architectures = ["baseline", "siamese-shared-aux"]
+seeds = "3-4"
+[recipe]
+epochs = 2
+"""
+
+
+@dataclass(frozen=True)
+class _Launched:
+    """A folder that a study was launched in."""
+
+    folder: Path
+    results: Path
+    printed: str
+    errors: str
+
+
+def _launch_study(folder: Path, environment: dict[str, str], *arguments: str) -> _Launched:
+    (folder / "mine.toml").write_text(STUDY)
+    done = _mnistcmp(folder, environment, "launch", "mine.toml", *arguments)
+    assert done.returncode == 0, done.stderr
+    return _Launched(folder, folder / "results" / "mine", done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> _Launched:
+    """A launch for people, without weights."""
+    return _launch_study(tmp_path_factory.mktemp("launched"), environment)
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> _Launched:
+    """The same launch for a script, on two workers, with weights."""
+    options = ("--json-lines", "--weights", "best", "--workers", "2")
+    return _launch_study(tmp_path_factory.mktemp("scripted"), environment, *options)
+
+
+def test_a_launch_tells_what_it_does_and_leaves_a_page(launched: _Launched) -> None:
+    """From its beginning to its report, with nothing on standard error."""
+    assert launched.errors == ""
+    assert "Study mine on this machine" in launched.printed
+    assert "Study mine, recipe" in launched.printed
+    assert "The page is results/mine/report.html" in launched.printed
+    assert (launched.results / "report.html").exists()
+
+
 def test_launching_twice_in_different_folders_gives_identical_metrics(
-    tmp_path: Path, environment: dict[str, str]
+    launched: _Launched, scripted: _Launched
 ) -> None:
-    """Bit for bit, whatever process trained it; and a third launch trains nothing."""
-    arguments = ("-a", "siamese-shared-aux", "--seeds", "0", "--epochs", "2")
-    tables = []
-    for name in ("first", "second"):
-        folder = tmp_path / name
-        folder.mkdir()
-        done = _launch(folder, environment, *arguments)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "Study table1-epochs-2, recipe epochs-2" in done.stdout
-        store = ResultsStore(folder / "results" / "table1-epochs-2")
-        tables.append([store.read("runs").select(METRICS), store.read("epochs")])
-        tables[-1].append(store.read("predictions"))
-    assert tables[0] == tables[1]
-    again = _launch(folder, environment, *arguments)
+    """Bit for bit, whatever process trained it, and whoever listened."""
+    keys = {"runs": ["run_id"], "epochs": ["run_id", "epoch"], "predictions": ["run_id", "pair"]}
+    for table, columns in keys.items():
+        first, second = (
+            ResultsStore(each.results).read(table).sort_by([(key, "ascending") for key in columns])
+            for each in (launched, scripted)
+        )
+        names = METRICS if table == "runs" else first.column_names
+        assert first.select(names) == second.select(names)
+
+
+def test_a_launch_of_what_is_there_trains_nothing(
+    launched: _Launched, environment: dict[str, str]
+) -> None:
+    """It reports again."""
+    again = _mnistcmp(launched.folder, environment, "launch", "mine.toml")
     assert again.returncode == 0
-    assert "All runs are in results/table1-epochs-2 already" in again.stdout
+    assert "All runs are in results/mine already" in again.stdout
+    assert "Study mine, recipe" in again.stdout
+
+
+def test_json_lines_are_for_scripts(scripted: _Launched) -> None:
+    """Standard output is events alone, one a line; what is for people goes to standard error."""
+    assert "The page is" in scripted.errors
+    started, *progress, reported = map(json.loads, scripted.printed.splitlines())
+    assert (started["kind"], started["total"], started["kept"]) == ("started", 4, 0)
+    assert {event["kind"] for event in progress} == {"progress"}
+    conditions = {each["condition"]: each for each in progress[-1]["conditions"]}
+    rows = {row["architecture"]: row for row in reported["report"]["rows"]}
+    assert set(conditions) == set(rows) == {"baseline", "siamese-shared-aux"}
+    for name, condition in conditions.items():
+        assert condition["finished"] == rows[name]["accuracy"]["n"] == 2
+        for statistic in ("mean", "deviation"):
+            assert 100 * condition[statistic] == pytest.approx(rows[name]["accuracy"][statistic])
+    assert reported["report"]["missing"] == []
+    assert reported["output"] == "results/mine"
+
+
+def test_weights_are_kept_where_they_are_asked_for(
+    launched: _Launched, scripted: _Launched, environment: dict[str, str]
+) -> None:
+    """They answer about two of MNIST's digits; a launch without --weights has none."""
+    assert not (launched.results / "weights").exists()
+    assert len(list((scripted.results / "weights").glob("*.safetensors"))) == 4
+    for name, image in zip("ab", load_mnist().test.images, strict=False):
+        Image.fromarray((255 * image).astype("uint8")).save(scripted.folder / f"{name}.png")
+    done = _mnistcmp(
+        scripted.folder, environment, "predict", "results/mine", "a.png", "b.png", "--json"
+    )
+    answer = json.loads(done.stdout)
+    assert 0 <= answer["probability"] <= 1
+    assert answer["model"]["best_of"] == 4
 
 
 def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """Ctrl-C: exit status 130, no further study; then the same command trains only the rest."""
-    arguments = ("-a", "baseline", "--seeds", "40", "--epochs", "12", "--study", "table1")
-    runs = tmp_path / "results" / "table1-epochs-12" / "runs"
+    arguments = ("-a", "baseline", "--seeds", "40", "--epochs", "4", "--study", "table1")
+    runs = tmp_path / "results" / "table1-epochs-4" / "runs"
     process = subprocess.Popen(
         [*INTERRUPTIBLE, "launch", *arguments, "--study", "activation"],
         cwd=tmp_path,
@@ -91,7 +177,7 @@ def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     kept = {path: path.stat().st_mtime_ns for path in runs.glob("*.parquet")}
     store = ResultsStore(runs.parent)
     assert 1 <= len(store.finished_run_ids()) < 40
-    assert _launch(tmp_path, environment, *arguments).returncode == 0
+    assert _mnistcmp(tmp_path, environment, "launch", *arguments).returncode == 0
     assert len(store.finished_run_ids()) == 40
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
@@ -116,74 +202,16 @@ def test_a_launch_that_is_told_to_end_stops_as_by_ctrl_c(
     assert "Interrupted. 0 new runs are kept" in printed
 
 
-def test_report_of_a_launch_has_its_runs(tmp_path: Path, environment: dict[str, str]) -> None:
-    """A study file from launch to report, with two workers."""
-    study = 'name = "mine"\narchitectures = ["baseline", "siamese-separate"]\nseeds = "3-4"\n'
-    (tmp_path / "mine.toml").write_text(f"{study}[recipe]\nepochs = 1\n")
-    launched = _launch(tmp_path, environment, "mine.toml", "--workers", "2")
-    assert launched.returncode == 0
-    assert "The page is results/mine/report.html" in launched.stdout
-    assert (tmp_path / "results" / "mine" / "report.html").exists()
-    command = [*COMMAND, "report", "results/mine", "--json"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, check=True, text=True
-    )
-    report = json.loads(done.stdout)
-    assert [(row["architecture"], row["accuracy"]["n"]) for row in report["rows"]] == [
-        ("baseline", 2),
-        ("siamese-separate", 2),
-    ]
-    assert report["missing"] == []
-
-
-def test_json_lines_are_for_scripts(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Standard output is events alone, one a line; what is for people goes to standard error."""
-    arguments = "-a baseline --seeds 2 --epochs 1 --json-lines"
-    done = _launch(tmp_path, environment, *arguments.split())
-    assert done.returncode == 0
-    assert "The page is" in done.stderr
-    started, *progress, reported = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (started["kind"], started["total"], started["kept"]) == ("started", 2, 0)
-    assert {event["kind"] for event in progress} == {"progress"}
-    (condition,) = progress[-1]["conditions"]
-    assert (condition["condition"], condition["finished"]) == ("baseline", 2)
-    (row,) = reported["report"]["rows"]
-    assert 100 * condition["mean"] == pytest.approx(row["accuracy"]["mean"])
-    assert 100 * condition["deviation"] == pytest.approx(row["accuracy"]["deviation"])
-    assert reported["output"] == "results/table1-epochs-1"
-
-
 def test_named_studies_run_one_after_the_other(tmp_path: Path, environment: dict[str, str]) -> None:
     """Each into its folder, each with its report under its own question."""
     arguments = "--study table1 --study regularisation --seeds 1 --epochs 1 -a baseline"
-    done = _launch(tmp_path, environment, *arguments.split())
+    done = _mnistcmp(tmp_path, environment, "launch", *arguments.split())
     assert (done.returncode, done.stderr) == (0, "")
     for name, runs in (("table1-epochs-1", 1), ("regularisation-epochs-1", 4)):
         assert len(list((tmp_path / "results" / name / "runs").glob("*.parquet"))) == runs
     printed = " ".join(done.stdout.split())
     assert printed.index("Do weight sharing") < printed.index("What do dropout and batch norm do")
-    assert "latest batch norm seed 0" in printed
-
-
-def test_weights_are_kept_where_they_are_asked_for(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    """From launch to an answer about two of MNIST's digits; a launch without --weights has none."""
-    arguments = ("-a", "siamese-shared-aux", "--seeds", "0-1", "--epochs", "1")
-    assert _launch(tmp_path, environment, *arguments, "--weights", "best").returncode == 0
-    results = tmp_path / "results" / "table1-epochs-1"
-    assert len(list((results / "weights").glob("*.safetensors"))) == 2
-    assert _launch(tmp_path, environment, *arguments, "--fresh").returncode == 0
-    assert not (tmp_path / "results" / "table1-epochs-1-2" / "weights").exists()
-    for name, image in zip("ab", load_mnist().test.images, strict=False):
-        Image.fromarray((255 * image).astype("uint8")).save(tmp_path / f"{name}.png")
-    command = [*COMMAND, "predict", str(results), "a.png", "b.png", "--json"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, check=True, text=True
-    )
-    answer = json.loads(done.stdout)
-    assert 0 <= answer["probability"] <= 1
-    assert answer["model"]["best_of"] == 2
+    assert re.search("latest (plain|dropout|batch norm|both) seed 0", printed)
 
 
 def test_bench_measures_all_that_is_asked_for(tmp_path: Path, environment: dict[str, str]) -> None:

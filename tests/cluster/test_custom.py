@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,10 @@ from mnistcmp.study.file import read_study
 from mnistcmp.study.study import Run
 from mnistcmp.training.training import train
 from tests.conftest import CPU
-from tests.support.clusters import Checkout, make_checkout
+from tests.support.clusters import Checkout
 from tests.support.custom_networks import RIGHT
-from tests.support.servers import free_port
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
 
 STUDY = """\
 name = "mine"
@@ -89,26 +87,19 @@ def test_an_own_network_is_launched_into_the_built_in_ones_folder(nets: Path, mn
     assert "Train it in a new folder with --fresh or another --output" in changed.stderr
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A cluster of one worker, whose own folder has stale copies of the networks."""
-    made = make_checkout(tmp_path_factory.mktemp("checkout"), free_port())
-    (made.folder / "package").mkdir()
-    for stale in ("package/__init__.py", "package/nets.py", "single.py", "beside.py"):
-        (made.folder / stale).touch()
-    up = made.up("processes", workers=1)
-    assert up.returncode == 0, up.stderr
-    yield made
-    made.manage("down")
-
-
 @pytest.mark.parametrize(
     ("study", "files"), [("Mine", ["package"]), ("mine", ["single.py", "beside.py"])]
 )
 def test_a_cluster_trains_what_is_shipped_to_it(
     checkout: Checkout, nets: Path, mnist: Mnist, study: str, files: list[str]
 ) -> None:
-    """A package and a single file, from a folder that the cluster does not see."""
+    """A package and a single file, from a folder that the cluster does not see.
+
+    It has stale files of the same names.
+    """
+    (checkout.folder / "package").mkdir(exist_ok=True)
+    for stale in ("package/__init__.py", "package/nets.py", "single.py", "beside.py"):
+        (checkout.folder / stale).touch()
     token = (checkout.folder / ".cluster" / "token").read_text()
     environment = checkout.environment | {"RAY_AUTH_TOKEN": token}
     output = checkout.results / study

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,10 @@ from mnistcmp.cluster.job import run_job
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run
 from mnistcmp.training.result import TrainingResult
-from tests.support.clusters import KINDS, Checkout, make_checkout
-from tests.support.servers import S3Server, free_port
+from tests.support.clusters import KINDS, Checkout
+from tests.support.servers import S3Server
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
 
 STUDY = """\
 name = "small"
@@ -33,19 +32,9 @@ test_pairs = 40
 """
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Checkout]:
-    """A checkout with a cluster of two workers up."""
-    made = make_checkout(
-        tmp_path_factory.mktemp("checkout"),
-        free_port(),
-        **s3_server.environment,
-    )
-    (made.folder / "small.toml").write_text(STUDY)
-    up = made.up("processes")
-    assert up.returncode == 0, up.stderr
-    yield made
-    made.manage("down")
+@pytest.fixture(scope="module", autouse=True)
+def _study(checkout: Checkout) -> None:
+    (checkout.folder / "small.toml").write_text(STUDY)
 
 
 def _one_line(done: "subprocess.CompletedProcess[str]") -> str:
@@ -272,31 +261,3 @@ def test_an_output_that_the_head_cannot_write_is_refused(checkout: Checkout) -> 
     (checkout.results / "blocked").write_text("a file")
     line = _one_line(checkout.mnistcmp("launch", "--all", "--output", "results/blocked"))
     assert "cannot be a folder: blocked is a file" in line
-
-
-def test_up_is_idempotent_and_scales_and_down_leaves_nothing(tmp_path: Path) -> None:
-    """Up again changes no process, or the number of workers; down stops what up started."""
-    checkout = make_checkout(tmp_path, free_port())
-    try:
-        assert checkout.up("processes", workers=1).returncode == 0
-        first = checkout.state()
-        assert (tmp_path / ".cluster" / "token").stat().st_mode & 0o777 == 0o600
-        assert checkout.up("processes", workers=1).returncode == 0
-        assert checkout.state() == first
-        assert checkout.up("processes", workers=2).returncode == 0
-        grown = checkout.state()
-        assert list(grown.details["pids"])[:2] == list(first.details["pids"])
-        assert len(grown.details["pids"]) == 3
-        assert checkout.up("processes", workers=1).returncode == 0
-        assert checkout.state().details == first.details
-        taken = make_checkout(tmp_path / "other", checkout.port)
-        assert "is taken" in _one_line(taken.up("processes"))
-    finally:
-        down = checkout.manage("down")
-    assert down.stdout == "The cluster is down.\n"
-    temporary = first.details["temporary"]
-    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)  # noqa: S607
-    assert temporary not in left.stdout
-    assert not Path(temporary).exists()
-    assert "No cluster is up" in checkout.manage("down").stdout
-    assert checkout.mnistcmp("jobs").stderr.startswith("mnistcmp: no cluster is named or up")
