@@ -13,8 +13,8 @@ WORKER_CPUS ?= 1
 GPUS ?= 0
 CLUSTER_PORT ?= 8265
 ENGINE ?= auto
-# Tests of one file stay together, and those of a group, since they share what they start.
-PARALLEL = --numprocesses 2 --dist loadgroup
+# Tests of one file stay together, since they share what they start.
+PARALLEL = --numprocesses 2 --dist loadfile
 
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' mnistcmp/__init__.py)
 REVISION = $(shell r=$$(git rev-parse HEAD 2>/dev/null) && { git diff --quiet HEAD || r=$$r-dirty; echo $$r; })

@@ -30,13 +30,6 @@ REPORTED = [name for name in ARCHITECTURES if is_stackable(name, Recipe())]
 SMALL = Recipe(epochs=1, train_pairs=100, test_pairs=40)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file share what they start, and so do those that name a group."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, no Ray named by the environment."""

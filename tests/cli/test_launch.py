@@ -16,6 +16,7 @@ from PIL import Image
 from mnistcmp.data.mnist import load_mnist
 from mnistcmp.results.store import ResultsStore
 from tests.support.clusters import INTERRUPTIBLE
+from tests.support.commands import mnistcmp
 
 pytestmark = pytest.mark.ray
 
@@ -31,20 +32,6 @@ def environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("RAY_", "MNISTCMP_"))
     }
-
-
-def _mnistcmp(
-    folder: Path, environment: dict[str, str], *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 STUDY = """\
@@ -68,7 +55,7 @@ class _Launched:
 
 def _launch_study(folder: Path, environment: dict[str, str], *arguments: str) -> _Launched:
     (folder / "mine.toml").write_text(STUDY)
-    done = _mnistcmp(folder, environment, "launch", "mine.toml", *arguments)
+    done = mnistcmp(folder, environment, "launch", "mine.toml", *arguments)
     assert done.returncode == 0, done.stderr
     return _Launched(folder, folder / "results" / "mine", done.stdout, done.stderr)
 
@@ -113,7 +100,7 @@ def test_a_launch_of_what_is_there_trains_nothing(
     launched: _Launched, environment: dict[str, str]
 ) -> None:
     """It reports again."""
-    again = _mnistcmp(launched.folder, environment, "launch", "mine.toml")
+    again = mnistcmp(launched.folder, environment, "launch", "mine.toml")
     assert again.returncode == 0
     assert "All runs are in results/mine already" in again.stdout
     assert "Study mine, recipe" in again.stdout
@@ -144,7 +131,7 @@ def test_weights_are_kept_where_they_are_asked_for(
     assert len(list((scripted.results / "weights").glob("*.safetensors"))) == 4
     for name, image in zip("ab", load_mnist().test.images, strict=False):
         Image.fromarray((255 * image).astype("uint8")).save(scripted.folder / f"{name}.png")
-    done = _mnistcmp(
+    done = mnistcmp(
         scripted.folder, environment, "predict", "results/mine", "a.png", "b.png", "--json"
     )
     answer = json.loads(done.stdout)
@@ -177,7 +164,7 @@ def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     kept = {path: path.stat().st_mtime_ns for path in runs.glob("*.parquet")}
     store = ResultsStore(runs.parent)
     assert 1 <= len(store.finished_run_ids()) < 40
-    assert _mnistcmp(tmp_path, environment, "launch", *arguments).returncode == 0
+    assert mnistcmp(tmp_path, environment, "launch", *arguments).returncode == 0
     assert len(store.finished_run_ids()) == 40
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
@@ -205,7 +192,7 @@ def test_a_launch_that_is_told_to_end_stops_as_by_ctrl_c(
 def test_named_studies_run_one_after_the_other(tmp_path: Path, environment: dict[str, str]) -> None:
     """Each into its folder, each with its report under its own question."""
     arguments = "--study table1 --study regularisation --seeds 1 --epochs 1 -a baseline"
-    done = _mnistcmp(tmp_path, environment, "launch", *arguments.split())
+    done = mnistcmp(tmp_path, environment, "launch", *arguments.split())
     assert (done.returncode, done.stderr) == (0, "")
     for name, runs in (("table1-epochs-1", 1), ("regularisation-epochs-1", 4)):
         assert len(list((tmp_path / "results" / name / "runs").glob("*.parquet"))) == runs

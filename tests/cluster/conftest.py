@@ -1,18 +1,32 @@
-"""The cluster that tests of jobs share."""
+"""Custom networks that are launched here and on a cluster."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.clusters import Checkout, make_checkout
-from tests.support.servers import S3Server, free_port
+from tests.support.custom_networks import RIGHT
+
+STUDY = """\
+name = "mine"
+architectures = ["{}", "baseline"]
+seeds = "0-1"
+[recipe]
+epochs = 1
+train_pairs = 100
+test_pairs = 40
+"""
 
 
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Checkout]:
-    """A checkout with a cluster of two workers up."""
-    made = make_checkout(tmp_path_factory.mktemp("checkout"), free_port(), **s3_server.environment)
-    up = made.up("processes")
-    assert up.returncode == 0, up.stderr
-    yield made
-    made.manage("down")
+@pytest.fixture
+def nets(custom_folder: Path) -> Path:
+    """A package `package`, and the file `single.py` that imports one beside it."""
+    package = custom_folder / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "nets.py").write_text("from package.parts import Digits\nMine = Digits\n")
+    (package / "parts.py").write_text(RIGHT)
+    (custom_folder / "single.py").write_text("from beside import plain\nmine = plain\n")
+    (custom_folder / "beside.py").write_text(RIGHT)
+    for name in ("package.nets:Mine", "single:mine"):
+        (custom_folder / f"{name.split(':')[1]}.toml").write_text(STUDY.format(name))
+    return custom_folder

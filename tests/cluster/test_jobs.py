@@ -1,11 +1,13 @@
 """Jobs on a cluster: `make cluster-up` as processes, then the command as users call it."""
 
 import http.server
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,16 @@ import requests
 
 from mnistcmp.cluster.events import Refused, from_line
 from mnistcmp.cluster.job import run_job
+from mnistcmp.data.mnist import Mnist
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run
 from mnistcmp.training.result import TrainingResult
-from tests.support.clusters import KINDS, Checkout
-from tests.support.servers import S3Server
+from tests.support.clusters import KINDS, Checkout, make_checkout
+from tests.support.commands import mnistcmp
+from tests.support.servers import S3Server, free_port
+from tests.support.stored import losses, losses_here
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.ray
 
 STUDY = """\
 name = "small"
@@ -32,9 +37,15 @@ test_pairs = 40
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _study(checkout: Checkout) -> None:
-    (checkout.folder / "small.toml").write_text(STUDY)
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Checkout]:
+    """A checkout with a cluster of two workers up."""
+    made = make_checkout(tmp_path_factory.mktemp("checkout"), free_port(), **s3_server.environment)
+    up = made.up("processes")
+    assert up.returncode == 0, up.stderr
+    (made.folder / "small.toml").write_text(STUDY)
+    yield made
+    made.manage("down")
 
 
 def _one_line(done: "subprocess.CompletedProcess[str]") -> str:
@@ -106,6 +117,7 @@ def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
     assert (launch.returncode, errors) == (130, "")
     job = printed.split("mnistcmp stop ")[1].split()[0]
     trained = len(list(runs.glob("*.parquet")))
+    deadline = time.monotonic() + 90
     while len(list(runs.glob("*.parquet"))) <= trained and time.monotonic() < deadline:
         time.sleep(0.1)
     assert checkout.mnistcmp("stop", job).returncode == 0
@@ -261,3 +273,60 @@ def test_an_output_that_the_head_cannot_write_is_refused(checkout: Checkout) -> 
     (checkout.results / "blocked").write_text("a file")
     line = _one_line(checkout.mnistcmp("launch", "--all", "--output", "results/blocked"))
     assert "cannot be a folder: blocked is a file" in line
+
+
+@pytest.mark.parametrize(
+    ("study", "files"), [("Mine", ["package"]), ("mine", ["single.py", "beside.py"])]
+)
+def test_a_cluster_trains_what_is_shipped_to_it(
+    checkout: Checkout, nets: Path, mnist: Mnist, study: str, files: list[str]
+) -> None:
+    """A package and a single file, from a folder that the cluster does not see.
+
+    It has stale files of the same names.
+    """
+    (checkout.folder / "package").mkdir(exist_ok=True)
+    for stale in ("package/__init__.py", "package/nets.py", "single.py", "beside.py"):
+        (checkout.folder / stale).touch()
+    token = (checkout.folder / ".cluster" / "token").read_text()
+    environment = checkout.environment | {"RAY_AUTH_TOKEN": token}
+    output = checkout.results / study
+    arguments = ("launch", f"{study}.toml", "--address", checkout.address, "--output", str(output))
+    done = mnistcmp(nets, environment, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert losses(output) == losses_here(nets / f"{study}.toml", mnist)
+    launched = ResultsStore(output).launches()[0]
+    assert len(launched.sources) == 1
+    for file in map(Path, files):
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    report = mnistcmp(nets, environment, "report", str(output), "--markdown")
+    assert next(iter(launched.sources)) in report.stdout
+
+
+def test_up_is_idempotent_and_scales_and_down_leaves_nothing(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    """Up again changes no process, or the number of workers; down stops what up started.
+
+    The last test of the file: the cluster is gone after it.
+    """
+    first = checkout.state()
+    assert (checkout.folder / ".cluster" / "token").stat().st_mode & 0o777 == 0o600
+    assert checkout.up("processes", workers=2).returncode == 0
+    assert checkout.state() == first
+    assert checkout.up("processes", workers=3).returncode == 0
+    grown = checkout.state()
+    assert list(grown.details["pids"])[:3] == list(first.details["pids"])
+    assert len(grown.details["pids"]) == 4
+    assert checkout.up("processes", workers=2).returncode == 0
+    assert checkout.state().details == first.details
+    taken = make_checkout(tmp_path, checkout.port)
+    assert "is taken" in _one_line(taken.up("processes"))
+    down = checkout.manage("down")
+    assert down.stdout == "The cluster is down.\n"
+    temporary = first.details["temporary"]
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)  # noqa: S607
+    assert temporary not in left.stdout
+    assert not Path(temporary).exists()
+    assert "No cluster is up" in checkout.manage("down").stdout
+    assert checkout.mnistcmp("jobs").stderr.startswith("mnistcmp: no cluster is named or up")

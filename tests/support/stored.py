@@ -7,11 +7,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import torch
 
+from mnistcmp.data.mnist import Mnist
 from mnistcmp.results.outcome import Failed
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.file import read_study
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
+from mnistcmp.training.training import train
 
 SORTED = {
     "runs": ["run_id"],
@@ -72,3 +76,18 @@ def store_failure(store: ResultsStore, study: Study, seed: int, minutes: int = 0
     )
     store.write(study.name, [failed])
     return run
+
+
+def losses(folder: Path) -> dict[str, float]:
+    """The test losses that a folder of results has, by run."""
+    rows = ResultsStore(folder).read("runs").to_pylist()
+    return {row["run_id"]: row["test_loss"] for row in rows}
+
+
+def losses_here(study: Path, mnist: Mnist) -> dict[str, float]:
+    """The same of a study file's runs, trained in this process."""
+
+    def loss(run: Run) -> float:
+        return train([run], mnist, torch.device("cpu"))[0].test.loss
+
+    return {run.run_id: loss(run) for run in read_study(study).runs()}
