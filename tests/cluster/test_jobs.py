@@ -93,8 +93,8 @@ def test_results_go_to_an_object_store_and_are_read_from_it(
 def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout) -> None:
     """During and after it, by id or as the latest."""
     assert checkout.mnistcmp("launch", "small.toml", "--fresh").returncode == 0
-    latest = checkout.mnistcmp("jobs").stdout.splitlines()[1].split()[0]
-    assert latest.startswith("small-")
+    listed = checkout.mnistcmp("jobs").stdout.split()
+    latest = next(word for word in listed if word.startswith("small-"))
     status = checkout.mnistcmp("status").stdout
     assert "3 nodes, 2 CPUs and 0 GPUs for tasks" in status
     assert "4 of 4 runs finished, 0 failed" in status
