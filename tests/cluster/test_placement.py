@@ -60,6 +60,7 @@ def test_what_can_never_be_placed_is_refused() -> None:
         choose_pools("auto", [Node(cpus=0, gpus=1)], place="here")
 
 
+@pytest.mark.ray
 def test_a_mixed_cluster_trains_on_all_it_has(
     mixed_ray: None,  # noqa: ARG001 - a running Ray
     study: Study,
