@@ -18,6 +18,12 @@ LIGHT = 0.6
 """Of the grey levels from 0 to 1: a background above it is clearly light."""
 CONTRAST = 0.1
 """Between the lightest and the darkest pixel; what has less shows nothing."""
+INK = 0.3
+"""Of the lightest pixel: what has less is no part of the digit."""
+MIDDLE, OFF = 6.75, 1
+"""Where MNIST's digits have their centre of mass, in pixels of 14, and more than any is off it."""
+SMALLEST, LARGEST = 7, 11
+"""Pixels that the longer side of MNIST's digits has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +33,7 @@ class Digit:
     pixels: NDArray[np.float32]
     """(14, 14): grey levels from 0 to 1, dark ground."""
     notes: tuple[str, ...]
-    """What was done to the image, in words."""
+    """What was done to the image, and how it is unlike MNIST's, in words."""
 
 
 def read_digit(path: Path) -> Digit:
@@ -57,7 +63,23 @@ def read_digit(path: Path) -> Digit:
     if background > LIGHT:
         notes.append("inverted, since its background is light")
         image = ImageOps.invert(image)
-    return Digit(pixels=_to_size(image, notes), notes=tuple(notes))
+    pixels = _to_size(image, notes)
+    return Digit(pixels=pixels, notes=(*notes, *unlike_mnist(pixels)))
+
+
+def unlike_mnist(pixels: NDArray[np.float32]) -> list[str]:
+    """How the place and size of a digit, light on dark, differ from all that networks know."""
+    ink = np.where(pixels > INK * pixels.max(), pixels, 0)
+    across, down = ink.sum(axis=0), ink.sum(axis=1)
+    middle = [side @ np.arange(SIZE) / side.sum() for side in (across, down)]
+    off = max(abs(place - MIDDLE) for place in middle)
+    longer = max(np.ptp(np.flatnonzero(side)) + 1 for side in (across, down))
+    notes = []
+    if off > OFF:
+        notes.append(f"the digit is {off:.1f} of {SIZE} pixels off the middle, where MNIST's are")
+    if not SMALLEST <= longer <= LARGEST:
+        notes.append(f"the digit is {longer} of {SIZE} pixels long, where MNIST's are 9 to 11")
+    return notes
 
 
 def _open(path: Path) -> Image.Image:

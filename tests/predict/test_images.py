@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps
 
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
-from mnistcmp.predict.images import read_digit
+from mnistcmp.predict.images import read_digit, unlike_mnist
 
 
 def test_a_png_of_mnist_is_what_the_networks_were_trained_on(
@@ -63,6 +63,33 @@ def test_harmless_differences_are_converted_and_said(
     digit = read_digit(path)
     assert note in "; ".join(digit.notes)
     assert np.abs(digit.pixels - mnist.test.images[0]).max() < 2 / 255
+
+
+def test_no_digit_of_mnist_is_unlike_mnist(mnist: Mnist) -> None:
+    """Nothing is said of what the networks are tested on."""
+    assert [unlike_mnist(pixels) for pixels in mnist.test.images if unlike_mnist(pixels)] == []
+
+
+UNLIKE: dict[str, tuple[Change, str]] = {
+    "left": (lambda i: ImageChops.offset(i, -4, 0), "of 14 pixels off the middle"),
+    "high": (lambda i: ImageChops.offset(i, 0, -3), "of 14 pixels off the middle"),
+    "tiny": (lambda i: ImageOps.expand(i, 28), "the digit is 3 of 14 pixels long"),
+    "cut close": (lambda i: i.crop(i.getbbox()), "the digit is 14 of 14 pixels long"),
+    "dark and high": (
+        lambda i: ImageOps.invert(ImageChops.offset(i, 0, -4)),
+        "of 14 pixels off the middle",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNLIKE)
+def test_a_digit_in_another_place_or_size_is_noted(
+    tmp_path: Path, images: NDArray[np.uint8], kind: str
+) -> None:
+    """It is answered all the same, by networks that have seen none like it."""
+    change, note = UNLIKE[kind]
+    change(Image.fromarray(images[0])).save(tmp_path / "digit.png")
+    assert note in "; ".join(read_digit(tmp_path / "digit.png").notes)
 
 
 def test_a_photograph_is_taken_upright(
