@@ -12,6 +12,7 @@ from mnistcmp.cluster.launch import Worker
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data.mnist import Mnist
+from mnistcmp.networks.custom import ANY_ERROR
 from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.study.study import Run
@@ -81,7 +82,7 @@ def _train_stack(stack: Stack, shared: tuple[Mnist, Worker], device: DeviceChoic
     started_at = datetime.now(UTC)
     try:
         results = worker.train(stack, mnist, device)
-    except Exception as error:  # noqa: BLE001 - whatever a network raises is its run's failure
+    except ANY_ERROR as error:
         if len(stack) > 1:
             # The others are not to fail with the one that does.
             return [_train_stack((run,), shared, device)[0] for run in stack]
@@ -98,7 +99,7 @@ def _train_stack(stack: Stack, shared: tuple[Mnist, Worker], device: DeviceChoic
     ]
 
 
-def failed(run: Run, error: Exception, trace: str, host: str | None) -> Failed:
+def failed(run: Run, error: BaseException, trace: str, host: str | None) -> Failed:
     """A run that ends now, with an error."""
     return Failed(
         run=run,
@@ -109,6 +110,6 @@ def failed(run: Run, error: Exception, trace: str, host: str | None) -> Failed:
     )
 
 
-def _in_one_line(error: Exception) -> str:
+def _in_one_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -13,6 +13,7 @@ from mnistcmp.cluster.custom import check_custom_networks
 from mnistcmp.cluster.events import Refused, from_line
 from mnistcmp.cluster.job import run_job
 from mnistcmp.cluster.launch import Launch, Worker
+from mnistcmp.cluster.tasks import _train_stack
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture
@@ -24,7 +25,7 @@ from mnistcmp.predict.model import answer, choose_model
 from mnistcmp.provenance import environment
 from mnistcmp.report.build import build_report
 from mnistcmp.report.text import to_markdown
-from mnistcmp.results.outcome import Finished
+from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import record_sources
@@ -276,6 +277,15 @@ def test_results_are_read_where_the_module_is_not(
     assert "figures/figure-3-right-plain.svg" in written.out
     assert "figures/figure-1-right-plain.svg" not in written.out
     assert stored.finished_run_ids()
+
+
+@pytest.mark.usefixtures("nets")
+def test_a_network_that_ends_its_process_in_training_fails_alone(mnist: Mnist) -> None:
+    """As one that raises: its worker goes on."""
+    run = Run(architecture="wrong:LeavesInTraining", seed=0, recipe=Recipe(epochs=1))
+    (outcome,) = _train_stack((run,), (mnist, Worker()), "cpu")
+    assert isinstance(outcome, Failed)
+    assert outcome.error == "SystemExit: 4"
 
 
 @pytest.mark.usefixtures("nets")

@@ -183,6 +183,14 @@ class LeavesLater(Own):
         sys.exit("enough")
 
 
+class LeavesInTraining(Own):
+    calls = 0
+
+    def answer(self, found):
+        self.calls += 1
+        return found[:, :2] if self.calls < 9 else sys.exit(4)
+
+
 class LeavesInEvaluation(Own):
     def answer(self, found):
         return found[:, :2] if self.training else sys.exit(3)
