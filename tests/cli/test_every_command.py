@@ -1,9 +1,10 @@
-"""Every command, in ASCII, among runs that failed and files that are in the way."""
+"""Every command, in ASCII, among runs that diverged and files that are in the way."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from mnistcmp.cli.app import app
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
-from tests.support.stored import store_failure
+from tests.support.stored import diverged, store_failure
 
 IN_THE_WAY = (
     "calendar", "code", "copy", "dataclasses", "hashlib", "inspect", "json", "logging", "platform",
@@ -32,7 +33,8 @@ COMMANDS = {
     "report results --html": 0,
     "studies softmax": 0,
     "predict results a.png b.png": 2,
-    "compare baseline siamese-shared-aux --results results": 0,
+    "compare baseline siamese-shared-aux --results results": 2,
+    "compare results results": 0,
     "figures results --format svg": 0,
     "architectures baseline": 0,
     "bench everything": 2,
@@ -58,7 +60,11 @@ def crowded(
     """A working folder with such results and such files."""
     store = ResultsStore("results")
     store.prepare(study)
-    store.write(study.name, [finish(run) for run in study.runs()[:-1]])
+    for run in study.runs():
+        done = finish(run)
+        if run.architecture == "baseline":
+            done = replace(done, result=diverged(done.result))
+        store.write(study.name, [done])
     store_failure(store, study, seed=1)
     for name in IN_THE_WAY:
         (folder / f"{name}.py").write_text("raise SystemExit('in the way')\n")
