@@ -101,13 +101,9 @@ def measure_scaling(workers: int, seeds: int, epochs: int, mnist: Mnist) -> Meas
 
 def _timed(events: Iterable[Event]) -> tuple[float, float]:
     """Seconds from the first progress that is told to the last: on the clock, of this processor."""
-    times = [
-        (time.perf_counter(), time.process_time())
-        for event in events
-        if isinstance(event, Progress)
-    ]
-    (wall, cpu), (wall_end, cpu_end) = times[0], times[-1]
-    return wall_end - wall, cpu_end - cpu
+    told = (event for event in events if isinstance(event, Progress))
+    times = [(time.perf_counter(), time.process_time()) for _ in told]
+    return times[-1][0] - times[0][0], times[-1][1] - times[0][1]
 
 
 @cache

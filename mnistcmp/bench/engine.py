@@ -41,8 +41,6 @@ class Timing:
     way: str
     milliseconds: float
     """Per step of one model: forward, backward, optimizer, batch and metrics. Median of rounds."""
-    steps_per_second: float
-    """Steps of single models."""
     mfu: float
     """Model FLOP utilisation: the arithmetic of the layers as written, forward once and backward
     twice that, per second, over the rate of a matrix product in the same process. 0 to 1, and above
@@ -55,9 +53,6 @@ class Timing:
 class Speed:
     """What `measure_speed` found."""
 
-    rounds: int
-    width: int
-    """Runs in a stack."""
     sgemm_gflops: float
     """A product of two float32 matrices of 2048 x 2048 on one core. Median of rounds."""
     timings: tuple[Timing, ...]
@@ -82,8 +77,6 @@ def measure_speed(
                 seconds.setdefault((name, way), []).append(elapsed)
     sgemm = median(rates[1:])
     return Speed(
-        rounds=rounds,
-        width=width,
         sgemm_gflops=sgemm,
         timings=tuple(
             _timing(name, way, of_way[1:], seconds[name, STACKED][1:], sgemm, width)
@@ -103,22 +96,18 @@ def _timing(  # noqa: PLR0917 - all of a round's facts
         architecture=name,
         way=way,
         milliseconds=1000 * per_step,
-        steps_per_second=1 / per_step,
         mfu=_step_flops(name) / per_step / (sgemm * 1e9),
         times_slower=slower,
     )
 
 
 def _step_flops(name: str) -> int:
-    """Arithmetic of a training step of one model on a full batch, its layers as written.
-
-    The backward pass is counted as twice the forward pass: a gradient for the inputs and one for
-    the weights of each layer.
-    """
+    """Of a training step of one model on a full batch, its layers as written."""
     recipe = Recipe()
     network = architecture(name).build(recipe.network)
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(recipe.batch_size, 2, 14, 14))
+    # Backward, each layer has a gradient for its inputs and one for its weights.
     return 3 * int(counter.get_total_flops())
 
 

@@ -32,12 +32,8 @@ class Pairs:
     def subset(self, chosen: NDArray[np.int64]) -> Self:
         """The pairs at these positions, in their order."""
         where = torch.from_numpy(chosen)
-        return type(self)(
-            inputs=self.inputs[where],
-            labels=self.labels[where],
-            digits=self.digits[where],
-            sources=self.sources[chosen],
-        )
+        inputs, labels, digits = (part[where] for part in (self.inputs, self.labels, self.digits))
+        return type(self)(inputs=inputs, labels=labels, digits=digits, sources=self.sources[chosen])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -123,7 +123,8 @@ def find_top(top: str) -> ModuleSpec | None:
     except ValueError:
         return None  # a module that was made by hand, as __main__ is
     beside = PathFinder.find_spec(top, [here])
-    if found and beside and beside.has_location and not _is_same(found, beside):
+    places = {Path(spec.origin or "").resolve() for spec in (found, beside) if spec}
+    if found and beside and beside.has_location and len(places) > 1:
         raise UserError(
             f"{beside.origin} would shadow {found.origin}, which Python finds by that name, and "
             "is not imported. Rename it, or choose with PYTHONPATH the folder that comes first."
@@ -137,11 +138,6 @@ def no_module(module: str) -> UserError:
         f"there is no module '{module}' in this folder ({Path.cwd()}), nor is it installed. Go to "
         "the folder that it is in, or set PYTHONPATH."
     )
-
-
-def _is_same(found: ModuleSpec, other: ModuleSpec) -> bool:
-    places = [Path(spec.origin or "").resolve() for spec in (found, other)]
-    return places[0] == places[1]
 
 
 def _find(path: str) -> Any:  # noqa: ANN401 - whatever stands there
@@ -169,16 +165,13 @@ def _import(module: str) -> ModuleType:
         # A module that draws or seeds on its import would change the first run of each process.
         with random.fork_rng(devices):
             return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise no_module(module) from error
-        raise _not_importable(module, error) from error
     except ANY_ERROR as error:
-        raise _not_importable(module, error) from error
-
-
-def _not_importable(module: str, error: BaseException) -> UserError:
-    return UserError(f"importing '{module}' raises {in_short(error)}. Correct the module first.")
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{module}.".startswith(f"{missing}."):
+            raise no_module(module) from error
+        raise UserError(
+            f"importing '{module}' raises {in_short(error)}. Correct the module first."
+        ) from error
 
 
 def _a(value: object) -> str:

@@ -2,7 +2,7 @@
 
 import operator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -84,17 +84,10 @@ def trace(network: nn.Module) -> Graph:
     answer: Any = traced.graph.output_node().args[0]
     # torch.fx keeps a named tuple as a call of its class.
     named = isinstance(answer, fx.Node) and answer.target is Outputs
-    outputs = Outputs(*answer.args) if named else as_outputs(answer)
-    (comparison, *digits) = (
-        key
-        for output in (outputs.comparison, *(outputs.digits or ()))
-        for key in reads[cast("fx.Node", output)]
-    )
-    return Graph(
-        steps=tuple(steps),
-        comparison=comparison,
-        digits=(digits[0], digits[1]) if digits else None,
-    )
+    outputs: Any = Outputs(*answer.args) if named else as_outputs(answer)
+    ends = [key for end in (outputs.comparison, *(outputs.digits or ())) for key in reads[end]]
+    digits = (ends[1], ends[2]) if outputs.digits else None
+    return Graph(steps=tuple(steps), comparison=ends[0], digits=digits)
 
 
 def _follow(network: nn.Module) -> fx.GraphModule:

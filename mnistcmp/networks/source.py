@@ -53,9 +53,7 @@ class Source:
 
 
 def find_source(name: str) -> Source:
-    """The source of a custom network: all of its top-level package, or its one file.
-
-    A package or file beside it that it imports belongs to it; what is installed does not.
+    """All of a network's top-level package, or its one file, and what beside it that imports.
 
     Raises:
         UserError: There is no module of that name, or several are.

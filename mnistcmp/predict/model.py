@@ -102,10 +102,8 @@ def answer(weights: StoredWeights, first: Digit, second: Digit) -> Answer:
     outputs = network(pair.sub(weights.mean).div(weights.deviation))
     digits = None
     if entry.auxiliary_loss is not False and outputs.digits is not None:
-        of_first, of_second = (
-            _probabilities(scores, already=options.branches_end_in_softmax)
-            for scores in outputs.digits
-        )
+        already = options.branches_end_in_softmax
+        of_first, of_second = (_probabilities(s, already=already) for s in outputs.digits)
         digits = of_first, of_second
     (_, probability) = _probabilities(outputs.comparison, already=options.head_ends_in_softmax)
     if not all(map(isfinite, chain([probability], *(digits or ())))):
