@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
+from tests.support.stored import diverged
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -37,7 +39,7 @@ QUERIES = dict(_queries())
 
 @pytest.fixture(scope="module")
 def table1(tmp_path_factory: pytest.TempPathFactory, mnist: Mnist) -> Path:
-    """A folder with a small `results/table1`: three architectures, three seeds, two failures."""
+    """A small `results/table1` of three architectures; two runs failed, and one diverged."""
     study = Study(
         name="table1",
         architectures=("baseline", "siamese-shared", "siamese-separate"),
@@ -47,10 +49,12 @@ def table1(tmp_path_factory: pytest.TempPathFactory, mnist: Mnist) -> Path:
     folder = tmp_path_factory.mktemp("document")
     store = ResultsStore(folder / "results" / "table1")
     store.prepare(study)
-    for run in study.runs():
+    broken = Run(architecture="siamese-shared", seed=4, recipe=SMALL)
+    for run in [*study.runs(), broken, replace(broken, architecture="siamese-separate")]:
+        (result,) = train([run], mnist, CPU)
         finished = Finished(
             run=run,
-            result=train([run], mnist, CPU)[0],
+            result=diverged(result, epoch=2) if run == broken else result,
             environment=environment(),
             started_at=WHEN,
             finished_at=WHEN,
@@ -101,6 +105,21 @@ def test_all_libraries_give_one_answer(
 def _rounded(value: object) -> object:
     """Sums in another order differ in their last digits."""
     return round(value, 9) if isinstance(value, float) else value
+
+
+def test_a_run_that_diverged_counts_in_no_answer(
+    table1: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in numbers of runs, nor in means, nor in those of the epochs before it diverged."""
+    monkeypatch.chdir(table1)
+    good = {row[0]: row[1] for row in _answer(QUERIES["How good is each architecture?"][0])}
+    assert good == {"baseline": 3, "siamese-shared": 3, "siamese-separate": 4}
+    ((pairs, *_),) = _answer(QUERIES["Does weight sharing help, seed by seed?"][0])
+    assert pairs == 3
+    runs = ResultsStore("results/table1").read("runs").to_pandas()
+    means = runs.groupby("architecture")["validation_accuracy"].mean()
+    for architecture, _, accuracy in _answer(QUERIES["How do they learn?"][0]):
+        assert accuracy == pytest.approx(means[architecture])
 
 
 def test_the_worst_seed_s_wrong_pairs_add_up(table1: Path, monkeypatch: pytest.MonkeyPatch) -> None:
