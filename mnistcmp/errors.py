@@ -25,6 +25,8 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> UserError:
 
 def in_short(error: BaseException) -> str:
     """An error as one line that every stream takes: its type and the first line of its text."""
-    lines = str(error).encode(errors="replace").decode().strip().splitlines()
-    text = f": {lines[0][:LONGEST].rstrip('.')}" if lines else ""
-    return f"{type(error).__name__}{text}"
+    lines = str(error).strip().splitlines()
+    if not lines:
+        return type(error).__name__
+    text = "".join(letter if letter.isprintable() else "?" for letter in lines[0][:LONGEST])
+    return f"{type(error).__name__}: {text.rstrip('.')}"

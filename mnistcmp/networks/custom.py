@@ -127,7 +127,7 @@ def find_top(top: str) -> ModuleSpec | None:
     if found and beside and beside.has_location and len(places) > 1:
         raise UserError(
             f"{beside.origin} would shadow {found.origin}, which Python finds by that name, and "
-            "is not imported. Rename it, or choose with PYTHONPATH the folder that comes first."
+            "is not imported. Rename it, or put its folder first with PYTHONPATH."
         )
     return found
 

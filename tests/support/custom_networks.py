@@ -107,6 +107,11 @@ class Raises(Own):
         raise ValueError("no\\nway")
 
 
+class Garbles(Own):
+    def answer(self, found):
+        raise ValueError("\\udcff \\x1b[31m" + 1000 * "x")
+
+
 class Wide(Own):
     def answer(self, found):
         return found
