@@ -15,8 +15,10 @@ from mnistcmp.networks.custom import PACKAGE, find_top, no_module, parse_name, t
 INSTALLED = {"site-packages", "dist-packages"}
 """What the folders are called that pip, and Debian, put packages in."""
 
-RESULTS = {"launches", "runs", "epochs", "predictions"}
-"""What stands in a folder of results, which may be inside the package, and is no source."""
+RESULTS = {"launches", "runs", "rounds", "epochs", "predictions", "failures"}
+"""What a folder of results has, which may be inside the package, and is no source."""
+WRITTEN = RESULTS | {"weights", "points", "best.toml", "report.html"}
+"""All that work writes there; it may be the package's folder itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,11 @@ def _below(folder: Path, place: str, *above: Path) -> Iterator[tuple[str, Path]]
     """
     inside = {path.name: path for path in sorted(folder.iterdir())}
     real = folder.resolve()
-    if inside.keys() >= RESULTS or real in above:
+    results = inside.keys() >= RESULTS
+    if real in above or (results and not any(name.endswith(".py") for name in inside)):
         return
     for name, path in inside.items():
-        if name.startswith(".") or name == "__pycache__":
+        if name.startswith(".") or name == "__pycache__" or (results and name in WRITTEN):
             continue
         if path.is_dir():
             yield from _below(path, f"{place}/{name}", real, *above)
