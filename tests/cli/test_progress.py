@@ -84,3 +84,10 @@ def test_of_many_conditions_those_under_way_are_shown() -> None:
     assert len(lines) == MOST_LINES
     assert lines[0] == "under way 1/2 50.00%"
     assert lines[-1] == "32 other conditions; 20 of all have ended"
+
+
+def test_a_long_error_is_cut_on_the_screen() -> None:
+    """The table of failures has it whole."""
+    shown = describe_ended(Ended(condition="own", seed=0, error="ValueError: " + "x" * 200_000))
+    assert len(shown) < 1000
+    assert shown.endswith("xxx...")

@@ -102,6 +102,34 @@ def test_a_report_prints_what_the_stream_can_take(
     assert expected in done.stdout.decode(encoding)
 
 
+@pytest.mark.parametrize("columns", ["80", "64", "40"])
+def test_no_number_is_cut_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
+) -> None:
+    """Words wrap; where they cannot any more, the table is wider than the terminal."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert run_command(monkeypatch, "architectures") == 0
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    for whole in ("siamese-separate-aux", "141,361", "97.62 ± 0.78", "published, %"):
+        assert whole in printed
+
+
+@pytest.mark.parametrize("environment", [{}, {"COLUMNS": "80"}, {"FORCE_COLOR": "1"}])
+def test_nothing_is_broken_over_lines_in_a_pipe(
+    store: ResultsStore, environment: dict[str, str]
+) -> None:
+    """A script finds a path whole, and a paragraph on its line."""
+    long = "/".join(["results"] + 10 * ["a folder of many words"])
+    plan = _run("launch", "--dry-run", "--local", "-o", long, environment=environment)
+    assert f"Results folder: {long}. 50 runs" in plan.stdout.decode()
+    report = _run("report", str(store.location), environment=environment).stdout.decode()
+    (line,) = [line for line in report.splitlines() if line.startswith("How to read it:")]
+    assert len(line) > 200
+
+
 @pytest.mark.parametrize("arguments", ["--markdown", "--json"])
 def test_other_forms_of_a_report_are_printed_too(store: ResultsStore, arguments: str) -> None:
     """JSON stays JSON."""
