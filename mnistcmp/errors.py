@@ -28,5 +28,10 @@ def in_short(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     if not lines:
         return type(error).__name__
-    text = "".join(letter if letter.isprintable() else "?" for letter in lines[0][:LONGEST])
+    text = "".join(letter if letter.isprintable() else "?" for letter in cut(lines[0]))
     return f"{type(error).__name__}: {text.rstrip('.')}"
+
+
+def cut(error: str) -> str:
+    """Another's error, as much of it as one line quotes."""
+    return error if len(error) <= LONGEST else f"{error[:LONGEST]}..."

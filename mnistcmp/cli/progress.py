@@ -11,11 +11,10 @@ from rich.text import Text
 
 from mnistcmp.cli.console import Terminal
 from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
+from mnistcmp.errors import cut
 
 MOST_LINES = 10
 """Of conditions: more would not fit a small terminal."""
-MOST_OF_ERROR = 500
-"""Characters of it on the screen; the table of failures has it whole."""
 
 
 class ProgressDisplay:
@@ -78,9 +77,7 @@ def describe_ended(ended: Ended) -> str:
         return f"{run} {ended.accuracy:.1%}"
     if ended.diverged_epoch is not None:
         return f"{run} diverged in epoch {ended.diverged_epoch}"
-    error = str(ended.error)
-    cut = "..." if len(error) > MOST_OF_ERROR else ""
-    return f"{run} failed: {error[:MOST_OF_ERROR]}{cut}"
+    return f"{run} failed: {cut(str(ended.error))}"
 
 
 def describe_condition(part: ConditionProgress) -> str:

@@ -6,7 +6,7 @@ What the numbers show is said from the numbers.
 from collections import Counter
 from collections.abc import Sequence
 
-from mnistcmp.errors import LONGEST
+from mnistcmp.errors import cut
 from mnistcmp.networks.options import SoftmaxPlacement
 from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row, SideBySide
 from mnistcmp.report.numbers import CI, LEVEL, interval, p_in_words, plural, points, signed
@@ -141,7 +141,7 @@ def notes(report: Report) -> list[str]:
     errors = Counter(
         report.failures[run.run_id] for run in report.missing if run.run_id in report.failures
     )
-    lines += [f"Failed, {plural(count, 'run')}: {_cut(error)}" for error, count in errors.items()]
+    lines += [f"Failed, {plural(count, 'run')}: {cut(error)}" for error, count in errors.items()]
     lines += [
         f"Diverged: {row.condition}, {row.diverged:,} of {plural(row.n + row.diverged, 'run')}. "
         "Their loss was no longer finite; they count in no mean, interval or comparison."
@@ -157,10 +157,6 @@ def notes(report: Report) -> list[str]:
                 f"{c.reference}."
             )
     return lines
-
-
-def _cut(error: str) -> str:
-    return error if len(error) <= LONGEST else f"{error[:LONGEST]}..."
 
 
 def explanation(report: Report) -> list[str]:
