@@ -42,9 +42,7 @@ class Source:
             try:
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
             except OSError as error:
-                raise UserError(
-                    f"cannot read {path}, a part of the network's source: {error.strerror}."
-                ) from error
+                raise _unreadable(path, error) from error
             whole.update(f"{place}\0{content}\n".encode(errors="surrogateescape"))
         return whole.hexdigest()[:16]
 
@@ -106,7 +104,10 @@ def _below(folder: Path, place: str, *above: Path) -> Iterator[tuple[str, Path]]
 
     What is hidden and what Python compiled is no source; a compiled module without one is.
     """
-    inside = {path.name: path for path in sorted(folder.iterdir())}
+    try:
+        inside = {path.name: path for path in sorted(folder.iterdir())}
+    except OSError as error:
+        raise _unreadable(folder, error) from error
     real = folder.resolve()
     results = inside.keys() >= RESULTS
     if real in above or (results and not any(name.endswith(".py") for name in inside)):
@@ -118,6 +119,10 @@ def _below(folder: Path, place: str, *above: Path) -> Iterator[tuple[str, Path]]
             yield from _below(path, f"{place}/{name}", real, *above)
         elif path.is_file() and not (path.suffix == ".pyc" and f"{path.stem}.py" in inside):
             yield f"{place}/{name}", path
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"cannot read {path}, a part of the network's source: {error.strerror}.")
 
 
 def _imported(paths: Iterable[Path]) -> set[str]:

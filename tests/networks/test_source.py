@@ -1,5 +1,6 @@
 """Own networks as names and sources; nothing is imported."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -194,19 +195,32 @@ def test_results_inside_the_package_are_no_source(package: Path, store: ResultsS
     assert find_source("own.nets:Net").digest != digest
 
 
-@pytest.mark.usefixtures("package")
-def test_a_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line."""
-    read_bytes = Path.read_bytes
+@pytest.mark.parametrize(("method", "name"), [("read_bytes", "weights.bin"), ("iterdir", "sub")])
+def test_what_cannot_be_read_is_named(
+    package: Path, monkeypatch: pytest.MonkeyPatch, method: str, name: str
+) -> None:
+    """A file or a folder, in one line."""
+    (package / "sub").mkdir()
+    reading = getattr(Path, method)
 
-    def refuse(path: Path) -> bytes:
-        if path.name == "weights.bin":
+    def refuse(path: Path) -> object:
+        if path.name == name:
             raise PermissionError(13, "Permission denied", str(path))
-        return read_bytes(path)
+        return reading(path)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(UserError, match=r"cannot read .*own/weights\.bin, a part of the network's"):
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(UserError, match=f"cannot read .*own/{name}, a part of the network"):
         record_sources(Study(name="x", architectures=("own.nets:Net",)))
+
+
+def test_a_file_s_name_may_be_no_text(package: Path) -> None:
+    """It counts as any other, and is shipped."""
+    digest = find_source("own.nets:Net").digest
+    name = os.fsdecode(b"caf\xe9.txt")
+    (package / name).touch()
+    assert find_source("own.nets:Net").digest != digest
+    with shipped(Study(name="x", architectures=("own.nets:Net",))) as environment:
+        assert (Path(environment["working_dir"]) / "own" / name).exists()
 
 
 @pytest.mark.parametrize("file", ["rich.py", "rich/__init__.py"])
