@@ -18,8 +18,8 @@ from mnistcmp.report.contents import Report
 from mnistcmp.report.text import print_report
 from mnistcmp.results.location import is_uri
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.tune.events import PointEnded, SearchReported
 from mnistcmp.tune.folder import BEST
+from mnistcmp.tune.report import PointEnded, SearchReported
 from mnistcmp.tune.text import print_search, search_to_json
 
 
@@ -163,10 +163,13 @@ class SearchView(View):
             case PointEnded():
                 self.ended += 1
                 point = event.point
-                ending = "failed"
-                if point.state != "failed":
-                    stopped = "stopped " if point.state == "stopped" else ""
-                    ending = f"{point.score:.2%} {stopped}after {point.epochs} epochs"
+                ending = f"{point.score:.2%} after {point.epochs} epochs"
+                if point.state != "finished":
+                    ending = (
+                        f"{point.state}: {point.error}"
+                        if point.error
+                        else (f"{point.state}, {ending}")
+                    )
                 done = f"[{event.done:{len(str(event.total))}}/{event.total}]"
                 self.say(f"{done} {point.name} {ending}, elapsed {clock(event.elapsed)}")
             case SearchReported():

@@ -8,15 +8,13 @@ from mnistcmp.cluster.events import Event, Started
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
 from mnistcmp.cluster.tasks import warm_up
-from mnistcmp.results.outcome import Failed
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
-from mnistcmp.tune.bayes import bayes_points
-from mnistcmp.tune.events import PointEnded, SearchReported
-from mnistcmp.tune.folder import BEST, PointOutcome, SearchFolder, State
-from mnistcmp.tune.report import build_search_report
-from mnistcmp.tune.schedule import EndedPoint, run_points
+from mnistcmp.tune.folder import BEST, SearchFolder
+from mnistcmp.tune.report import PointEnded, SearchReported, build_search_report
+from mnistcmp.tune.schedule import run_points
 from mnistcmp.tune.search import Point, Search
+from mnistcmp.tune.suggest import suggested_points
 
 
 def drive_search(search: Search, place: RayPlace, output: str) -> Iterator[Event]:
@@ -33,7 +31,7 @@ def drive_search(search: Search, place: RayPlace, output: str) -> Iterator[Event
     scores = {recipe: point.score for recipe, point in folder.settled.items()}
     kept: set[Recipe] = set()
     if search.method == "bayes":
-        missing = _missing(bayes_points(search, scores), folder, kept)
+        missing = _missing(suggested_points(search, scores), folder, kept)
     else:
         missing = iter(list(_missing(search.points(), folder, kept)))
     first = next(missing, None)
@@ -87,15 +85,8 @@ def _train(
                 continue
             ended += 1
             yield PointEnded(
-                point=_store(folder, told),
+                point=folder.write(told.point, told.reports, told.outcomes),
                 done=ended + len(kept),
                 total=search.size,
                 elapsed=time.monotonic() - started,
             )
-
-
-def _store(folder: SearchFolder, ended: EndedPoint) -> PointOutcome:
-    state: State = "finished" if ended.outcomes else "stopped"
-    if any(isinstance(outcome, Failed) for outcome in ended.outcomes):
-        state = "failed"
-    return folder.write(ended.point, ended.reports, ended.outcomes, state)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnistcmp.errors import UserError
 from mnistcmp.report.runs import POINTS, point_files
-from mnistcmp.results.outcome import Outcome
+from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.seeds import describe_seeds
@@ -21,8 +21,9 @@ from mnistcmp.tune.search import Point, Search
 BEST = "best.toml"
 """The chosen recipe as a study file."""
 
-State = Literal["finished", "stopped", "failed"]
-"""`stopped`: it fell behind and was not trained to its end, so it has no runs."""
+State = Literal["finished", "diverged", "stopped", "failed"]
+"""`stopped`: it fell behind and was not trained to its end, so it has no runs. `diverged`: the loss
+of one of its runs was no longer finite, so that it is never chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +36,9 @@ class PointOutcome:
     state: State
     reports: tuple[tuple[int, float], ...]
     """Epochs trained and score, 0 to 1, now and then and at the end. The score is the mean over
-    architectures and seeds of the best validation accuracy so far."""
+    architectures and seeds of the best validation accuracy so far, 0 of a run that diverged."""
+    error: str | None = None
+    """What the first of its runs that failed says."""
 
     @property
     def epochs(self) -> int:
@@ -84,7 +87,7 @@ class SearchFolder:
             for recipe, point in read_points(store).items()
             if (point.state == "stopped" and search.stops_early)
             or (
-                point.state == "finished"
+                point.state in {"finished", "diverged"}
                 and all(run.run_id in finished for run in search.runs(recipe))
             )
         }
@@ -119,16 +122,17 @@ class SearchFolder:
             self._names |= {point.recipe: point.name for point in new}
 
     def write(
-        self,
-        point: Point,
-        reports: Sequence[tuple[int, float]],
-        outcomes: Sequence[Outcome],
-        state: State,
+        self, point: Point, reports: Sequence[tuple[int, float]], outcomes: Sequence[Outcome]
     ) -> PointOutcome:
         """Stores what became of a point: its runs first, and last what makes it count."""
         self.store.write(self._search.name, outcomes)
+        failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         ended = PointOutcome(
-            name=self.named(point).name, recipe=point.recipe, state=state, reports=tuple(reports)
+            name=self.named(point).name,
+            recipe=point.recipe,
+            state="failed" if failed else _state(outcomes),
+            reports=tuple(reports),
+            error=failed[0].error if failed else None,
         )
         self.store.location.make_folders((POINTS,))
         file = f"{point.recipe.hash}.json"
@@ -138,3 +142,10 @@ class SearchFolder:
     def named(self, point: Point) -> Point:
         """The point under the name that its recipe has here already."""
         return replace(point, name=self._names.get(point.recipe, point.name))
+
+
+def _state(outcomes: Sequence[Outcome]) -> State:
+    if not outcomes:
+        return "stopped"
+    results = [outcome.result for outcome in outcomes if isinstance(outcome, Finished)]
+    return "finished" if all(r.diverged_epoch is None for r in results) else "diverged"

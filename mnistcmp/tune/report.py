@@ -1,7 +1,9 @@
-"""What a search's folder says: its points, the best by validation accuracy first."""
+"""What a search tells and its folder says: its points, the best by validation accuracy first."""
 
 from dataclasses import dataclass
+from typing import ClassVar, get_args
 
+from mnistcmp.cluster.events import Event
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import Difference, Summary, paired_difference, summarise
 from mnistcmp.study.recipe import Recipe
@@ -23,10 +25,11 @@ class PointRow:
     score: float
     """Mean over architectures and seeds of each run's best epoch, as far as it was trained."""
     accuracy: Summary | None
-    """Over seeds, of the mean over architectures at each; None where it was not trained to its
-    end."""
+    """Over seeds, of the mean over architectures at each; None where it has not finished."""
     difference: Difference | None
     """Less the best point, seed by seed; None for the best itself, and as above."""
+    error: str | None = None
+    """Why it failed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +42,8 @@ class SearchReport:
     fields: tuple[str, ...]
     """Those in which the points differ."""
     rows: tuple[PointRow, ...]
-    """Finished ones first, the best first; then those that were stopped, the longest trained first,
-    and those that failed."""
+    """Finished ones first, the best first; then those that diverged, were stopped, or failed, the
+    longest trained first."""
     missing: tuple[str, ...]
     """Names of points that were begun, or are to be, and have not ended."""
 
@@ -67,7 +70,7 @@ def build_search_report(store: ResultsStore) -> SearchReport:
         recipe: point
         for recipe in recipes
         if (point := points.get(recipe))
-        and (point.state != "finished" or recipe.hash in accuracies)
+        and (point.state in {"stopped", "failed"} or recipe.hash in accuracies)
     }
     return SearchReport(
         study=combined.study,
@@ -119,12 +122,37 @@ def _rows(
             score=100 * point.score if summary is None else summary.mean,
             accuracy=summary,
             difference=difference,
+            error=point.error,
         )
         rows.append(row)
-    order = {"finished": 0, "stopped": 1, "failed": 2}
+    order = list(get_args(State))
 
     def rank(row: PointRow) -> tuple[float, ...]:
         trained = 0 if row.state == "finished" else row.epochs
-        return order[row.state], -trained, -row.score
+        return order.index(row.state), -trained, -row.score
 
     return tuple(sorted(rows, key=rank))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointEnded(Event):
+    """A point came to its end, was stopped, or failed."""
+
+    kind: ClassVar[str] = "point-ended"
+    point: PointOutcome
+    done: int
+    """Points that have ended in this search, those that were there already included."""
+    total: int
+    elapsed: float
+    """Seconds since the first point was handed out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchReported(Event):
+    """The end of a search: what the output holds now."""
+
+    kind: ClassVar[str] = "search-reported"
+    is_last: ClassVar[bool] = True
+    output: str
+    """As whoever trains names it."""
+    report: SearchReport

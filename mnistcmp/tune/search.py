@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
@@ -29,8 +28,6 @@ DEFAULT_RANGE = "learning_rate=0.0005:0.05"
 DEFAULT_SEEDS = (0, 1, 2)
 DEFAULT_SAMPLES = 16
 MOST_POINTS = 10_000
-MOST_DRAWS = 1000
-"""Draws for one point: a space may have values that no recipe can take together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,27 +88,15 @@ class Search(Work):
         Raises:
             UserError: A point is no valid recipe, or there are not as many as are asked for.
         """
+        if self.method == "grid":
+            combinations = itertools.product(*(d.values for d in self.dimensions))
+            fields = [dimension.field for dimension in self.dimensions]
+            return tuple(self.point(dict(zip(fields, v, strict=True))) for v in combinations)
         if self.method == "bayes":
             return ()
-        if self.method == "random":
-            return self._drawn()
-        fields = [dimension.field for dimension in self.dimensions]
-        combinations = itertools.product(*(dimension.values for dimension in self.dimensions))
-        return tuple(self.point(dict(zip(fields, values, strict=True))) for values in combinations)
+        from mnistcmp.tune.suggest import suggested_points  # noqa: PLC0415 - imports Optuna
 
-    def _drawn(self) -> tuple[Point, ...]:
-        generator = np.random.default_rng(self.seed)
-        points: dict[Recipe, Point] = {}
-        for _ in range(MOST_DRAWS * self.samples):
-            drawn = self.valid_point({d.field: d.draw(generator) for d in self.dimensions})
-            if drawn is not None:
-                points.setdefault(drawn.recipe, drawn)
-            if len(points) == self.samples:
-                return tuple(points.values())
-        raise UserError(
-            f"--samples {self.samples}: only {len(points)} different valid recipes were found. "
-            "Take fewer samples, or a wider range."
-        )
+        return tuple(filter(None, suggested_points(self, {})))
 
     def point(self, fields: Mapping[str, Any]) -> Point:
         """The point at these values of the searched fields.

@@ -6,8 +6,6 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.study.recipe import Recipe
 
@@ -41,10 +39,6 @@ class Choice:
         """The values for people."""
         return ", ".join(map(str, self.values))
 
-    def draw(self, generator: np.random.Generator) -> Any:  # noqa: ANN401 - any field's
-        """One of the values, each as likely."""
-        return self.values[generator.integers(len(self.values))]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
@@ -77,14 +71,6 @@ class Range:
     def describe(self) -> str:
         """The range for people."""
         return f"{self.low} to {self.high}{', logarithmic' if self.is_log else ''}"
-
-    def draw(self, generator: np.random.Generator) -> float:
-        """A value, as likely as another of the range."""
-        if self.is_log:
-            return self.take(math.exp(generator.uniform(math.log(self.low), math.log(self.high))))
-        if self.is_whole:
-            return int(generator.integers(int(self.low), int(self.high), endpoint=True))
-        return self.take(generator.uniform(self.low, self.high))
 
     def take(self, value: float) -> float:
         """The value as a point has it: whole, or rounded to so many digits, and in the range."""

@@ -1,13 +1,14 @@
 """A search's points for people, in the terminal and as Markdown, and for programs, as JSON."""
 
-import io
-import json
+from collections.abc import Iterator
 from dataclasses import asdict
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
+from mnistcmp.report.as_json import dumps, recipe_fields
+from mnistcmp.report.numbers import CI, LEVEL, interval, plural, points, signed, spread
+from mnistcmp.report.tables import Table
+from mnistcmp.report.text import markdown_table, print_table
 from mnistcmp.study.seeds import describe_seeds
 from mnistcmp.tune.report import PointRow, SearchReport
 from mnistcmp.tune.space import in_short
@@ -15,8 +16,8 @@ from mnistcmp.tune.space import in_short
 
 def print_search(report: SearchReport, console: Console) -> None:
     """The points, the best first, and what choosing among them means."""
-    console.print(_title(report), style="bold", highlight=False, markup=False)
-    console.print(_table(report, box.SIMPLE_HEAD))
+    for table in _tables(report):
+        print_table(table, console)
     for line in _notes(report):
         console.print(line, style="yellow", highlight=False, markup=False)
     console.print(choice(report), highlight=False, markup=False)
@@ -24,21 +25,17 @@ def print_search(report: SearchReport, console: Console) -> None:
 
 def search_to_markdown(report: SearchReport) -> str:
     """The same as Markdown."""
-    text = io.StringIO()
-    Console(file=text, width=1000, color_system=None).print(_table(report, box.MARKDOWN))
-    table = "\n".join(line.strip() for line in text.getvalue().strip().splitlines())
-    return "\n\n".join([f"**{_title(report)}**", table, *_notes(report), choice(report)]) + "\n"
+    tables = [part for table in _tables(report) for part in markdown_table(table)]
+    return "\n\n".join([*tables, *_notes(report), choice(report)]) + "\n"
 
 
 def search_to_json(report: SearchReport) -> str:
     """The same for programs; accuracies in %, unrounded."""
     rows = [
-        asdict(row)
-        | {"recipe": row.recipe.model_dump(mode="json") | {"hash": row.recipe.hash}}
-        | {"is_best": row == report.best}
+        asdict(row) | {"recipe": recipe_fields(row.recipe), "is_best": row == report.best}
         for row in report.rows
     ]
-    return json.dumps(asdict(report) | {"rows": rows, "choice": choice(report)}, indent=2)
+    return dumps(asdict(report) | {"rows": rows, "choice": choice(report)})
 
 
 def choice(report: SearchReport) -> str:
@@ -46,61 +43,57 @@ def choice(report: SearchReport) -> str:
     best = report.best
     if best is None or best.accuracy is None:
         return "No point has finished, so none was chosen."
-    finished = [row for row in report.rows if row.state == "finished"]
     said = (
-        f"Validation accuracy chose {best.point}, of {len(report.rows)} points; no test pair was "
-        f"looked at. Its {best.accuracy.mean:.2f}% is optimistic: it is the best of all "
-        "points', and by default each run's epoch was chosen by the same pairs."
+        f"Validation accuracy chose {best.point}, of {plural(len(report.rows), 'point')}; no test "
+        f"pair was looked at. Its {points(best.accuracy.mean)}% is optimistic: it is the best of "
+        "all points', and by default each run's epoch was chosen by the same pairs."
     )
+    differences = ((row.point, row.difference) for row in report.rows)
+    close = [name for name, d in differences if d and (d.high is None or d.high >= 0)]
     if len(report.seeds) == 1:
         said += " With one seed there is no deviation and no interval; take --seeds 3 or more."
-    elif close := [row.point for row in finished[1:] if not _clearly_worse(row)]:
-        said += f" Not clearly worse (95%): {', '.join(close)}."
+    elif close:
+        said += f" Not clearly worse ({LEVEL}): {', '.join(close)}."
     return said
 
 
-def _clearly_worse(row: PointRow) -> bool:
-    difference = row.difference
-    return difference is not None and difference.high is not None and difference.high < 0
-
-
-def _title(report: SearchReport) -> str:
-    return (
-        f"Search {report.study}: validation accuracy, mean over {', '.join(report.architectures)}; "
-        f"seeds {describe_seeds(report.seeds)}"
-    )
-
-
 def _notes(report: SearchReport) -> list[str]:
-    if not report.missing:
-        return []
-    return [f"Not there yet: {', '.join(report.missing)}. Search again to train what is missing."]
+    notes = [f"{row.point} failed: {row.error}" for row in report.rows if row.state == "failed"]
+    if diverged := [row.point for row in report.rows if row.state == "diverged"]:
+        notes.append(
+            f"Never chosen, since the loss of a run was no longer finite: {', '.join(diverged)}."
+        )
+    if report.missing:
+        missing = ", ".join(report.missing)
+        notes.append(f"Not there yet: {missing}. Search again to train what is missing.")
+    return notes
 
 
-def _table(report: SearchReport, style: box.Box) -> Table:
-    table = Table(box=style, pad_edge=style is not box.SIMPLE_HEAD)
-    for field in report.fields:
-        table.add_column(in_short(field), justify="right")
-    for header in ("n", "validation, %", "95% CI", "epochs", "less the best", "its 95% CI"):
-        table.add_column(header, justify="right")
-    for row in report.rows:
-        values = row.recipe.model_dump(mode="json")
-        table.add_row(*(str(values[field]) for field in report.fields), *_cells(row))
-    return table
+def _tables(report: SearchReport) -> Iterator[Table]:
+    if report.rows:
+        title = (
+            f"Search {report.study}: validation accuracy, mean over "
+            f"{', '.join(report.architectures)}; seeds {describe_seeds(report.seeds)}"
+        )
+        rows = [_cells(row, report.fields) for row in report.rows]
+        yield Table(name="points", title=title, rows=rows)
 
 
-def _cells(row: PointRow) -> list[str]:
+def _cells(row: PointRow, fields: tuple[str, ...]) -> dict[str, str]:
+    values = row.recipe.model_dump(mode="json")
     accuracy, difference = row.accuracy, row.difference
+    less, its_interval = "best", ""
     if accuracy is None:
-        score = f"{row.score:.2f}" if row.state == "stopped" else ""
-        return ["0", score, row.state, str(row.epochs), "", ""]
-    spread = "" if accuracy.deviation is None else f" ± {accuracy.deviation:.2f}"
-    cells = [str(accuracy.n), f"{accuracy.mean:.2f}{spread}"]
-    cells += [_interval(accuracy.low, accuracy.high, ""), str(row.epochs)]
-    if difference is None:
-        return [*cells, "best", ""]
-    return [*cells, f"{difference.mean:+.2f}", _interval(difference.low, difference.high, "+")]
-
-
-def _interval(low: float | None, high: float | None, sign: str) -> str:
-    return "one seed" if low is None or high is None else f"{low:{sign}.2f} to {high:{sign}.2f}"
+        less, accuracies = "", [points(row.score) if row.state == "stopped" else "", row.state]
+    else:
+        accuracies = [spread(accuracy), interval(accuracy, alone="one seed")]
+    if difference is not None:
+        less, its_interval = signed(difference.mean), interval(difference)
+    return {in_short(field): str(values[field]) for field in fields} | {
+        "n": str(0 if accuracy is None else accuracy.n),
+        "validation, %": accuracies[0],
+        CI: accuracies[1],
+        "epochs": str(row.epochs),
+        "less the best": less,
+        f"its {CI}": its_interval,
+    }

@@ -63,6 +63,8 @@ def _reports(
         now = np.concatenate([part.validation_accuracies for part in parts])
         round_ = (epoch - 1) // recipe.epochs
         best[round_] = now if recipe.tested_epoch == "last" else np.maximum(best[round_], now)
+        # A run that has diverged scores nothing.
+        best[:, now == 0] = 0
         # Of shares in float32, which have no more digits.
         report = {EPOCH: epoch, SCORE: round(float(best[: round_ + 1].mean()), 7)}
         if epoch % every == 0 and epoch < epochs:

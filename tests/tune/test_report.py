@@ -75,6 +75,17 @@ def test_without_a_finished_point_none_is_chosen(report: SearchReport) -> None:
     assert "none was chosen" in search_to_markdown(replace(report, rows=report.rows[2:]))
 
 
+def test_what_diverged_or_failed_is_said_with_its_reason(report: SearchReport) -> None:
+    """It has no accuracy, and is no choice."""
+    stopped = report.rows[2]
+    failed = replace(stopped, point="lr 1", state="failed", error="ValueError: no")
+    diverged = replace(stopped, point="lr 10", state="diverged")
+    printed = search_to_markdown(replace(report, rows=(diverged, failed)))
+    assert "lr 1 failed: ValueError: no" in printed
+    assert "Never chosen, since the loss of a run was no longer finite: lr 10." in printed
+    assert "none was chosen" in printed
+
+
 def test_json_has_recipes_and_unrounded_numbers(report: SearchReport) -> None:
     """And which point is the best."""
     rows = json.loads(search_to_json(report))["rows"]

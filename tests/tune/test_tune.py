@@ -19,10 +19,10 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.file import read_study
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
-from mnistcmp.tune.bayes import BATCH, STARTUP, bayes_points
-from mnistcmp.tune.events import PointEnded
 from mnistcmp.tune.folder import PointOutcome, read_points
+from mnistcmp.tune.report import PointEnded, build_search_report
 from mnistcmp.tune.search import plan_search
+from mnistcmp.tune.suggest import BATCH, STARTUP, suggested_points
 from tests.conftest import SMALL
 from tests.support.clusters import INTERRUPTIBLE
 from tests.support.commands import run_command
@@ -156,7 +156,7 @@ def _suggested(*, workers: int) -> list[float]:
     scores: dict[Recipe, float] = {}
     rates: list[float] = []
     running: list[Recipe] = []
-    for point in bayes_points(search, scores):
+    for point in suggested_points(search, scores):
         if point is not None:
             running.append(point.recipe)
             rates.append(point.recipe.learning_rate)
@@ -199,9 +199,20 @@ def test_a_point_that_fails_is_recorded_and_is_missing(
     monkeypatch.setattr(Mnist, "without_test", lambda _: Mnist(train=none, test=none))
     failing = _points(search("failing", grids=["lr=0.005,0.01"]))
     assert [point.state for point in failing] == ["failed", "failed"]
+    assert all(point.error for point in failing)
     store = ResultsStore(tmp_path / "failing")
     assert len(store.read("failures")) == 4
     assert len(store.missing()) == 4
+
+
+def test_a_point_that_diverges_is_never_chosen(search: Run, tmp_path: Path) -> None:
+    """It scores nothing, is not tried again, and says why it is no choice."""
+    good, bad = _points(search("diverging", grids=["lr=0.005,1e30"]))
+    assert (good.state, bad.state, bad.score) == ("finished", "diverged", 0.0)
+    report = build_search_report(ResultsStore(tmp_path / "diverging"))
+    assert report.best is not None
+    assert report.best.recipe == good.recipe
+    assert search("diverging", grids=["lr=0.005,1e30"]) == []
 
 
 def test_no_worker_can_see_a_test_image(search: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Points that Optuna's TPE expects most of."""
+"""Points that Optuna suggests: at random, or those that its TPE expects most of."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,23 +13,26 @@ from optuna.distributions import (
 
 from mnistcmp.errors import UserError
 from mnistcmp.study.recipe import Recipe
-from mnistcmp.tune.search import MOST_DRAWS, Point, Search
+from mnistcmp.tune.search import Point, Search
 from mnistcmp.tune.space import Choice, Dimension
 
 BATCH = 4
 """Points that are given before the scores of any of them are asked for. Always as many, and told in
 their order, so that neither the number of workers nor their speed changes a point."""
 
+MOST_DRAWS = 1000
+"""Draws for one point: a space may have values that no recipe can take together."""
+
 STARTUP = 8
 """Points drawn at random at the start, of which TPE then learns."""
 
 
-def bayes_points(search: Search, scores: Mapping[Recipe, float]) -> Iterator[Point | None]:
+def suggested_points(search: Search, scores: Mapping[Recipe, float]) -> Iterator[Point | None]:
     """As many points as are asked for, each a valid recipe and unlike those before.
 
     Args:
         search: What to look for, and where.
-        scores: What is known, and grows meanwhile.
+        scores: What is known, and grows meanwhile. At random, nothing depends on it.
 
     Yields:
         The next point; None where the scores of those before are needed first.
@@ -38,7 +41,12 @@ def bayes_points(search: Search, scores: Mapping[Recipe, float]) -> Iterator[Poi
         UserError: There are not as many points.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=STARTUP)
+    is_random = search.method == "random"
+    sampler = (
+        optuna.samplers.RandomSampler(seed=search.seed)
+        if is_random
+        else optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=STARTUP)
+    )
     study = optuna.create_study(direction="maximize", sampler=sampler)
     found: set[Recipe] = set()
     while len(found) < search.samples:
@@ -48,6 +56,8 @@ def bayes_points(search: Search, scores: Mapping[Recipe, float]) -> Iterator[Poi
             batch.append((trial, point.recipe))
             found.add(point.recipe)
             yield point
+        if is_random:
+            continue
         while not all(recipe in scores for _, recipe in batch):
             yield None
         for trial, recipe in batch:
@@ -66,7 +76,7 @@ def _ask(
             return trial, point
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
     raise UserError(
-        f"--samples {search.samples}: after {len(found)} points no other valid recipe was found. "
+        f"--samples {search.samples}: only {len(found)} different valid recipes were found. "
         "Take fewer samples, or a wider range."
     )
 
