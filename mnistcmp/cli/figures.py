@@ -77,7 +77,7 @@ def _drawings(results: str | None) -> "tuple[list[Drawing], list[Drawing]]":
     shown = {row.condition for row in report.rows}
     groups = read_groups(store, [c for c in report.conditions if c.name in shown])
     dots = draw_accuracies(report.rows, groups, name=f"{file_stem(report.study)}-dots")
-    return [*_structures(store, report), *draw_learning(store, groups)], dots
+    return [*_structures(store, report), *draw_learning(groups)], dots
 
 
 def _structures(store: "ResultsStore", report: "Report") -> "Iterator[Drawing]":

@@ -1,7 +1,6 @@
 """Two names of one study, or two results folders, seed by seed and test pair by test pair."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,6 @@ from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.report.contents import DigitPair, Pooled, SeedAgreement, SideBySide
 from mnistcmp.report.numbers import plural
 from mnistcmp.report.runs import Group, read_groups
-from mnistcmp.results.details import read_details
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import exact_mcnemar, paired_difference, pooled_mcnemar, summarise
 from mnistcmp.study.study import Condition
@@ -28,16 +26,6 @@ MEASURED = [
 """Columns of `runs` that two runs with the same outcome have in common."""
 IMAGES = ["first_image", "second_image"]
 COLUMNS = (*IMAGES, "first_digit", "second_digit", "label", "predicted", "probability")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Side:
-    """A condition and where its runs are."""
-
-    name: str
-    """Among the two; with two folders the folder is in it."""
-    group: Group
-    store: ResultsStore
 
 
 def compare_in_study(store: ResultsStore, first: str, second: str) -> tuple[SideBySide, ...]:
@@ -57,14 +45,8 @@ def compare_in_study(store: ResultsStore, first: str, second: str) -> tuple[Side
             f"'{first}' and '{second}' cannot be paired. Name two conditions, two architectures or "
             "two recipes of the study."
         )
-    return _compare_all(
-        (
-            subject,
-            Side(name=first, group=of[left[subject]], store=store),
-            Side(name=second, group=of[right[subject]], store=store),
-        )
-        for subject in subjects
-    )
+    sides = [(subject, of[left[subject]], of[right[subject]]) for subject in subjects]
+    return _compare_all((first, second), sides)
 
 
 def compare_folders(first: ResultsStore, second: ResultsStore) -> tuple[SideBySide, ...]:
@@ -87,31 +69,25 @@ def compare_folders(first: ResultsStore, second: ResultsStore) -> tuple[SideBySi
             f"{first.location} and {second.location} have no condition in common: "
             f"{_listed(left)} in the one, {_listed(right)} in the other."
         )
-    return _compare_all(
-        (
-            one.condition.name,
-            Side(name=str(first.location), group=one, store=first),
-            Side(name=str(second.location), group=other, store=second),
-        )
-        for one, other in pairs
-        if other is not None
-    )
+    sides = [(one.condition.name, one, other) for one, other in pairs if other is not None]
+    return _compare_all((str(first.location), str(second.location)), sides)
 
 
-def _compare_all(sides: Iterable[tuple[str, Side, Side]]) -> tuple[SideBySide, ...]:
-    sides = tuple(sides)
+def _compare_all(
+    names: tuple[str, str], sides: Sequence[tuple[str, Group, Group]]
+) -> tuple[SideBySide, ...]:
+    """Those with a seed in common, each of a subject and two sides."""
     found = [
-        _compare(first, second, subject=subject)
+        _compare(subject, names, first, second)
         for subject, first, second in sides
-        if set(first.group.runs["seed"]) & set(second.group.runs["seed"])
+        if set(first.runs["seed"]) & set(second.runs["seed"])
     ]
     if not found:
-        _, first, second = sides[0]
-        diverged = sum(one.group.diverged + other.group.diverged for _, one, other in sides)
+        diverged = sum(first.diverged + second.diverged for _, first, second in sides)
         but = f" that did not diverge; {plural(diverged, 'run')} did" if diverged else ""
         raise UserError(
-            f"{first.name} and {second.name} have no finished seed in common{but}. Launch both "
-            "with the same --seeds."
+            f"{names[0]} and {names[1]} have no finished seed in common{but}. Launch both with the "
+            "same --seeds."
         )
     return tuple(found)
 
@@ -149,9 +125,9 @@ def _listed(groups: Iterable[Group]) -> str:
     return f"{', '.join(architectures)} under {' and '.join(recipes)}"
 
 
-def _compare(first: Side, second: Side, *, subject: str) -> SideBySide:
+def _compare(subject: str, names: tuple[str, str], first: Group, second: Group) -> SideBySide:
     """Pairs two sides by seed, at least one, and looks at their predictions."""
-    left, right = (side.group.runs.set_index("seed") for side in (first, second))
+    left, right = (group.runs.set_index("seed") for group in (first, second))
     seeds = left.index.intersection(right.index).sort_values()
     left_paired, right_paired = left.loc[seeds], right.loc[seeds]
     one, other = left_paired[MEASURED], right_paired[MEASURED]
@@ -159,7 +135,10 @@ def _compare(first: Side, second: Side, *, subject: str) -> SideBySide:
     agreements: list[SeedAgreement] = []
     other_pairs: list[int] = []
     digits = np.zeros((3, 10, 10), dtype=np.int64)
-    predictions = _predictions(first, left_paired), _predictions(second, right_paired)
+    predictions = (
+        first.details("predictions", COLUMNS, left_paired),
+        second.details("predictions", COLUMNS, right_paired),
+    )
     for position, (ours, theirs) in enumerate(zip(*predictions, strict=True)):
         seed = int(seeds[position])
         same[position] &= ours.equals(theirs)
@@ -170,12 +149,12 @@ def _compare(first: Side, second: Side, *, subject: str) -> SideBySide:
     accuracies = [100 * side["test_accuracy"].to_numpy() for side in (left_paired, right_paired)]
     return SideBySide(
         subject=subject,
-        first=first.name,
-        second=second.name,
-        recipes=(first.group.condition.recipe.label, second.group.condition.recipe.label),
+        first=names[0],
+        second=names[1],
+        recipes=(first.condition.recipe.label, second.condition.recipe.label),
         first_accuracy=summarise(100 * left["test_accuracy"].to_numpy()),
         second_accuracy=summarise(100 * right["test_accuracy"].to_numpy()),
-        diverged=(first.group.diverged, second.group.diverged),
+        diverged=(first.diverged, second.diverged),
         paired_seeds=tuple(map(int, seeds)),
         unpaired=(len(left) - len(seeds), len(right) - len(seeds)),
         differences=tuple(map(float, accuracies[0] - accuracies[1])),
@@ -186,12 +165,6 @@ def _compare(first: Side, second: Side, *, subject: str) -> SideBySide:
         pooled=_pool(agreements),
         digits=_digit_pairs(digits),
     )
-
-
-def _predictions(side: Side, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """A frame for each of the runs, by seed, at most `MOST_DETAILED`."""
-    wanted = side.group.wanted(runs.reset_index())
-    return (table.to_pandas() for table in read_details(side.store, "predictions", wanted, COLUMNS))
 
 
 def _agreement(

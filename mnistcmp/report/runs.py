@@ -1,10 +1,11 @@
 """The stored runs of each condition, and how many of them are looked at in detail."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mnistcmp.errors import UserError
+from mnistcmp.results.details import read_details
 from mnistcmp.results.parquet import FILE
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
@@ -24,6 +25,7 @@ POINTS = "points"
 class Group:
     """The finished runs of one condition, at least one."""
 
+    store: ResultsStore
     condition: Condition
     stored: "pd.DataFrame"
     """Rows of `runs`, by seed."""
@@ -38,10 +40,17 @@ class Group:
         """How many diverged."""
         return int(self.stored["diverged_epoch"].count())
 
-    def wanted(self, runs: "pd.DataFrame | None" = None) -> dict[str, str]:
-        """Those that are looked at in detail, of all that count or some, by seed; their files."""
+    def details(
+        self, name: str, columns: Sequence[str], runs: "pd.DataFrame | None" = None
+    ) -> "Iterator[pd.DataFrame]":
+        """Rows of `epochs` or `predictions` of each run that counts, or of some, by seed.
+
+        Raises:
+            UserError: A file cannot be read.
+        """
         of = (self.runs if runs is None else runs).head(MOST_DETAILED)
-        return dict(zip(of["run_id"], of[FILE], strict=True))
+        files = dict(zip(of["run_id"], of[FILE], strict=True))
+        return (table.to_pandas() for table in read_details(self.store, name, files, columns))
 
 
 def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[Group, ...]:
@@ -56,7 +65,7 @@ def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[G
     runs = table.to_pandas().sort_values("seed")
     cells = dict(iter(runs.groupby(["architecture", "recipe_hash"], observed=True)))
     return tuple(
-        Group(condition=condition, stored=cells[cell])
+        Group(store=store, condition=condition, stored=cells[cell])
         for condition in conditions
         if (cell := (condition.architecture, condition.recipe.hash)) in cells
     )

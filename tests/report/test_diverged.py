@@ -62,7 +62,7 @@ def _forms(store: ResultsStore, mnist: Mnist) -> list[str]:
     printed = io.StringIO()
     print_report(report, Console(file=printed, width=200))
     groups = read_groups(store, report.conditions)
-    for drawing in draw_learning(store, groups) + draw_accuracies(report.rows, groups, name="d"):
+    for drawing in draw_learning(groups) + draw_accuracies(report.rows, groups, name="d"):
         assert to_svg(drawing)
         assert to_png(drawing, dots_per_inch=20)
     assert "NaN" not in to_json(report)

@@ -88,7 +88,7 @@ def test_other_recipes_are_drawn_as_they_are() -> None:
 def test_curves_are_the_stored_epochs(store: ResultsStore) -> None:
     """Means and sample deviations of the errors, in %, as the table of epochs has them."""
     groups = read_groups(store, store.combined().conditions)
-    curves = Curves.of(store, groups[0])
+    curves = Curves.of(groups[0])
     epochs = store.read("epochs").to_pandas().query("architecture == 'baseline'")
     by_epoch = 100 * (1 - epochs.groupby("epoch")["validation_accuracy"].mean())
     assert curves.n == 2
@@ -99,7 +99,7 @@ def test_curves_are_the_stored_epochs(store: ResultsStore) -> None:
 
 
 def _learning(store: ResultsStore) -> list[Drawing]:
-    return draw_learning(store, read_groups(store, store.combined().conditions))
+    return draw_learning(read_groups(store, store.combined().conditions))
 
 
 def test_the_same_results_give_the_same_bytes(store: ResultsStore) -> None:

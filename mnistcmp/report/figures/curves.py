@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from mnistcmp.report.figures.drawing import LIGHT, POINTS_WIDE, Drawing, file_stem, house_style
 from mnistcmp.report.numbers import points
 from mnistcmp.report.runs import Group
-from mnistcmp.results.details import read_details
-from mnistcmp.results.store import ResultsStore
 
 TRAINING_NOTE = (
     "Training error is that of the batches as they were trained on, dropout on, before each step; "
@@ -36,7 +34,7 @@ class Curves:
     the last one's."""
 
     @classmethod
-    def of(cls, store: ResultsStore, group: Group) -> Self:
+    def of(cls, group: Group) -> Self:
         """Reads the epochs of the group's runs, at least one.
 
         Raises:
@@ -44,8 +42,8 @@ class Curves:
         """
         train, validation = [], []
         columns = ("epoch", "train_accuracy", "validation_accuracy")
-        for table in read_details(store, "epochs", group.wanted(), columns):
-            frame = table.to_pandas().sort_values("epoch")
+        for epochs in group.details("epochs", columns):
+            frame = epochs.sort_values("epoch")
             train.append(100 * (1 - frame["train_accuracy"].to_numpy()))
             validation.append(100 * (1 - frame["validation_accuracy"].to_numpy()))
         best = group.runs["best_epoch"].to_numpy(np.int64)[: len(train)]
@@ -63,14 +61,14 @@ class Curves:
         return f"Lines: mean over n = {self.n} seeds. Bands: ± one sample standard deviation."
 
 
-def draw_learning(store: ResultsStore, groups: Sequence[Group]) -> list[Drawing]:
+def draw_learning(groups: Sequence[Group]) -> list[Drawing]:
     """Figure 3 for each of a results folder's groups of runs that has some to count.
 
     Raises:
         UserError: The results cannot be read.
     """
     groups = [group for group in groups if len(group.runs)]
-    curves = [Curves.of(store, group) for group in groups]
+    curves = [Curves.of(group) for group in groups]
     return [
         draw_curves(
             of_group,

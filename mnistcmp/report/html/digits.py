@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnistcmp.report.runs import Group
-from mnistcmp.results.details import read_details
-from mnistcmp.results.store import ResultsStore
 
 COLUMNS = (
     "seed",
@@ -50,7 +48,7 @@ class DigitErrors:
     `confidence`, the predicted probability of the wrong answer."""
 
 
-def digit_errors(store: ResultsStore, group: Group, *, most_mistakes: int) -> DigitErrors:
+def digit_errors(group: Group, *, most_mistakes: int) -> DigitErrors:
     """Reads the predictions of the group's runs, at least one, run by run.
 
     Raises:
@@ -58,8 +56,7 @@ def digit_errors(store: ResultsStore, group: Group, *, most_mistakes: int) -> Di
     """
     pairs, wrong = np.zeros((2, 10, 10), dtype=np.int64)
     kept: list[pd.DataFrame] = []
-    for table in read_details(store, "predictions", group.wanted(), COLUMNS):
-        frame = table.to_pandas()
+    for frame in group.details("predictions", COLUMNS):
         cells = frame["first_digit"].to_numpy(), frame["second_digit"].to_numpy()
         mistaken = (frame["predicted"] != frame["label"]).to_numpy()
         np.add.at(pairs, cells, 1)

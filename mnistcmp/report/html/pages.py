@@ -1,7 +1,6 @@
 """The page of a results folder, and that of a comparison."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ from mnistcmp.report.figures.dots import (
 )
 from mnistcmp.report.figures.drawing import Drawing
 from mnistcmp.report.html import provenance
-from mnistcmp.report.html.digits import DigitErrors, digit_errors, shade_legend
+from mnistcmp.report.html.digits import digit_errors, shade_legend
 from mnistcmp.report.html.template import render
 from mnistcmp.report.numbers import spread
 from mnistcmp.report.runs import MOST_DETAILED, Group, read_groups
@@ -32,17 +31,6 @@ if TYPE_CHECKING:
 
 MISTAKES = 8
 """Mistakes shown of each condition."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Details:
-    """What the page shows of one condition's runs, beside the tables."""
-
-    name: str
-    curves: Drawing
-    band: str
-    """What the curves' line and band are."""
-    errors: DigitErrors
 
 
 def report_page(store: ResultsStore, mnist: "Mnist", report: Report | None = None) -> str:
@@ -62,7 +50,7 @@ def report_page(store: ResultsStore, mnist: "Mnist", report: Report | None = Non
         dots=draw_accuracies(report.rows, groups, name="dots"),
         most_dots=MOST_DOTS,
         factorials=_factorials(report),
-        parts=_parts(store, [group for group in groups if len(group.runs)]),
+        parts=_parts([group for group in groups if len(group.runs)]),
         training_note=TRAINING_NOTE,
         most_detailed=MOST_DETAILED,
         thinned=[group.condition.name for group in groups if len(group.runs) > MOST_DETAILED],
@@ -76,21 +64,24 @@ def report_page(store: ResultsStore, mnist: "Mnist", report: Report | None = Non
     )
 
 
-def _parts(store: ResultsStore, groups: Sequence[Group]) -> list[tuple[str | None, list[Details]]]:
-    """By recipe where there are several recipes and several architectures, else all in one."""
+def _parts(groups: Sequence[Group]) -> list[tuple[str | None, list[dict[str, object]]]]:
+    """What is shown of each condition beside the tables: curves, errors by digits, mistakes.
+
+    By recipe where there are several recipes and several architectures, else all in one part.
+    """
     conditions = [group.condition for group in groups]
     one_part = 1 in {len({c.recipe for c in conditions}), len({c.architecture for c in conditions})}
-    curves = [Curves.of(store, group) for group in groups]
+    curves = [Curves.of(group) for group in groups]
     highest = highest_error(curves)
-    parts: dict[str | None, list[Details]] = {}
+    parts: dict[str | None, list[dict[str, object]]] = {}
     for number, (group, learned) in enumerate(zip(groups, curves, strict=True)):
         name = group.condition.name
-        details = Details(
-            name=name,
-            curves=draw_curves(learned, name=f"curves-{number}", title=name, highest=highest),
-            band=learned.describe_band(),
-            errors=digit_errors(store, group, most_mistakes=MISTAKES),
-        )
+        details = {
+            "name": name,
+            "curves": draw_curves(learned, name=f"curves-{number}", title=name, highest=highest),
+            "band": learned.describe_band(),
+            "errors": digit_errors(group, most_mistakes=MISTAKES),
+        }
         parts.setdefault(None if one_part else group.condition.recipe_name, []).append(details)
     return list(parts.items())
 
