@@ -37,10 +37,13 @@ def draw_structure(entry: Architecture, options: NetworkOptions, *, name: str = 
     total = sum(step.parameters for step in graph.steps)
     columns = _columns(graph.steps)
     rows = _rows(graph.steps, columns)
-    wide = 1 if set(columns.values()) == {0.5} else 2
+    wide = 1 if set(columns.values()) == {MIDDLE} else 2
     below = sum(columns[key] == MIDDLE for key in graph.digits or ())
     height = (max(rows.values()) + 3 + below) * ROW + 0.55
     width = wide * COLUMN + (wide - 1) * GAP + 2 * MARGIN
+    legend = "layer, output without the batch, parameters (tinted where it has some)"
+    if any(step.same_weights_as for step in graph.steps):
+        legend += "; dashed: the same weights as on the left, used once more"
     with house_style():
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((0, 0, 1, 1))
@@ -49,7 +52,7 @@ def draw_structure(entry: Architecture, options: NetworkOptions, *, name: str = 
         title = f"Figure {number}. {name}: {total:,} parameters"
         size = min(11.0, (width - MARGIN) * 72 / (_EM * len(title)))
         axes.text(MARGIN, 0.2, title, fontsize=size, fontweight="bold", va="center")
-        axes.text(MARGIN, 0.42, _legend(graph), fontsize=_SMALL, va="center", color=LIGHT["muted"])
+        axes.text(MARGIN, 0.42, legend, fontsize=_SMALL, va="center", color=LIGHT["muted"])
         room = width - 2 * MARGIN - COLUMN
         places = {
             step.key: (MARGIN + columns[step.key] * room, 0.6 + rows[step.key] * ROW)
@@ -72,11 +75,8 @@ def _columns(steps: Sequence[Step]) -> dict[str, float]:
     for step in steps:
         seen = frozenset[str]().union(*(images[key] for key in step.inputs))
         images[step.key] = seen | {step.operation} if step.name == "channel" else seen
-    sides = {"the first image": 0.0, "the second image": 1.0}
-    return {
-        key: sides.get(next(iter(seen)), MIDDLE) if len(seen) == 1 else MIDDLE
-        for key, seen in images.items()
-    }
+    sides = {frozenset({"the first image"}): 0.0, frozenset({"the second image"}): 1.0}
+    return {key: sides.get(seen, MIDDLE) for key, seen in images.items()}
 
 
 def _rows(steps: Sequence[Step], columns: Mapping[str, float]) -> dict[str, int]:
@@ -96,57 +96,29 @@ def _rows(steps: Sequence[Step], columns: Mapping[str, float]) -> dict[str, int]
 
 def _draw_step(axes: Axes, step: Step, places: Mapping[str, tuple[float, float]]) -> None:
     left, top = places[step.key]
-    softmax = step.name == "softmax"
-    axes.add_patch(
-        FancyBboxPatch(
-            (left, top),
-            COLUMN,
-            BOX,
-            boxstyle="round,pad=0,rounding_size=0.04",
-            facecolor=LIGHT["tint" if step.parameters else "paper"],
-            edgecolor=LIGHT["orange" if softmax else "muted"],
-            linewidth=1.6 if softmax else 0.7,
-            linestyle="--" if step.same_weights_as else "-",
-        )
+    softmax, repeats = step.name == "softmax", step.same_weights_as is not None
+    _box(
+        axes,
+        (left, top, COLUMN, BOX),
+        0.04,
+        facecolor=LIGHT["tint" if step.parameters else "paper"],
+        edgecolor=LIGHT["orange" if softmax else "muted"],
+        linewidth=1.6 if softmax else 0.7,
+        linestyle="--" if repeats else "-",
     )
-    middle = top + BOX / 2
-    style: dict[str, Any] = {"fontsize": _SMALL, "va": "center_baseline"}
-    axes.text(left + 0.06, middle, step.name, **style)
-    axes.text(left + 1.2, middle, step.operation, **style)
+    count = f"{step.parameters:,}" if step.parameters else "same" * repeats
     shape = " × ".join(map(str, step.output_shape))
-    axes.text(left + 3.2, middle, shape, ha="right", **style)
-    axes.text(left + COLUMN - 0.06, middle, _count(step), ha="right", **style)
+    for across, text, side in (
+        (0.06, step.name, "left"),
+        (1.2, step.operation, "left"),
+        (3.2, shape, "right"),
+        (COLUMN - 0.06, count, "right"),
+    ):
+        place = left + across, top + BOX / 2
+        axes.text(*place, text, ha=side, fontsize=_SMALL, va="center_baseline")
     for key in step.inputs:
         before_left, before_top = places[key]
-        _arrow(
-            axes,
-            (before_left + COLUMN / 2, before_top + BOX),
-            (left + COLUMN / 2, top),
-        )
-
-
-def _count(step: Step) -> str:
-    """A step's parameters: none where it has none, `same` where an earlier step counted them."""
-    if step.parameters:
-        return f"{step.parameters:,}"
-    return "same" if step.same_weights_as else ""
-
-
-def _arrow(
-    axes: Axes, start: tuple[float, float], end: tuple[float, float], *, colour: str = "muted"
-) -> None:
-    axes.annotate(
-        "",
-        end,
-        start,
-        arrowprops={
-            "arrowstyle": "-|>,head_width=0.12,head_length=0.22",
-            "color": LIGHT[colour],
-            "linewidth": 0.7,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        },
-    )
+        _arrow(axes, (before_left + COLUMN / 2, before_top + BOX), (left + COLUMN / 2, top))
 
 
 def _draw_losses(
@@ -158,55 +130,58 @@ def _draw_losses(
     """
     middle, top = places[graph.comparison]
     bottom = max(top for _, top in places.values())
-    _draw_loss(
-        axes, middle, bottom + ROW, COLUMN, "cross-entropy: is the first digit ≤ the second?"
-    )
+    text = "cross-entropy: is the first digit ≤ the second?"
+    _draw_loss(axes, (middle, bottom + ROW, COLUMN, BOX), text)
     _arrow(axes, (middle + COLUMN / 2, top + BOX), (middle + COLUMN / 2, bottom + ROW))
     if entry.auxiliary_loss is False or graph.digits is None:
         return
     for number, (key, of) in enumerate(zip(graph.digits, ("first", "second"), strict=True)):
         left, top = places[key]
         first, beside = of == "first", left != middle
-        width = abs(middle - left) - GAP / 2 if beside else COLUMN
-        edge, side = (left, -1) if first else (left + COLUMN, 1)
-        outside = edge + side * MARGIN / 2
+        width, height = (abs(middle - left) - GAP / 2, 2 * BOX) if beside else (COLUMN, BOX)
+        edge = left if first else left + COLUMN
+        outside = edge + (-1 if first else 1) * MARGIN / 2
         target = BOX / 2 + (top + 5 * ROW if beside else bottom + (2 + number) * ROW)
-        axes.plot(
-            [edge, outside, outside],
-            [top + BOX / 2, top + BOX / 2, target],
-            color=LIGHT["blue"],
-            linewidth=1.2,
-        )
+        way = [edge, outside, outside], [top + BOX / 2, top + BOX / 2, target]
+        axes.plot(*way, color=LIGHT["blue"], linewidth=1.2)
         _arrow(axes, (outside, target), (edge, target), colour="blue")
-        box = edge if first else edge - width
-        lines = ("auxiliary loss: cross-entropy", f"with the {of} digit")
-        words, height = ("\n".join(lines), 2 * BOX) if beside else (" ".join(lines), BOX)
-        _draw_loss(axes, box, target - height / 2, width, words, height=height)
+        place = edge if first else edge - width, target - height / 2, width, height
+        between = "\n" if beside else " "
+        text = f"auxiliary loss: cross-entropy{between}with the {of} digit"
+        _draw_loss(axes, place, text)
 
 
-def _draw_loss(
-    axes: Axes, left: float, top: float, width: float, text: str, *, height: float = BOX
+def _draw_loss(axes: Axes, place: tuple[float, float, float, float], text: str) -> None:
+    blue = LIGHT["blue"]
+    _box(axes, place, 0.09, facecolor=LIGHT["paper"], edgecolor=blue, linewidth=1.4)
+    left, top, width, height = place
+    centre = left + width / 2, top + height / 2
+    axes.text(*centre, text, fontsize=_SMALL, ha="center", va="center", color=blue)
+
+
+def _box(
+    axes: Axes,
+    place: tuple[float, float, float, float],
+    radius: float,
+    **style: Any,  # noqa: ANN401 - matplotlib's
 ) -> None:
-    axes.add_patch(
-        FancyBboxPatch(
-            (left, top),
-            width,
-            height,
-            boxstyle="round,pad=0,rounding_size=0.09",
-            facecolor=LIGHT["paper"],
-            edgecolor=LIGHT["blue"],
-            linewidth=1.4,
-        )
-    )
-    place = left + width / 2, top + height / 2
-    axes.text(*place, text, fontsize=_SMALL, ha="center", va="center", color=LIGHT["blue"])
+    """Left, top, width and height in inches, with round corners."""
+    left, top, width, height = place
+    shape = f"round,pad=0,rounding_size={radius}"
+    axes.add_patch(FancyBboxPatch((left, top), width, height, boxstyle=shape, **style))
 
 
-def _legend(graph: Graph) -> str:
-    words = "layer, output without the batch, parameters (tinted where it has some)"
-    if any(step.same_weights_as for step in graph.steps):
-        words += "; dashed: the same weights as on the left, used once more"
-    return words
+def _arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], *, colour: str = "muted"
+) -> None:
+    shape = {
+        "arrowstyle": "-|>,head_width=0.12,head_length=0.22",
+        "color": LIGHT[colour],
+        "linewidth": 0.7,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
+    axes.annotate("", end, start, arrowprops=shape)
 
 
 def _in_words(entry: Architecture, graph: Graph) -> str:
@@ -218,11 +193,8 @@ def _in_words(entry: Architecture, graph: Graph) -> str:
     words = [f"{steps}: {entry.description}."]
     if shared:
         words.append(f"{shared} steps of the second image use the first image's weights.")
-    words.append(
-        f"A softmax follows {', '.join(softmax)}."
-        if softmax
-        else "There is no softmax before the losses."
-    )
+    follows = f"A softmax follows {', '.join(softmax)}."
+    words.append(follows if softmax else "There is no softmax before the losses.")
     if entry.auxiliary_loss is not False and graph.digits is not None:
         taken = " and ".join(names[key] for key in graph.digits)
         words.append(f"Auxiliary losses take the outputs of {taken}, one for each image.")
