@@ -28,11 +28,7 @@ COLUMNS = (*IDENTITY, "parameters", "test_accuracy", "digit_accuracy", "diverged
 
 
 def build_report(store: ResultsStore) -> Report:
-    """Reads a results folder.
-
-    Raises:
-        UserError: It has no results, or some that cannot be compared with each other.
-    """
+    """Reads a results folder; a UserError says that it has no results, or mixed ones."""
     store.check_exists()
     refuse_search(store)
     runs = store.read("runs", COLUMNS, dictionaries=True).to_pandas()

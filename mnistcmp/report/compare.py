@@ -29,12 +29,7 @@ COLUMNS = (*IMAGES, "first_digit", "second_digit", "label", "predicted", "probab
 
 
 def compare_in_study(store: ResultsStore, first: str, second: str) -> tuple[SideBySide, ...]:
-    """Two conditions, or two architectures under each recipe, or two recipes of each architecture.
-
-    Raises:
-        UserError: A name is unknown, the two are of different kinds or the same, or they have no
-            finished seed in common.
-    """
+    """Two conditions, or architectures under each recipe, or recipes of each architecture."""
     if first == second:
         raise UserError(f"'{first}' is named twice. Name two conditions, or two results folders.")
     of = {group.condition: group for group in _groups(store)}
@@ -53,9 +48,6 @@ def compare_folders(first: ResultsStore, second: ResultsStore) -> tuple[SideBySi
     """Every condition that both folders have: the same architecture under the same recipe.
 
     Where they have none in common and one recipe each, every architecture that both have.
-
-    Raises:
-        UserError: A folder has no results, or the two have nothing in common.
     """
     left, right = _groups(first), _groups(second)
     of = {(g.condition.architecture, g.condition.recipe): g for g in right}
@@ -188,17 +180,10 @@ def _agreement(
 
 
 def _pool(seeds: Sequence[SeedAgreement]) -> Pooled:
-    only_first = sum(seed.only_first for seed in seeds)
-    only_second = sum(seed.only_second for seed in seeds)
-    chi_square, p = pooled_mcnemar(only_first, only_second) or (None, None)
-    return Pooled(
-        both_right=sum(seed.both_right for seed in seeds),
-        only_first=only_first,
-        only_second=only_second,
-        both_wrong=sum(seed.both_wrong for seed in seeds),
-        chi_square=chi_square,
-        p=p,
-    )
+    counted = ("both_right", "only_first", "only_second", "both_wrong")
+    sums = {name: sum(getattr(seed, name) for seed in seeds) for name in counted}
+    chi_square, p = pooled_mcnemar(sums["only_first"], sums["only_second"]) or (None, None)
+    return Pooled(**sums, chi_square=chi_square, p=p)
 
 
 def _digit_pairs(counts: NDArray[np.int64]) -> tuple[DigitPair, ...]:

@@ -43,22 +43,14 @@ class Group:
     def details(
         self, name: str, columns: Sequence[str], runs: "pd.DataFrame | None" = None
     ) -> "Iterator[pd.DataFrame]":
-        """Rows of `epochs` or `predictions` of each run that counts, or of some, by seed.
-
-        Raises:
-            UserError: A file cannot be read.
-        """
+        """Rows of `epochs` or `predictions` of each run that counts, or of some, by seed."""
         of = (self.runs if runs is None else runs).head(MOST_DETAILED)
         files = dict(zip(of["run_id"], of[FILE], strict=True))
         return (table.to_pandas() for table in read_details(self.store, name, files, columns))
 
 
 def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[Group, ...]:
-    """The groups of those of the conditions that have finished runs, in their order.
-
-    Raises:
-        UserError: The results cannot be read, or are a search's.
-    """
+    """The groups of those of the conditions that have finished runs, in their order."""
     refuse_search(store)
     columns = [name for name in TABLES["runs"].names if name not in {"study", "recipe"}]
     table = store.read("runs", [*columns, FILE], dictionaries=True)
@@ -77,11 +69,7 @@ def point_files(store: ResultsStore) -> list[str]:
 
 
 def refuse_search(store: ResultsStore, *, untested: bool = False) -> None:
-    """For what needs test results.
-
-    Raises:
-        UserError: The place is of a search, which has none, or its runs are `untested`.
-    """
+    """Raises a UserError where the place is of a search, or its runs are `untested`."""
     if untested or point_files(store):
         raise UserError(
             f"{store.location} holds a search, which has no test results. 'mnistcmp report "

@@ -35,11 +35,7 @@ class Curves:
 
     @classmethod
     def of(cls, group: Group) -> Self:
-        """Reads the epochs of the group's runs, at least one.
-
-        Raises:
-            UserError: A file cannot be read.
-        """
+        """Reads the epochs of the group's runs, at least one."""
         train, validation = [], []
         columns = ("epoch", "train_accuracy", "validation_accuracy")
         for epochs in group.details("epochs", columns):
@@ -62,11 +58,7 @@ class Curves:
 
 
 def draw_learning(groups: Sequence[Group]) -> list[Drawing]:
-    """Figure 3 for each of a results folder's groups of runs that has some to count.
-
-    Raises:
-        UserError: The results cannot be read.
-    """
+    """Figure 3 for each of a results folder's groups of runs that has some to count."""
     groups = [group for group in groups if len(group.runs)]
     curves = [Curves.of(group) for group in groups]
     return [

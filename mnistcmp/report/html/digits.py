@@ -49,11 +49,7 @@ class DigitErrors:
 
 
 def digit_errors(group: Group, *, most_mistakes: int) -> DigitErrors:
-    """Reads the predictions of the group's runs, at least one, run by run.
-
-    Raises:
-        UserError: A file cannot be read.
-    """
+    """Reads the predictions of the group's runs, at least one, run by run."""
     pairs, wrong = np.zeros((2, 10, 10), dtype=np.int64)
     kept: list[pd.DataFrame] = []
     for frame in group.details("predictions", COLUMNS):

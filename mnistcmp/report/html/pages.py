@@ -34,11 +34,7 @@ MISTAKES = 8
 
 
 def report_page(store: ResultsStore, mnist: "Mnist", report: Report | None = None) -> str:
-    """The page as HTML. `report` is that of the store, where it was made already.
-
-    Raises:
-        UserError: There are no results, or they cannot be read.
-    """
+    """The page as HTML. `report` is that of the store, where it was made already."""
     report = report or build_report(store)
     # A launch may be adding runs: what it finishes from here on is not shown.
     shown = {row.condition for row in report.rows}

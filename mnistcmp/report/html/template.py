@@ -21,11 +21,7 @@ def render(name: str, **values: Any) -> str:  # noqa: ANN401 - whatever the temp
 
 
 def write_page(path: Path, page: str) -> None:
-    """Writes a page whole or not at all.
-
-    Raises:
-        UserError: The file cannot be written.
-    """
+    """Writes a page whole or not at all."""
     with whole_file(path, "the page") as file:
         file.write_text(page, encoding="utf-8", errors="replace")
 
