@@ -43,11 +43,7 @@ class Difference(Summary):
 
 
 def summarise(values: ArrayLike) -> Summary:
-    """Mean, sample standard deviation and Student's t interval of n >= 1 values.
-
-    Raises:
-        ValueError: There is no value, or one is not a number.
-    """
+    """Mean, sample standard deviation and Student's t interval of n >= 1 finite values."""
     from scipy import stats  # noqa: PLC0415 - see above
 
     sample = np.asarray(values, dtype=np.float64)
@@ -65,11 +61,7 @@ def summarise(values: ArrayLike) -> Summary:
 
 
 def mean_difference(differences: ArrayLike) -> Difference:
-    """Mean of n >= 1 differences, with Student's interval and one-sample t test.
-
-    Raises:
-        ValueError: There is none, or one is not a number.
-    """
+    """Mean of n >= 1 finite differences, with Student's interval and one-sample t test."""
     from scipy import stats  # noqa: PLC0415 - see above
 
     sample = np.asarray(differences, dtype=np.float64)
@@ -84,9 +76,6 @@ def paired_difference(values: ArrayLike, references: ArrayLike) -> Difference:
     """The first less the second values, which belong together pair by pair: n >= 1 pairs.
 
     The test is the paired t test, which is the one-sample test of the differences.
-
-    Raises:
-        ValueError: They are not as many, there is none, or one is not a number.
     """
     first, second = np.asarray(values, np.float64), np.asarray(references, np.float64)
     if first.shape != second.shape:
@@ -118,9 +107,6 @@ def two_by_two(
         The first factor's main effect (with it less without it, mean of both levels of the other),
         the second's, and their interaction: what the second adds where the first is there, less
         what it adds where it is not.
-
-    Raises:
-        ValueError: The cells have not as many values, or none, or one is not a number.
     """
     cells = [np.asarray(cell, np.float64) for cell in (neither, second, first, both)]
     if len({cell.shape for cell in cells}) > 1:
