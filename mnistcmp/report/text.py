@@ -98,14 +98,17 @@ def _print(console: Console, line: str, style: str | None = None) -> None:
 
 
 def _fit(table: Table, room: int, *, wrap: bool = True) -> tuple[list[int], int]:
-    """Columns' widths, if they `wrap` not less than a word's; and how much that is too much."""
-    cells = [[name, *(row[name] for row in table.rows)] for name in table.columns]
-    widths = [max(map(cell_len, column)) for column in cells]
+    """Columns' widths and by how much they are too wide; texts and headers may `wrap` at spaces."""
+    widths, least = [], []
+    for name in table.columns:
+        cells = [row[name] for row in table.rows]
+        parts = " ".join(cells).split() if table.is_text(name) else cells
+        widths.append(max(map(cell_len, [name, *cells])))
+        least.append(max(map(cell_len, [*name.split(), *parts])))
     excess = max(0, sum(widths) + BETWEEN * len(widths) - 1 - room)
     if wrap:
         for position in sorted(range(len(widths)), key=widths.__getitem__, reverse=True):
-            words = [cell_len(word) for cell in cells[position] for word in cell.split()]
-            cut = min(excess, widths[position] - max(words, default=0))
+            cut = min(excess, widths[position] - least[position])
             widths[position] -= cut
             excess -= cut
     return widths, excess
