@@ -26,6 +26,8 @@ CLAIM = (
     "corrected for the number of comparisons."
 )
 """What the tests of a comparison can say."""
+MOST_ERRORS = 10
+"""Ways to fail that are listed, those of most runs."""
 _SOFTMAX: dict[SoftmaxPlacement, str] = {
     "before-head": (
         "the branches end in logits and the head reads their softmax, as in the report's text, "
@@ -141,7 +143,10 @@ def notes(report: Report) -> list[str]:
     errors = Counter(
         report.failures[run.run_id] for run in report.missing if run.run_id in report.failures
     )
-    lines += [f"Failed, {plural(count, 'run')}: {cut(error)}" for error, count in errors.items()]
+    common = errors.most_common(MOST_ERRORS)
+    lines += [f"Failed, {plural(count, 'run')}: {cut(error)}" for error, count in common]
+    if others := errors.total() - sum(count for _, count in common):
+        lines.append(f"Failed in other ways: {plural(others, 'run')}; 'failures' has their errors.")
     lines += [
         f"Diverged: {row.condition}, {row.diverged:,} of {plural(row.n + row.diverged, 'run')}. "
         "Their loss was no longer finite; they count in no mean, interval or comparison."
@@ -150,10 +155,10 @@ def notes(report: Report) -> list[str]:
     ]
     n = {row.condition: row.n for row in report.rows}
     for c in report.comparisons:
-        common = 0 if c.difference is None else c.difference.n
-        if common < max(n[c.condition], n[c.reference]):
+        paired = 0 if c.difference is None else c.difference.n
+        if paired < max(n[c.condition], n[c.reference]):
             lines.append(
-                f"Compared over the {plural(common, 'seed')} in common: {c.condition}, "
+                f"Compared over the {plural(paired, 'seed')} in common: {c.condition}, "
                 f"{c.reference}."
             )
     return lines

@@ -168,7 +168,8 @@ def test_dots_are_drawn_on_light_and_on_dark_paper(store: ResultsStore) -> None:
 
 
 def test_figures_need_no_backend(tmp_path: Path) -> None:
-    """Whatever MPLBACKEND names: nothing is shown in a window, so pyplot is not asked."""
+    """Whatever MPLBACKEND names, as notebooks set it, and whatever a `matplotlibrc` asks for."""
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n", encoding="utf-8")
     program = """
 import sys
 from mnistcmp.cli import main
@@ -180,7 +181,7 @@ assert to_png(draw_structure(ARCHITECTURES["baseline"], Recipe().network), dots_
 sys.argv = ["mnistcmp", "data", "sheet"]
 main()
 """
-    settings = {"MPLBACKEND": "module://nonexistent"}
+    settings = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,

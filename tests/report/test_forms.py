@@ -11,7 +11,8 @@ from mnistcmp.report.as_json import comparisons_to_json, dumps, to_json
 from mnistcmp.report.build import build_report
 from mnistcmp.report.compare import compare_in_study
 from mnistcmp.report.html.pages import comparison_page, report_page
-from mnistcmp.report.text import print_comparison, print_report, to_markdown
+from mnistcmp.report.tables import comparison_tables, report_tables
+from mnistcmp.report.text import print_comparison, print_report, print_table, to_markdown
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Study
 from tests.conftest import SMALL
@@ -65,6 +66,25 @@ def test_a_comparison_s_forms_agree_with_the_report(store: ResultsStore) -> None
     [comparison] = json.loads(comparisons_to_json(found))["comparisons"]
     assert comparison["sentence"] == f"{sentence}."
     assert f"{comparison['difference']['p']:.3f}" == P
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 64, 80, 100])
+def test_a_narrow_terminal_cuts_no_number(made_up: MakeStore, width: int) -> None:
+    """Columns go whole, names break between words; what is too wide even so stays whole too."""
+    wide = Study(name="table1", seeds=(0, 1, 2), recipe=SMALL)
+    found = made_up(wide, lambda r: 80 + len(r.architecture) / 3 + r.seed**2)
+    compared = compare_in_study(found, "siamese-shared", "siamese-separate-aux")
+    tables = report_tables(build_report(found))
+    tables += comparison_tables(compared[0], name="x", most_seeds=9)
+    for table in tables:
+        printed = io.StringIO()
+        print_table(table, Console(file=printed, width=width))
+        text = printed.getvalue()
+        body = text.split("─\n")[-1]
+        words = {word for row in table.rows for cell in row.values() for word in cell.split()}
+        assert set(body.split()) <= words
+        for column in {"n", "test, %", "both right"} & set(table.columns):
+            assert all(row[column] in body for row in table.rows)
 
 
 def test_json_has_no_nan() -> None:

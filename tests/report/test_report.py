@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from mnistcmp.errors import UserError
+from mnistcmp.errors import LONGEST, UserError
 from mnistcmp.report.as_json import to_json
 from mnistcmp.report.build import build_report
 from mnistcmp.report.text import to_markdown
-from mnistcmp.results.outcome import Finished
+from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import summarise
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
-from tests.support.stored import remove_seed, with_accuracy
+from tests.support.stored import NOON, remove_seed, with_accuracy
 
 
 def test_rows_are_the_stored_runs(store: ResultsStore, results: dict[Run, TrainingResult]) -> None:
@@ -64,6 +64,26 @@ def test_missing_runs_are_named(store: ResultsStore, study: Study) -> None:
     report = build_report(store)
     assert "Missing: baseline, seeds 2-3." in to_markdown(report)
     assert len(json.loads(to_json(report))["missing"]) == 4
+
+
+def test_errors_are_cut_on_the_screen_and_whole_in_json(store: ResultsStore, study: Study) -> None:
+    """A text of 200,000 characters, of as many lines, and one for each of very many runs."""
+    wide = study.model_copy(update={"seeds": tuple(range(40))})
+    store.prepare(wide)
+    texts = ["x" * 200_000, "line\n" * 40_000, *(f"ValueError: {n}" for n in range(40))]
+    lost = [run for run in wide.runs() if run.seed > 1]
+    failed = [
+        Failed(run=run, error=text, traceback="...", host=None, failed_at=NOON)
+        for run, text in zip(lost, texts, strict=False)
+    ]
+    store.write(wide.name, [*failed, replace(failed[0], run=lost[-1])])
+    report = build_report(store)
+    text = to_markdown(report)
+    assert f"Failed, 2 runs: {'x' * LONGEST}...\n" in text
+    assert len(text) < 10_000
+    assert "Failed in other ways: 32 runs; 'failures' has their errors." in text
+    missing = json.loads(to_json(report))["missing"]
+    assert {run["error"] for run in missing if run["error"]} == set(texts)
 
 
 def test_one_run_has_no_interval(store: ResultsStore, study: Study) -> None:

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mnistcmp.report.figures.drawing import LIGHT, POINTS_WIDE, Drawing, file_stem, house_style
+from mnistcmp.report.figures.drawing import (
+    LIGHT,
+    POINTS_WIDE,
+    Drawing,
+    file_stem,
+    new_figure,
+    style,
+)
 from mnistcmp.report.numbers import points
 from mnistcmp.report.runs import Group
 
@@ -17,6 +22,9 @@ TRAINING_NOTE = (
     "Training error is that of the batches as they were trained on, dropout on, before each step; "
     "validation error is measured after the epoch, dropout off."
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 """Why validation error can lie below training error."""
 MOST_MARKS = 200
 
@@ -74,9 +82,8 @@ def draw_learning(groups: Sequence[Group]) -> list[Drawing]:
 
 def draw_curves(curves: Curves, *, name: str, title: str, highest: float) -> Drawing:
     """The two errors of a condition; `highest` is the end of the axis, in %."""
-    with house_style():
-        size = POINTS_WIDE / 72, 0.7 * POINTS_WIDE / 72
-        figure = Figure(figsize=size, layout="constrained")
+    with style():
+        figure = new_figure(POINTS_WIDE / 72, 0.7 * POINTS_WIDE / 72)
         axes = figure.add_subplot()
         axes.set_title(title)
         _draw_band(axes, curves.train, "orange", "training", "--")
@@ -115,7 +122,9 @@ def _deviation(errors: NDArray[np.float64]) -> NDArray[np.float64]:
     return errors.std(axis=0, ddof=1) if len(errors) > 1 else np.zeros(errors.shape[1])
 
 
-def _draw_band(axes: Axes, errors: NDArray[np.float64], colour: str, label: str, line: str) -> None:
+def _draw_band(
+    axes: "Axes", errors: NDArray[np.float64], colour: str, label: str, line: str
+) -> None:
     mean, deviation = errors.mean(axis=0), _deviation(errors)
     epochs = np.arange(1, len(mean) + 1)
     # A study of one epoch has points, not lines.

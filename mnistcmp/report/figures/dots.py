@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mnistcmp.networks.architectures import Published
 from mnistcmp.report.contents import Row
-from mnistcmp.report.figures.drawing import LIGHT, POINTS_WIDE, Drawing, house_style
+from mnistcmp.report.figures.drawing import LIGHT, POINTS_WIDE, Drawing, new_figure, style
 from mnistcmp.report.numbers import LEVEL, interval, points
 from mnistcmp.report.runs import Group
 from mnistcmp.statistics import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_DOTS = 200
 """Dots of a row; of more runs, those of the smallest seeds are shown."""
@@ -81,11 +83,10 @@ def draw_dots(
     zero: bool = False,
 ) -> Drawing:
     """A row of dots for each condition on one axis, with a line at zero where that is asked for."""
-    with house_style():
+    with style():
         names = [wrap(f"{row.name}, {row.n}", LONGEST) for row in rows]
         height = ROW + LINE * (max(map(len, names)) - 1)
-        size = POINTS_WIDE / 72, (height * len(rows) + 62) / 72
-        figure = Figure(figsize=size, layout="constrained")
+        figure = new_figure(POINTS_WIDE / 72, (height * len(rows) + 62) / 72)
         axes = figure.add_subplot()
         if zero:
             axes.axvline(0, color=LIGHT["muted"], linewidth=1.2, linestyle=":")
@@ -100,7 +101,7 @@ def draw_dots(
     return Drawing(name=name, title=title, description=description, figure=figure)
 
 
-def _draw_row(axes: Axes, row: DotRow, position: int, name: str) -> None:
+def _draw_row(axes: "Axes", row: DotRow, position: int, name: str) -> None:
     colour = LIGHT[SHARING_COLOUR[row.weight_sharing]]
     shown = row.values[:MOST_DOTS]
     # The golden ratio's multiples spread any number of dots evenly, the same each time.
@@ -151,8 +152,8 @@ def draw_interaction(
     cells: Mapping[tuple[bool, bool], Summary], *, name: str, title: str
 ) -> Drawing:
     """Test accuracy, in %, by (weight sharing, auxiliary loss): a line for each of the latter."""
-    with house_style():
-        figure = Figure(figsize=(POINTS_WIDE / 72, 3.4), layout="constrained")
+    with style():
+        figure = new_figure(POINTS_WIDE / 72, 3.4)
         axes = figure.add_subplot()
         for auxiliary, colour, line in ((False, "orange", "--"), (True, "blue", "-")):
             offset = 0.02 if auxiliary else -0.02

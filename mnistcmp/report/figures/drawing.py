@@ -6,15 +6,22 @@ of its name, so that the page's own colour scheme decides.
 """
 
 import io
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
+# As matplotlib is imported, it asks for the backend of this name, which a notebook sets and which
+# may not be there. Files need none.
+_BACKEND = os.environ.pop("MPLBACKEND", None)
+import matplotlib as mpl  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+if _BACKEND is not None:
+    os.environ["MPLBACKEND"] = _BACKEND
 
 LIGHT = {
     "ink": "#1c1c1e",
@@ -42,7 +49,7 @@ DARK = {
 POINTS_WIDE = 360
 """Width of a figure on a page, in its own units: as many as a phone has pixels, so that text has
 about its nominal size there."""
-_STYLE: dict[Any, Any] = {
+HOUSE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": LIGHT["muted"],
     "axes.facecolor": "none",
@@ -89,10 +96,19 @@ def file_stem(text: str) -> str:
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Matplotlib's settings for the time of drawing or writing a figure, and as before after it."""
-    with mpl.rc_context(_STYLE):
+def style(settings: Mapping[Any, Any] = HOUSE) -> Iterator[None]:
+    """Settings for the time of drawing or writing a figure, whatever a `matplotlibrc` asks for."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings)
         yield
+
+
+def new_figure(
+    width: float, height: float, *, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
+    """An empty figure, its size in inches."""
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def to_png(drawing: Drawing, *, dots_per_inch: int = 200) -> bytes:
@@ -116,9 +132,14 @@ def to_inline_svg(drawing: Drawing) -> str:
     return re.sub(r">\s+<", "><", text)
 
 
-def _save(drawing: Drawing, form: str, **options: Any) -> bytes:  # noqa: ANN401 - matplotlib's
+def _save(
+    drawing: Drawing,
+    form: str,
+    fonttype: str = "path",
+    **options: Any,  # noqa: ANN401 - matplotlib's
+) -> bytes:
     file = io.BytesIO()
-    with house_style():
+    with style(HOUSE | {"svg.fonttype": fonttype}):
         drawing.figure.savefig(file, format=form, **options)
     return file.getvalue()
 
@@ -128,8 +149,7 @@ def _described_svg(
 ) -> str:
     """Matplotlib's SVG in these colours, with title and description, and ids of its own."""
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with mpl.rc_context({"svg.fonttype": fonttype}):
-        text = _save(drawing, "svg", facecolor=facecolor, metadata=nothing).decode()
+    text = _save(drawing, "svg", fonttype, facecolor=facecolor, metadata=nothing).decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*(<!--.*?-->|<metadata>.*?</metadata>)", "", text, flags=re.DOTALL)
     name, others = drawing.name, {light: colours[key] for key, light in LIGHT.items()}

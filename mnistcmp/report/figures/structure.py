@@ -1,16 +1,15 @@
 """Figures 1 and 2: a network's structure, drawn from the graph that its own code makes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from typing import TYPE_CHECKING, Any
 
 from mnistcmp.networks.architectures import Architecture
 from mnistcmp.networks.graph import Graph, Step, trace
 from mnistcmp.networks.options import NetworkOptions
-from mnistcmp.report.figures.drawing import LIGHT, Drawing, file_stem, house_style
+from mnistcmp.report.figures.drawing import LIGHT, Drawing, file_stem, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ROW = 0.25
 """Inches from one step to the next."""
@@ -44,8 +43,8 @@ def draw_structure(entry: Architecture, options: NetworkOptions, *, name: str = 
     legend = "layer, output without the batch, parameters (tinted where it has some)"
     if any(step.same_weights_as for step in graph.steps):
         legend += "; dashed: the same weights as on the left, used once more"
-    with house_style():
-        figure = Figure(figsize=(width, height))
+    with style():
+        figure = new_figure(width, height, layout=None)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
@@ -94,7 +93,7 @@ def _rows(steps: Sequence[Step], columns: Mapping[str, float]) -> dict[str, int]
     return rows
 
 
-def _draw_step(axes: Axes, step: Step, places: Mapping[str, tuple[float, float]]) -> None:
+def _draw_step(axes: "Axes", step: Step, places: Mapping[str, tuple[float, float]]) -> None:
     left, top = places[step.key]
     softmax, repeats = step.name == "softmax", step.same_weights_as is not None
     _box(
@@ -122,7 +121,7 @@ def _draw_step(axes: Axes, step: Step, places: Mapping[str, tuple[float, float]]
 
 
 def _draw_losses(
-    axes: Axes, entry: Architecture, graph: Graph, places: Mapping[str, tuple[float, float]]
+    axes: "Axes", entry: Architecture, graph: Graph, places: Mapping[str, tuple[float, float]]
 ) -> None:
     """The comparison's loss below all steps; the auxiliary ones beside the head.
 
@@ -151,7 +150,7 @@ def _draw_losses(
         _draw_loss(axes, place, text)
 
 
-def _draw_loss(axes: Axes, place: tuple[float, float, float, float], text: str) -> None:
+def _draw_loss(axes: "Axes", place: tuple[float, float, float, float], text: str) -> None:
     blue = LIGHT["blue"]
     _box(axes, place, 0.09, facecolor=LIGHT["paper"], edgecolor=blue, linewidth=1.4)
     left, top, width, height = place
@@ -160,19 +159,21 @@ def _draw_loss(axes: Axes, place: tuple[float, float, float, float], text: str) 
 
 
 def _box(
-    axes: Axes,
+    axes: "Axes",
     place: tuple[float, float, float, float],
     radius: float,
     **style: Any,  # noqa: ANN401 - matplotlib's
 ) -> None:
     """Left, top, width and height in inches, with round corners."""
+    from matplotlib.patches import FancyBboxPatch  # noqa: PLC0415 - after `drawing` has it
+
     left, top, width, height = place
     shape = f"round,pad=0,rounding_size={radius}"
     axes.add_patch(FancyBboxPatch((left, top), width, height, boxstyle=shape, **style))
 
 
 def _arrow(
-    axes: Axes, start: tuple[float, float], end: tuple[float, float], *, colour: str = "muted"
+    axes: "Axes", start: tuple[float, float], end: tuple[float, float], *, colour: str = "muted"
 ) -> None:
     shape = {
         "arrowstyle": "-|>,head_width=0.12,head_length=0.22",
