@@ -144,7 +144,9 @@ def notes(report: Report) -> list[str]:
         report.failures[run.run_id] for run in report.missing if run.run_id in report.failures
     )
     common = errors.most_common(MOST_ERRORS)
-    lines += [f"Failed, {plural(count, 'run')}: {cut(error)}" for error, count in common]
+    lines += [
+        f"Failed, {plural(count, 'run')}: {' '.join(cut(error).split())}" for error, count in common
+    ]
     if others := errors.total() - sum(count for _, count in common):
         lines.append(f"Failed in other ways: {plural(others, 'run')}; 'failures' has their errors.")
     lines += [
