@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mnistcmp"
+LONGEST_FILE, LONGEST_FUNCTION = 300, 50
+"""Lines."""
 
 LAYERS = {
     "errors": 0,
@@ -65,6 +67,25 @@ def test_imports_point_down(path: Path) -> None:
         found = re.match(r"mnistcmp\.(\w+)", name)
         if found and found[1] != "__version__":
             assert found[1] == own or LAYERS[found[1]] < LAYERS[own], name
+
+
+def test_a_file_is_read_in_one_go() -> None:
+    """None is longer than 300 lines."""
+    lengths = {path: path.read_text(encoding="utf-8").count("\n") for path in FILES}
+    assert {path.name: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_a_function_fits_a_screen() -> None:
+    """Its signature and docstring aside, which say as much as a command has options."""
+    long = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[bool(ast.get_docstring(node)) :] or node.body
+                lines = (node.end_lineno or 0) - body[0].lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    long[f"{path.name}: {node.name}"] = lines
+    assert long == {}
 
 
 @pytest.mark.parametrize(

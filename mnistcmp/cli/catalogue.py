@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,10 @@ from mnistcmp.cli import options
 from mnistcmp.cli.console import Terminal, print_json
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from mnistcmp.networks.architectures import Architecture
+    from mnistcmp.study.study import Study
 
 LONGEST_IN_MINUTES = 100
 
@@ -36,19 +39,8 @@ def architectures(
     networks = [entry.build(RECIPES["default"].network) for entry in chosen]
     counts = [parameter_count(network) for network in networks]
     if json:
-        content = [
-            {
-                "name": entry.name,
-                "description": entry.description,
-                "weight_sharing": entry.weight_sharing,
-                "auxiliary_loss": entry.auxiliary_loss,
-                "parameters": count,
-                "published": asdict(entry.published) if entry.published else None,
-                "layers": [asdict(row) for row in layer_table(network)],
-            }
-            for entry, network, count in zip(chosen, networks, counts, strict=True)
-        ]
-        print_json(dumps(content))
+        each = zip(chosen, networks, counts, strict=True)
+        print_json(dumps([_describe_network(*parts) for parts in each]))
         return
     terminal = Terminal()
     rows = [
@@ -77,6 +69,20 @@ def architectures(
     terminal.show(f"Layers of {name}", layers)
 
 
+def _describe_network(entry: "Architecture", network: "Module", parameters: int) -> dict[str, Any]:
+    from mnistcmp.networks.layers import layer_table
+
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        "weight_sharing": entry.weight_sharing,
+        "auxiliary_loss": entry.auxiliary_loss,
+        "parameters": parameters,
+        "published": asdict(entry.published) if entry.published else None,
+        "layers": [asdict(row) for row in layer_table(network)],
+    }
+
+
 def _checked(entry: "Architecture") -> "Architecture":
     """A custom network is checked as by a launch, which shows whether it names digits."""
     from mnistcmp.study.recipe import RECIPES
@@ -101,26 +107,7 @@ def studies(
 
     chosen = [named_study(name)] if name else list(STUDIES.values())
     if json:
-        content = [
-            {
-                "name": study.name,
-                "question": study.question,
-                "seeds": study.seeds,
-                "runs": len(study.conditions) * len(study.seeds),
-                "estimated_processor_seconds": estimated_seconds(study),
-                "conditions": [
-                    {
-                        "name": condition.name,
-                        "architecture": condition.architecture,
-                        "recipe": condition.recipe.model_dump(mode="json"),
-                        "recipe_hash": condition.recipe.hash,
-                    }
-                    for condition in study.conditions
-                ],
-            }
-            for study in chosen
-        ]
-        print_json(dumps(content))
+        print_json(dumps([_describe_study(study) for study in chosen]))
         return
     terminal, processors = Terminal(), os.cpu_count() or 1
     rows = [
@@ -146,6 +133,27 @@ def studies(
         f"of this machine. 'mnistcmp studies NAME' shows a study's conditions, and 'mnistcmp "
         f"launch --study {name or 'NAME'}' runs it."
     )
+
+
+def _describe_study(study: "Study") -> dict[str, Any]:
+    from mnistcmp.training.planning import estimated_seconds
+
+    return {
+        "name": study.name,
+        "question": study.question,
+        "seeds": study.seeds,
+        "runs": len(study.conditions) * len(study.seeds),
+        "estimated_processor_seconds": estimated_seconds(study),
+        "conditions": [
+            {
+                "name": condition.name,
+                "architecture": condition.architecture,
+                "recipe": condition.recipe.model_dump(mode="json"),
+                "recipe_hash": condition.recipe.hash,
+            }
+            for condition in study.conditions
+        ],
+    }
 
 
 def _duration(seconds: float) -> str:
