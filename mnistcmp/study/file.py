@@ -19,9 +19,10 @@ def read_study(path: Path) -> Study:
         UserError: The file cannot be read, is not TOML, or does not describe a study.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors begin a file with a byte order mark.
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text; save it as UTF-8"
         raise UserError(f"cannot read the study file {path}: {reason}.") from error
     return parse_study(text, source=str(path))
 

@@ -94,3 +94,19 @@ def test_a_missing_study_file_is_named(tmp_path: Path) -> None:
     """The error says which file, and why it cannot be read."""
     with pytest.raises(UserError, match=r"nowhere\.toml: No such file"):
         read_study(tmp_path / "nowhere.toml")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """As some editors put it before UTF-8."""
+    file = tmp_path / "study.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + 'name = "x"\nquestion = "\u00fc?"\n'.encode())
+    assert read_study(file).question == "ü?"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    """One line that says what to do."""
+    file = tmp_path / "study.toml"
+    file.write_text('name = "x"\nquestion = "ü?"\n', encoding=encoding)
+    with pytest.raises(UserError, match="it is not UTF-8 text; save it as UTF-8"):
+        read_study(file)
