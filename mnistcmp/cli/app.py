@@ -96,17 +96,17 @@ _add(app, launch, epilog=EXAMPLES)
 _add(app, tune, epilog=TUNE_EXAMPLES)
 _add(app, report, studies, predict, compare, figures, architectures, bench)
 _add(app, jobs, status, logs, attach, stop, panel="Jobs on a cluster")
-for group, commands, purpose in (
-    ("data", (verify, sheet), "Verify MNIST, and look at the pairs that are made of it."),
-    (
-        "export",
-        (mlflow, tensorboard, csv, parquet),
-        "Bring stored results to MLflow, TensorBoard, a spreadsheet or one file a table.",
-    ),
-):
-    part = typer.Typer(help=purpose, no_args_is_help=True)
-    _add(part, *commands)
-    app.add_typer(part, name=group)
+_data = typer.Typer(
+    help="Verify MNIST, and look at the pairs that are made of it.", no_args_is_help=True
+)
+_export = typer.Typer(
+    help="Bring stored results to MLflow, TensorBoard, a spreadsheet or one file a table.",
+    no_args_is_help=True,
+)
+_add(_data, verify, sheet)
+_add(_export, mlflow, tensorboard, csv, parquet)
+app.add_typer(_data, name="data")
+app.add_typer(_export, name="export")
 
 
 def main() -> None:

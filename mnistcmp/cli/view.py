@@ -83,6 +83,13 @@ class View(ABC):
             "into the same folder goes on from there."
         )
 
+    def _say_started(self, doing: str, parts: str, event: told.Started) -> None:
+        kept = f", {event.kept} are there already" if event.kept else ""
+        self.say(
+            f"{doing} on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. {parts}{kept}. "
+            f"Results go to {event.output}."
+        )
+
     def _say_failed(self, what: str) -> None:
         self.status = FAILED
         self.say(
@@ -112,11 +119,7 @@ class LaunchView(View):
                     f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
                 )
             case told.Started() if not self.json:
-                kept = f", {event.kept} are there already" if event.kept else ""
-                self.say(
-                    f"Training on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. "
-                    f"{event.total} runs to train{kept}. Results go to {event.output}."
-                )
+                self._say_started("Training", f"{event.total} runs to train", event)
             case told.Progress():
                 self.ended = event.finished
                 if not self.json:
@@ -155,11 +158,7 @@ class SearchView(View):
         match event:
             case told.Started():
                 self.output = event.output
-                kept = f", {event.kept} are there already" if event.kept else ""
-                self.say(
-                    f"Searching on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. "
-                    f"{event.total} points{kept}. Results go to {event.output}."
-                )
+                self._say_started("Searching", f"{event.total} points", event)
             case PointEnded():
                 self.ended += 1
                 point = event.point
