@@ -1,6 +1,5 @@
 """`mnistcmp architectures` and `studies`: what can be launched by name."""
 
-import os
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,6 +100,7 @@ def studies(
     json: options.Json = False,
 ) -> None:
     """List the named studies: their questions, their runs, and about how long they take."""
+    from mnistcmp.cluster.node import processors
     from mnistcmp.report.as_json import dumps
     from mnistcmp.study.named import STUDIES, named_study
     from mnistcmp.training.planning import MEASURED_ON, estimated_seconds
@@ -109,14 +109,14 @@ def studies(
     if json:
         print_json(dumps([_describe_study(study) for study in chosen]))
         return
-    terminal, processors = Terminal(), os.cpu_count() or 1
+    terminal, count = Terminal(), processors()
     rows = [
         {
             "name": study.name,
             "conditions": str(len(study.conditions)),
             "seeds": str(len(study.seeds)),
             "runs": f"{len(study.conditions) * len(study.seeds):,}",
-            "time": _duration(estimated_seconds(study) / processors),
+            "time": _duration(estimated_seconds(study) / count),
             "question": study.question or "",
         }
         for study in chosen
@@ -129,7 +129,7 @@ def studies(
         ]
         terminal.show(f"Conditions of {name}", conditions)
     terminal.say(
-        f"Time: of training alone, at the speed of {MEASURED_ON}, on the {processors} processors "
+        f"Time: of training alone, at the speed of {MEASURED_ON}, on the {count} processors "
         f"of this machine. 'mnistcmp studies NAME' shows a study's conditions, and 'mnistcmp "
         f"launch --study {name or 'NAME'}' runs it."
     )

@@ -1,15 +1,47 @@
-"""What a node of a cluster is started with: how much it shares, and labels of its software.
+"""What a node of a Ray is started with: what it shares, its processors, labels of its software.
 
 Ray shows labels before a job is submitted. `python -m mnistcmp.cluster.node` prints all that
 `ray start` is to be given on a node.
 """
 
+import os
 import platform
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from mnistcmp import __version__
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """MNIST takes 55 MB of it, a run's result 0.1 MB; Ray's default is a third of the memory."""
+
+
+def processors(cgroups: Path = Path("/sys/fs/cgroup"), own: Path | None = None) -> int:
+    """How many processors this process may keep busy: by its affinity and its cgroups' quotas."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quotas = _quotas(cgroups, own or Path("/proc/self/cgroup"))
+    return max(1, int(min([float(allowed or 1), *quotas])))
+
+
+def _quotas(cgroups: Path, own: Path) -> Iterator[float]:
+    """Processors' worth of time that this process's cgroups allow, of both versions."""
+    with suppress(OSError):
+        for line in own.read_text(encoding="utf-8").splitlines():
+            _, kinds, name = line.split(":", 2)
+            if kinds and "cpu" not in kinds.split(","):
+                continue
+            top = cgroups / "cpu" if kinds else cgroups
+            folder = top / name.lstrip("/")
+            # In a container the name may be that of the host's tree, where only the top is seen.
+            for place in {top, folder, *(p for p in folder.parents if p.is_relative_to(top))}:
+                with suppress(OSError, ValueError, ZeroDivisionError):
+                    if kinds:
+                        quota = (place / "cpu.cfs_quota_us").read_text(encoding="utf-8")
+                        period = (place / "cpu.cfs_period_us").read_text(encoding="utf-8")
+                    else:
+                        quota, period = (place / "cpu.max").read_text(encoding="utf-8").split()
+                    if int(quota) > 0:
+                        yield int(quota) / int(period)
 
 
 def own_labels() -> dict[str, str]:

@@ -2,23 +2,42 @@
 
 import logging
 import os
+import secrets
 import signal
+import socket
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from mnistcmp.cluster.node import OBJECT_STORE_BYTES
+from mnistcmp.cluster.node import OBJECT_STORE_BYTES, processors
 from mnistcmp.cluster.placement import Node
-from mnistcmp.errors import UserError
+from mnistcmp.errors import UserError, in_short
 
-# Ray reads these when it is imported: no usage reports, and no warning about a coming change of a
-# variable that this package does not use.
+# Ray reads these when it is imported or starts: no usage reports, no warning about a coming change
+# of a variable that this package does not use, and no lines of its core in the terminal, which a
+# driver's core would write there when a task ends while Ray does.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 import ray
+from ray.job_config import JobConfig
+
+LONGEST_FOLDER = 107 - len("/session_2026-11-26_10-37-34_861000_1234567/sockets/plasma_store")
+"""Bytes of a folder's path below which Ray can still name its sockets."""
+
+STDERR = 2
+
+END_SECONDS = 5
+"""Patience with tasks that are to end."""
+
+to_end: "set[ray.ObjectRef[Any]]" = set()
+"""Tasks whose results nobody fetches; they are ended before Ray is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +53,8 @@ class Resources:
 def local_ray(workers: int | None) -> Iterator[Resources]:
     """A Ray of its own on this machine, with one worker per processor unless told otherwise.
 
-    Another Ray on the machine is left alone. Ray's own messages are kept out of the terminal.
+    Another Ray on the machine is left alone. Ray's own messages are kept out of the terminal, and
+    what it writes is deleted with it.
 
     Raises:
         UserError: Ray does not start.
@@ -42,12 +62,22 @@ def local_ray(workers: int | None) -> Iterator[Resources]:
     # Ray would count GPUs that torch, in a build for the CPU, cannot use.
     import torch  # noqa: PLC0415 - joining a cluster needs none
 
-    with _session(
-        address="local",
-        num_cpus=workers,
-        num_gpus=torch.cuda.device_count(),
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
+    _check_loopback()
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="ray-", dir=_short_folder(), ignore_cleanup_errors=True
+        ) as folder,
+        # A token in memory: none is written to the home folder, nor is a cluster's read. Ray's
+        # dashboard agent does not start without its documentation, which -OO leaves out.
+        _environment(RAY_AUTH_TOKEN=_token(), RAY_AUTH_MODE=None, PYTHONOPTIMIZE=None),
+        _session(
+            address="local",
+            num_cpus=workers or processors(),
+            num_gpus=torch.cuda.device_count(),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _temp_dir=folder,
+        ),
     ):
         # Ray's answer to SIGTERM is to abort with a traceback; `timeout`, systemd and schedulers of
         # batch jobs send it where a person presses Ctrl-C.
@@ -67,24 +97,108 @@ def joined_ray() -> Iterator[Resources]:
         yield _resources("a cluster of {} nodes")
 
 
-# Ray notes the command line, and does not start where an argument, a folder's name say, is no text.
-ray._private.utils.get_entrypoint_name = lambda: "mnistcmp"  # noqa: SLF001
+def end_tasks(references: "Collection[ray.ObjectRef[Any]]") -> None:
+    """Ends tasks that still run, and waits until they have."""
+    for reference in references:
+        ray.cancel(reference, force=True)
+    if references:
+        ray.wait(list(references), num_returns=len(references), timeout=END_SECONDS)
+
+
+class _NoFolders(list[str]):
+    """Ray's list of folders that workers import from first.
+
+    Ray adds the working folder, whose files may be named as modules of Python's own. What workers
+    import is installed, or is found by `mnistcmp.networks.custom`, which looks there last.
+    """
+
+    def extend(self, _: object) -> None:
+        """Adds none."""
 
 
 @contextmanager
 def _session(**options: Any) -> Iterator[None]:  # noqa: ANN401 - options of ray.init
+    job = JobConfig()
+    job._py_driver_sys_path = _NoFolders()  # noqa: SLF001 - there is no public way
     try:
-        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"Ray ({options['address']}) does not start: {reason}") from error
+        with _quiet():
+            ray.init(log_to_driver=False, logging_level=logging.CRITICAL, job_config=job, **options)
+    except Exception as error:
+        # Some of them are no more than an Exception.
+        ray.shutdown()
+        raise UserError(f"Ray ({options['address']}) does not start: {in_short(error)}.") from error
     try:
         yield
     finally:
+        end_tasks(to_end)
+        to_end.clear()
         ray.shutdown()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ray's core says on standard error which level its messages have, before it has it."""
+    kept, nothing = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _resources(place: str) -> Resources:
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     nodes = tuple(Node.of(node["Resources"]) for node in alive)
     return Resources(nodes=nodes, place=place.format(len(nodes)))
+
+
+@cache
+def _token() -> str:
+    """One for all that this process starts: Ray reads it once."""
+    return secrets.token_hex(32)
+
+
+@contextmanager
+def _environment(**variables: str | None) -> Iterator[None]:
+    """Variables that are set, or None for those that are not, inside."""
+    before = {name: os.environ.get(name) for name in variables}
+    _set(variables)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: dict[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _check_loopback() -> None:
+    """Ray waits for ever where its processes cannot reach each other."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=END_SECONDS).close()
+    except OSError as error:
+        raise UserError(
+            f"Ray's processes cannot reach each other at 127.0.0.1: {error.strerror or error}. "
+            "Bring the loopback network up (ip link set lo up), or name a cluster with --address."
+        ) from error
+
+
+def _short_folder() -> str:
+    """Where Ray's files of a session go: the temporary folder, unless its path is too long."""
+    given = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    for folder in map(Path, (given, "/tmp", "/var/tmp", "/dev/shm")):  # noqa: S108 - others' too
+        made = len(os.fsencode(folder / "ray-12345678"))
+        if made <= LONGEST_FOLDER and os.access(folder, os.W_OK | os.X_OK):
+            return str(folder)
+    raise UserError(
+        f"Ray cannot have its sockets in {given}: the path is too long, or cannot be written. Set "
+        f"TMPDIR to a folder whose path has no more than {LONGEST_FOLDER - 13} bytes."
+    )

@@ -1,18 +1,23 @@
 """Stacks of runs as Ray tasks: each is trained by whichever worker is free."""
 
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import chain, islice
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
 from mnistcmp.cluster.launch import Worker
 from mnistcmp.cluster.placement import Pool
+from mnistcmp.cluster.session import end_tasks, to_end
 from mnistcmp.cluster.stacks import Stack
+from mnistcmp.cluster.watched import ProcessDiedError, call_watched
 from mnistcmp.data.mnist import Mnist
-from mnistcmp.networks.custom import ANY_ERROR
+from mnistcmp.networks.custom import ANY_ERROR, is_custom
 from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.study.study import Run
@@ -24,6 +29,11 @@ IN_FLIGHT = 256
 """Tasks handed to Ray at a time where there is one kind of device: enough that no worker waits for
 the driver and that an autoscaler sees work, and few enough for a study of a million runs."""
 
+NETWORK_VARIABLE = "MNISTCMP_NETWORK"
+"""In a worker that trains a custom network, the network's name."""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
 PATIENCE = 0.5
 """Seconds after which whoever listens is told that nothing came back."""
 
@@ -31,8 +41,7 @@ PATIENCE = 0.5
 def warm_up(pools: Sequence[Pool]) -> None:
     """Has the workers import and compile what a run needs, while the driver does something else."""
     task = ray.remote(num_cpus=1)(warm_up_training)
-    for _ in range(sum(pool.slots for pool in pools)):
-        task.remote()
+    to_end.update(task.remote() for _ in range(sum(pool.slots for pool in pools)))
 
 
 def fan_out(
@@ -41,38 +50,69 @@ def fan_out(
     """Trains the stacks on the connected Ray, and yields what each gave as soon as it is there.
 
     Where nothing comes back for a while, an empty list is yielded. A run that raises is yielded as
-    failed, and so are those whose worker died four times; the others go on. MNIST travels once per
-    machine, through Ray's object store. With several pools, each takes the next stack when it has
-    a place free.
+    failed; the others go on. Runs whose worker is lost twice are trained one by one and watched, so
+    that only the one to blame fails, and says how its process died. MNIST travels once per machine,
+    through Ray's object store. With several pools, each takes the next stack when it has a place
+    free.
     """
     shared = ray.put((mnist, worker))
-    tasks = [
-        ray.remote(num_cpus=1, num_gpus=int(pool.gpu), max_retries=3)(_train_stack)
-        for pool in pools
-    ]
     windows = [IN_FLIGHT + pool.slots if len(pools) == 1 else pool.slots + 1 for pool in pools]
+    task_of = cache(_task)
     waiting: Iterator[Stack] = iter(stacks)
+    watched: set[Stack] = set()
     in_flight: list[dict[ray.ObjectRef[list[Outcome]], Stack]] = [{} for _ in pools]
-    while True:
-        for pool, task, window, handed_out in zip(pools, tasks, windows, in_flight, strict=True):
-            for stack in islice(waiting, window - len(handed_out)):
-                handed_out[task.remote(stack, shared, pool.device)] = stack
-        references = [reference for handed_out in in_flight for reference in handed_out]
-        if not references:
-            return
-        ready, _ = ray.wait(references, num_returns=1, timeout=PATIENCE)
-        if not ready:
-            yield []
-        for reference in ready:
-            stack = next(h.pop(reference) for h in in_flight if reference in h)
-            try:
-                yield ray.get(reference)
-            except RayError as error:
-                if len(stack) == 1:
-                    yield [failed(stack[0], error, str(error), host=None)]
-                else:
-                    # Which of them the worker died of shows when they are trained one by one.
-                    waiting = chain([(run,) for run in stack], waiting)
+    try:
+        while True:
+            for pool, window, handed_out in zip(pools, windows, in_flight, strict=True):
+                for stack in islice(waiting, window - len(handed_out)):
+                    task = task_of(pool, stack[0].architecture, watched=stack in watched)
+                    handed_out[task.remote(stack, shared, pool.device)] = stack
+            references = [reference for handed_out in in_flight for reference in handed_out]
+            if not references:
+                return
+            ready, _ = ray.wait(references, num_returns=1, timeout=PATIENCE)
+            if not ready:
+                yield []
+            for reference in ready:
+                stack = next(h.pop(reference) for h in in_flight if reference in h)
+                try:
+                    yield ray.get(reference)
+                except RayError as error:
+                    if stack in watched:
+                        cause = _cause(error)
+                        yield [failed(stack[0], cause, str(cause), host=None)]
+                    else:
+                        alone = [(run,) for run in stack]
+                        watched.update(alone)
+                        waiting = chain(alone, waiting)
+    finally:
+        end_tasks([reference for handed_out in in_flight for reference in handed_out])
+
+
+def _task(pool: Pool, network: str, *, watched: bool) -> Any:  # noqa: ANN401 - Ray's type names all
+    """What trains a stack of a network in a pool, as Ray takes it.
+
+    A custom network's module may change what others import: its workers are its own, since Ray
+    gives a worker to tasks of one environment only.
+    """
+    own = {"env_vars": {NETWORK_VARIABLE: network}} if is_custom(network) else {}
+    options: dict[str, Any] = {"num_cpus": 1, "num_gpus": int(pool.gpu), "max_retries": 1}
+    return ray.remote(**options, runtime_env=own)(_train_watched if watched else _train_stack)
+
+
+def _cause(error: RayError) -> Exception:
+    """What went wrong, without Ray's account of where."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, Exception) else error
+
+
+def _train_watched(
+    stack: Stack, shared: tuple[Mnist, Worker], device: DeviceChoice
+) -> list[Outcome]:
+    try:
+        return call_watched(_train_stack, stack, shared, device)
+    except ProcessDiedError as error:
+        return [failed(stack[0], error, str(error), environment().host)]
 
 
 @one_thread()
@@ -104,12 +144,12 @@ def failed(run: Run, error: BaseException, trace: str, host: str | None) -> Fail
     return Failed(
         run=run,
         error=_in_one_line(error),
-        traceback=trace,
+        traceback=_COLOURS.sub("", trace),
         host=host,
         failed_at=datetime.now(UTC),
     )
 
 
 def _in_one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    lines = _COLOURS.sub("", str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
