@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import logging
 import os
 import re
 import sys
@@ -112,6 +113,8 @@ app.add_typer(_export, name="export")
 def main() -> None:
     """Runs the command. Exit status: 0 done, 1 some runs failed, 2 bad request, 130 interrupted."""
     soften_streams()
+    # Where the home folder cannot be written, matplotlib says so, and does without.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     status_code: object = None
     try:
         _check_working_folder()
