@@ -76,11 +76,10 @@ def _compare_all(
     ]
     if not found:
         diverged = sum(first.diverged + second.diverged for _, first, second in sides)
-        but = f" that did not diverge; {plural(diverged, 'run')} did" if diverged else ""
-        raise UserError(
-            f"{names[0]} and {names[1]} have no finished seed in common{but}. Launch both with the "
-            "same --seeds."
-        )
+        do = ". Launch both with the same --seeds."
+        if diverged:
+            do = f" that did not diverge; {plural(diverged, 'run')} did. Compare others."
+        raise UserError(f"{names[0]} and {names[1]} have no finished seed in common{do}")
     return tuple(found)
 
 

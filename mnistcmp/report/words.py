@@ -130,11 +130,7 @@ def _interaction(effect: Difference) -> str:
 
 
 def notes(report: Report) -> list[str]:
-    """Lines on what the tables lack: for each condition the runs that are missing or diverged.
-
-    And for each way in which runs failed, and each condition that is compared over fewer seeds than
-    it or its reference has.
-    """
+    """Lines on what the tables lack: what is missing, failed, diverged, or could not be paired."""
     lines = [
         f"Missing: {name}, seeds {describe_seeds(run.seed for run in runs)}. Launch again to train "
         "what is missing."
@@ -149,12 +145,16 @@ def notes(report: Report) -> list[str]:
     ]
     if others := errors.total() - sum(count for _, count in common):
         lines.append(f"Failed in other ways: {plural(others, 'run')}; 'failures' has their errors.")
-    lines += [
-        f"Diverged: {row.condition}, {row.diverged:,} of {plural(row.n + row.diverged, 'run')}. "
-        "Their loss was no longer finite; they count in no mean, interval or comparison."
+    diverged = [
+        f"{row.condition}, {row.diverged:,} of {plural(row.n + row.diverged, 'run')}"
         for row in report.rows
         if row.diverged
     ]
+    if diverged:
+        lines.append(
+            f"Diverged: {'; '.join(diverged)}. Where the loss is no longer finite a run ends, and "
+            "counts in no mean, interval or comparison."
+        )
     n = {row.condition: row.n for row in report.rows}
     for c in report.comparisons:
         paired = 0 if c.difference is None else c.difference.n
