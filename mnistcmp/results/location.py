@@ -117,7 +117,13 @@ class Location:
             return
         folder = Path(self._root)
         with self._writing():
-            blocker = next(path for path in (folder, *folder.parents) if path.exists())
+            blocker = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        if blocker.is_symlink() and not blocker.exists():
+            raise UserError(
+                f"the output {self} cannot be a folder: {blocker.name} is a link to "
+                f"{blocker.readlink()}, where nothing is. Make that folder, or choose another "
+                "with --output."
+            )
         if not blocker.is_dir():
             raise UserError(
                 f"the output {self} cannot be a folder: {blocker.name} is a file. "
@@ -181,19 +187,21 @@ def _write_whole(path: Path, content: bytes | pa.Buffer) -> None:
 
 
 def _open_uri(uri: str) -> tuple[fs.FileSystem, str]:
-    parts = urlsplit(uri)
+    parts = urlsplit(uri, allow_fragments=False)
     if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
         raise UserError(
             f"cannot use '{uri}' for results. Allowed: a folder, or s3://BUCKET/PREFIX."
         )
     try:
-        files, root = fs.FileSystem.from_uri(uri)
+        # Arrow would take a key for one that is written as in the web's addresses.
+        options = f"?{parts.query}" if parts.query else ""
+        files, bucket = fs.FileSystem.from_uri(f"s3://{parts.netloc}/{options}")
     except (OSError, pa.ArrowException, ValueError) as error:
         raise UserError(
             f"cannot use '{uri}' for results: {_reason(error)}. Allowed: a folder, or "
             "s3://BUCKET/PREFIX."
         ) from error
-    return files, root
+    return files, posixpath.join(bucket, parts.path.strip("/"))
 
 
 def _reason(error: Exception) -> str:

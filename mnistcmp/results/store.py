@@ -49,6 +49,10 @@ class ResultsStore:
         text = format_study(study)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         self.location.write("launches", f"{digest}.toml", text.encode())
+        if not self.location.list("failures", SUFFIX):
+            # No rows: where nothing fails, other programs find the table all the same.
+            none = TABLES["failures"].empty_table()
+            self.location.write("failures", f"none{SUFFIX}", encode(none))
         self._torn = self._find_torn()
 
     def write_study(self, file: str, study: Study) -> None:

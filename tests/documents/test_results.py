@@ -93,18 +93,16 @@ def test_all_libraries_give_one_answer(
 ) -> None:
     """To each question."""
     monkeypatch.chdir(table1)
-    first, *others = [_answer(query) for query in QUERIES[question]]
+    first, *others = [_rounded(_answer(query)) for query in QUERIES[question]]
     assert first
     assert others
     for other in others:
-        assert len(other) == len(first)
-        for row, expected in zip(other, first, strict=True):
-            assert [_rounded(value) for value in row] == [_rounded(value) for value in expected]
+        assert other == first
 
 
-def _rounded(value: object) -> object:
+def _rounded(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
     """Sums in another order differ in their last digits."""
-    return round(value, 9) if isinstance(value, float) else value
+    return [[round(v, 9) if isinstance(v, float) else v for v in row] for row in rows]
 
 
 def test_a_run_that_diverged_counts_in_no_answer(
@@ -141,6 +139,33 @@ def test_only_the_last_failure_of_an_untrained_run_counts(
     monkeypatch.chdir(table1)
     question = "What failed, and was not trained since?"
     assert _answer(QUERIES[question][0]) == [("baseline", 3, "OSError: last")]
+
+
+def test_where_nothing_failed_no_failures_are_the_answer(
+    store: ResultsStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every library."""
+    (tmp_path / "results" / "table1").symlink_to(tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    assert not len(store.read("failures"))
+    question = "What failed, and was not trained since?"
+    assert [_answer(query) for query in QUERIES[question]] == [[], []]
+
+
+@pytest.mark.parametrize("above", ["seed=7", "architecture=mine", "lr=0.01", "test_accuracy=1"])
+def test_the_folders_above_the_results_say_nothing(
+    table1: Path, tmp_path: Path, above: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they are called: each answer is as without them."""
+    moved = f"{above}/results/table1"
+    (tmp_path / above / "results").mkdir(parents=True)
+    (tmp_path / moved).symlink_to(table1 / "results" / "table1")
+    for queries in QUERIES.values():
+        for query in queries:
+            monkeypatch.chdir(table1)
+            expected = _rounded(_answer(query))
+            monkeypatch.chdir(tmp_path)
+            assert _rounded(_answer(query.replace("results/table1", moved))) == expected
 
 
 def test_a_file_s_footer_names_study_recipe_and_writer(

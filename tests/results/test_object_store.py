@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from pyarrow import fs
 
 from mnistcmp.errors import UserError
 from mnistcmp.report.build import build_report
@@ -34,6 +35,21 @@ def test_results_come_back_from_a_bucket(
     assert again.missing(study.runs()) == (last,)
     assert len(again.read("predictions")) == 3 * study.recipe.test_pairs
     assert [row.n for row in build_report(again).rows] == [2, 1]
+
+
+@pytest.mark.parametrize("key", ["my results/a b", "50%", "a%20b", "a+b/#1/ü"])
+def test_a_key_is_taken_as_it_is_written(
+    bucket: str, key: str, store: ResultsStore, study: Study
+) -> None:
+    """As other tools of S3 do, and not as an address of the web."""
+    place = ResultsStore(f"{bucket}/{key}/")
+    place.prepare(study)
+    assert place.launches() == store.launches()
+    files, _ = fs.FileSystem.from_uri(bucket)
+    (launch,) = files.get_file_info(
+        fs.FileSelector(f"{bucket.removeprefix('s3://')}/{key}/launches")
+    )
+    assert launch.is_file
 
 
 def test_a_fresh_place_in_a_bucket_is_beside_the_old_one(bucket: str, study: Study) -> None:

@@ -108,13 +108,13 @@ def test_what_a_task_gives_back_is_a_file_of_one_name_in_each_table(
     """However many runs it had; those that failed are one too."""
     names = [{path.name for path in folder_of(store, name).iterdir()} for name in TABLES]
     assert names[0] == names[2] == names[3]
-    assert [len(files) for files in names] == [2, 0, 2, 2, 0]
+    assert [len(files) for files in names] == [2, 0, 2, 2, 1]
     runs = [replace(study.runs()[0], seed=seed) for seed in range(5, 10)]
     done = finish(study.runs()[0])
     outcomes: list[Outcome] = [replace(done, run=run) for run in runs[:3]]
     outcomes += [_failed(run, "ValueError: no") for run in runs[3:]]
     store.write(study.name, outcomes)
-    assert [len(list(folder_of(store, name).iterdir())) for name in TABLES] == [3, 0, 3, 3, 1]
+    assert [len(list(folder_of(store, name).iterdir())) for name in TABLES] == [3, 0, 3, 3, 2]
     assert len(store.read("runs")) == 7
     assert len(store.read("failures")) == 2
 
@@ -133,7 +133,7 @@ def test_a_write_that_breaks_off_leaves_no_file(
     stored = [
         path
         for path in Path(store.location.name).rglob("*")
-        if path.is_file() and path.suffix != ".toml"
+        if path.is_file() and path.suffix != ".toml" and path.stem != "none"
     ]
     assert len(stored) == 3
     assert len({path.name for path in stored}) == 1
@@ -147,7 +147,7 @@ def test_storing_runs_again_replaces_them(
     stack = [finish(run) for run in study.runs() if run.architecture == "baseline"]
     store.write(study.name, stack[::-1])
     assert content_of(store) == before
-    assert len(files_of(store)) == 6
+    assert len(files_of(store)) == 7
 
 
 def test_nothing_is_written_before_prepare(tmp_path: Path, study: Study) -> None:
@@ -293,6 +293,19 @@ def test_an_output_that_is_a_file_is_refused(tmp_path: Path, study: Study) -> No
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(UserError, match="file is a file"):
             ResultsStore(folder).check(study)
+
+
+@pytest.mark.parametrize("below", ["", "table1", "a/b"])
+def test_an_output_that_is_a_link_to_nothing_is_refused(
+    tmp_path: Path, study: Study, below: str
+) -> None:
+    """Itself or a folder above it; the line says where it points."""
+    link = tmp_path / "link"
+    link.symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"link is a link to nowhere, where nothing is. Make that"):
+        ResultsStore(link / below).check(study)
+    (tmp_path / "nowhere").mkdir()
+    ResultsStore(link / below).check(study)
 
 
 def test_a_table_takes_only_its_own_columns() -> None:
