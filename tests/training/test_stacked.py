@@ -156,7 +156,7 @@ def test_a_result_does_not_depend_on_the_stack(
     architecture: str, variant: str, mnist: Mnist
 ) -> None:
     """Alone, in a stack of three and in one of ten, at any place in it: bit for bit the same."""
-    recipe = SMALL.model_copy(update={"epochs": 2, **VARIANTS[variant]})
+    recipe = _recipe(epochs=2, **VARIANTS[variant])
     runs = _runs(architecture, range(10), recipe)
     of_ten = [_numbers(result) for result in train(runs, mnist, CPU)]
     of_three = train([runs[9], runs[0], runs[4]], mnist, CPU)
