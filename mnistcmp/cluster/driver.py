@@ -42,7 +42,8 @@ def _train(
     study = launch.study
     with place.connect() as resources:
         pools = choose_pools(launch.device, resources.nodes, place=resources.place)
-        warm_up(pools)
+        workers = sum(pool.slots for pool in pools)
+        warm_up(min(workers, len(missing)))
         mnist = place.mnist()
         store.prepare(study)
         yield Started(
@@ -54,7 +55,6 @@ def _train(
             kept=kept,
         )
         stacks = plan_stacks(missing, pools)
-        workers = sum(pool.slots for pool in pools)
         tally = Tally(stacks, workers=workers, combined=store.combined())
         yield tally.progress()
         try:

@@ -38,10 +38,10 @@ PATIENCE = 0.5
 """Seconds after which whoever listens is told that nothing came back."""
 
 
-def warm_up(pools: Sequence[Pool]) -> None:
-    """Has the workers import and compile what a run needs, while the driver does something else."""
+def warm_up(workers: int) -> None:
+    """Has workers import and compile what a run needs, while the driver does something else."""
     task = ray.remote(num_cpus=1)(warm_up_training)
-    to_end.update(task.remote() for _ in range(sum(pool.slots for pool in pools)))
+    to_end.update(task.remote() for _ in range(workers))
 
 
 def fan_out(

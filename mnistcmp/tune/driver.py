@@ -65,7 +65,7 @@ def _train(
 ) -> Iterator[Event]:
     with place.connect() as resources:
         pool = choose_pools(search.device, resources.nodes, place=resources.place)[0]
-        warm_up([pool])
+        warm_up(pool.slots)
         # What no worker has, none can look at.
         mnist = place.mnist().without_test()
         folder.prepare(search.points())
