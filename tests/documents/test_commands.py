@@ -1,5 +1,6 @@
 """What the documents tell people to type exists."""
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -78,3 +79,14 @@ def test_links_lead_somewhere(path: Path) -> None:
         if target and "://" not in target and not (path.parent / target).exists()
     ]
     assert lost == []
+
+
+@pytest.mark.parametrize("path", ["docker/Dockerfile", "docker/start-node", "cluster/README.md"])
+def test_modules_that_are_named_outside_the_package_exist(path: str) -> None:
+    """Nothing else notices before an image is built."""
+    text = (PROJECT / path).read_text(encoding="utf-8")
+    named = re.findall(r"\b(mnistcmp(?:\.\w+)+)(?: import (\w+))?", text)
+    assert named
+    for module, name in named:
+        assert not name or hasattr(importlib.import_module(module), name)
+        assert importlib.util.find_spec(module)
