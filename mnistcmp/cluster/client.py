@@ -64,7 +64,7 @@ class ClusterClient:
 
     Raises:
         UserError: The address does not answer, is no Ray, or refuses the token. Every method raises
-            it too where the dashboard cannot do as asked.
+            it too where the dashboard cannot do as asked, or has no such job.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -96,11 +96,7 @@ class ClusterClient:
         return [Node.of(node.get("resources_total") or {}) for node in self.nodes()]
 
     def check(self, device: "DeviceChoice") -> None:
-        """Looks whether a study can be trained here: the same software, and a place for its runs.
-
-        Raises:
-            UserError: It cannot.
-        """
+        """Looks whether a study can be trained here: same software, and a place for its runs."""
         wanted = {"Ray": ray.__version__} | own_labels()
         for node in self.nodes():
             found = {"Ray": self._ray_version} | (node.get("labels") or {})
@@ -116,12 +112,7 @@ class ClusterClient:
         choose_pools(device, self.resources(), place=place)
 
     def submit(self, work: Work, output: str) -> str:
-        """Submits work whose results go to what the cluster calls `output`; returns the job's id.
-
-        Raises:
-            UserError: A job that has not ended yet trains into the same output, or the source of
-                a custom network cannot be shipped.
-        """
+        """Submits work with results to what the cluster calls `output`; returns the job's id."""
         for job in self.jobs():
             if job.output == output and not job.ended and not work.fresh:
                 raise UserError(
@@ -148,11 +139,7 @@ class ClusterClient:
         return sorted(ours, key=lambda job: (job.started_at is None, job.started_at), reverse=True)
 
     def job(self, job_id: str | None) -> Job:
-        """The job of that id, or the latest.
-
-        Raises:
-            UserError: There is none.
-        """
+        """The job of that id, or the latest."""
         place = f"on the cluster at {self.cluster.address}"
         jobs = self.jobs()
         if job_id is None:
@@ -173,9 +160,6 @@ class ClusterClient:
 
         The log is read whole each time, and once more after the end: Ray's log streams may break
         off and lose their last lines. A dashboard that does not answer is asked again for a minute.
-
-        Raises:
-            UserError: It has not answered for longer.
         """
         shown, lost_since = 0, None
         while True:
@@ -206,11 +190,7 @@ class ClusterClient:
         return job
 
     def stop(self, job_id: str) -> None:
-        """Asks a job's driver to stop, and waits until it has.
-
-        Raises:
-            UserError: There is no such job, or it has ended already.
-        """
+        """Asks a job's driver to stop, and waits until it has."""
         job = self.job(job_id)
         if job.ended:
             raise UserError(f"the job {job.id} has ended already: {job.status.lower()}.")

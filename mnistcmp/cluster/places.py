@@ -25,23 +25,15 @@ RESULTS_VARIABLE = "MNISTCMP_RESULTS"
 
 
 class Place(ABC):
-    """Where work can be done."""
+    """Where work can be done. Every method raises a UserError where that cannot be."""
 
     @abstractmethod
     def output(self, work: Work) -> Output:
-        """Where the results of work go, apart from what `fresh` may add.
-
-        Raises:
-            UserError: They cannot go where it was asked for.
-        """
+        """Where the results of work go, apart from what `fresh` may add."""
 
     @abstractmethod
     def run(self, work: Work) -> Generator[Event, None, None]:
-        """Does the work, and tells what happens.
-
-        Raises:
-            UserError: It cannot be done here.
-        """
+        """Does the work, and tells what happens."""
 
     def seen(self, output: str) -> str | None:
         """What this machine calls an output that an event names; None where it does not see it."""
@@ -53,19 +45,11 @@ class RayPlace(Place):
 
     @abstractmethod
     def connect(self) -> "AbstractContextManager[Resources]":
-        """Ray, for as long as one is in the context.
-
-        Raises:
-            UserError: There is none.
-        """
+        """Ray, for as long as one is in the context."""
 
     @abstractmethod
     def mnist(self) -> "Mnist":
-        """The digits to train on.
-
-        Raises:
-            UserError: They cannot be read.
-        """
+        """The digits to train on."""
 
     @override
     def run(self, work: Work) -> Generator[Event, None, None]:
@@ -144,11 +128,7 @@ class ClusterPlace(Place):
         return None if self.cluster.shared is None else self.cluster.shared.name_here(output)
 
     def client(self) -> "ClusterClient":
-        """A connection to the dashboard.
-
-        Raises:
-            UserError: It does not answer, is not Ray, or refuses the token.
-        """
+        """A connection to the dashboard."""
         from mnistcmp.cluster.client import ClusterClient  # noqa: PLC0415 - imports Ray
 
         return ClusterClient(self.cluster)
@@ -165,11 +145,7 @@ class ClusterPlace(Place):
 
     @staticmethod
     def follow(client: "ClusterClient", job_id: str) -> Generator[Event, None, None]:
-        """What a job's driver tells, from its beginning to its end.
-
-        Raises:
-            UserError: The cluster is gone.
-        """
+        """What a job's driver tells, from its beginning to its end."""
         event = None
         for event in filter(None, map(from_line, client.follow(job_id))):
             yield event

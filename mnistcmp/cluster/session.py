@@ -67,9 +67,7 @@ def local_ray(workers: int | None) -> Iterator[Resources]:
         tempfile.TemporaryDirectory(
             prefix="ray-", dir=_short_folder(), ignore_cleanup_errors=True
         ) as folder,
-        # A token in memory: none is written to the home folder, nor is a cluster's read. Ray's
-        # dashboard agent does not start without its documentation, which -OO leaves out.
-        _environment(RAY_AUTH_TOKEN=_token(), RAY_AUTH_MODE=None, PYTHONOPTIMIZE=None),
+        _own_environment(),
         _session(
             address="local",
             num_cpus=workers or processors(),
@@ -161,22 +159,20 @@ def _token() -> str:
 
 
 @contextmanager
-def _environment(**variables: str | None) -> Iterator[None]:
-    """Variables that are set, or None for those that are not, inside."""
-    before = {name: os.environ.get(name) for name in variables}
-    _set(variables)
+def _own_environment() -> Iterator[None]:
+    """A token in memory: none is written to the home folder, nor is a cluster's read.
+
+    Ray's agent does not start without its documentation, which PYTHONOPTIMIZE=2 leaves out.
+    """
+    before = dict(os.environ)
+    for name in ("RAY_AUTH_MODE", "PYTHONOPTIMIZE"):
+        os.environ.pop(name, None)
+    os.environ["RAY_AUTH_TOKEN"] = _token()
     try:
         yield
     finally:
-        _set(before)
-
-
-def _set(variables: dict[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _check_loopback() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from mnistcmp.files import whole_file
-from mnistcmp.results.copies import write_csv, write_parquet
+from mnistcmp.results.copies import write_copy
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 
@@ -22,10 +22,9 @@ def export_tables(
     """
     store.check_exists()
     rows: dict[str, int] = {}
-    write = write_csv if form == "csv" else write_parquet
     for name in TABLES:
         table, file = store.read(name), f"{name}.{form}"
         with whole_file(folder / file, "the table") as path:
-            write(table, path)
+            write_copy(table, path, form)
         rows[file] = len(table)
     return rows

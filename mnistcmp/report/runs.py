@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mnistcmp.errors import UserError
-from mnistcmp.results.details import read_details
 from mnistcmp.results.parquet import FILE
+from mnistcmp.results.reading import read_details
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Condition
@@ -46,7 +46,9 @@ class Group:
         """Rows of `epochs` or `predictions` of each run that counts, or of some, by seed."""
         of = (self.runs if runs is None else runs).head(MOST_DETAILED)
         files = dict(zip(of["run_id"], of[FILE], strict=True))
-        return (table.to_pandas() for table in read_details(self.store, name, files, columns))
+        return (
+            table.to_pandas() for table in read_details(self.store.location, name, files, columns)
+        )
 
 
 def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[Group, ...]:

@@ -1,27 +1,21 @@
-"""Rows as one file elsewhere, for other programs: CSV, or Parquet."""
+"""Rows as one file elsewhere, for other programs."""
 
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
 
-def write_csv(rows: pa.Table, path: Path) -> None:
-    """Writes rows with a header; a null is nothing between two commas, times end in Z.
+def write_copy(rows: pa.Table, path: Path, form: Literal["csv", "parquet"]) -> None:
+    """Writes rows; in CSV a null is nothing between two commas, and times end in Z.
 
     Raises:
         OSError: The file cannot be written.
     """
     with path.open("wb") as file:
-        csv.write_csv(rows, file)
-
-
-def write_parquet(rows: pa.Table, path: Path) -> None:
-    """Writes rows as one Parquet file.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    with path.open("wb") as file:
-        pq.write_table(rows, file, compression="zstd")
+        if form == "csv":
+            csv.write_csv(rows, file)
+        else:
+            pq.write_table(rows, file, compression="zstd")

@@ -209,12 +209,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def fresh_place(place: str) -> str:
-    """The place itself if nothing is there, else the first free one of place-2, place-3, ..."""
-    number, candidate = 1, place.rstrip("/")
-    while Location(candidate).exists():
-        number += 1
-        candidate = f"{place.rstrip('/')}-{number}"
-    return candidate

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 SCHEMA_VERSION = 3
@@ -188,10 +187,8 @@ a row for each of them; `epochs` and `predictions` have their details; `failures
 a row per failed attempt at a run."""
 
 
-def to_table(name: str, columns: Mapping[str, Any], *, rows: int = 1) -> pa.Table:
+def to_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     """Columns as an Arrow table of the schema of that name.
-
-    A column is an array of `rows` values, or one value (or None) for every row.
 
     Raises:
         pa.ArrowInvalid: A value does not fit its column.
@@ -200,14 +197,8 @@ def to_table(name: str, columns: Mapping[str, Any], *, rows: int = 1) -> pa.Tabl
     schema = TABLES[name]
     if columns.keys() != set(schema.names):
         raise ValueError(f"{name}: columns {sorted(columns.keys() ^ set(schema.names))}")
-    arrays = [_to_array(columns[field.name], field.type, rows) for field in schema]
+    arrays = [pa.array(columns[field.name], field.type) for field in schema]
     for field, array in zip(schema, arrays, strict=True):
         if array.null_count and not field.nullable:
             raise ValueError(f"{name}: column {field.name} may not be null")
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _to_array(values: Any, type_: pa.DataType, rows: int) -> pa.Array:  # noqa: ANN401 - any column
-    if isinstance(values, np.ndarray | list | pa.Array):
-        return pa.array(values, type=type_)
-    return pa.repeat(pa.scalar(values, type=type_), rows)

@@ -33,18 +33,18 @@ DETAILS = ("predictions", "rounds", "epochs")
 
 
 class ResultsStore:
-    """The results in one place. Nothing is written before `prepare`."""
+    """The results in one place. Nothing is written before `prepare`.
+
+    Every method raises a UserError where the place cannot be used as asked: it cannot be read or
+    written, a file is not whole, or is of another schema or study.
+    """
 
     def __init__(self, place: Path | str) -> None:
         self.location = Location(place)
         self._torn: dict[tuple[str, str], set[str]] = {}
 
     def prepare(self, study: Study) -> None:
-        """Makes the place ready for runs of a study that `check` let pass, and notes the study.
-
-        Raises:
-            UserError: It cannot be written.
-        """
+        """Makes the place ready for runs of a study that `check` let pass, and notes the study."""
         self.location.make_folders(("launches", *TABLES))
         text = format_study(study)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -56,41 +56,24 @@ class ResultsStore:
         self._torn = self._find_torn()
 
     def write_study(self, file: str, study: Study) -> None:
-        """Leaves a study file beside the tables, for people to launch; `launches` has others.
-
-        Raises:
-            UserError: It cannot be written.
-        """
+        """Leaves a study file beside the tables, for people to launch; `launches` has others."""
         self.location.write("", file, format_study(study).encode())
 
     def check_exists(self) -> None:
-        """Looks whether there are results, of whatever launch.
-
-        Raises:
-            UserError: There is not even a folder.
-        """
+        """Looks whether there are results, of whatever launch."""
         if not self.location.exists():
             raise UserError(
                 f"there is no results folder {self.location}. Run 'mnistcmp launch --all'."
             )
 
     def check(self, study: Study) -> None:
-        """Looks, without writing, whether the study's runs may be stored here.
-
-        Raises:
-            UserError: It cannot be written, as far as is seen, or holds results of another study,
-                of another recipe under the same name, or of another schema.
-        """
+        """Looks, without writing, whether the study's runs may be stored here."""
         self.location.check_writable()
         self.read("runs", ["run_id"])
         self.combined(study)
 
     def combined(self, *further: Study) -> Combined:
-        """What all launches into this place ask for together, and those of further studies.
-
-        Raises:
-            UserError: They do not go together, or there is none.
-        """
+        """What all launches into this place ask for together, and those of further studies."""
         launches = (*self.launches(), *further)
         if not launches:
             raise UserError(
@@ -103,9 +86,6 @@ class ResultsStore:
         """Stores what one task gave back: details first, and the rows that make it count last.
 
         The same runs again take the place of the first ones.
-
-        Raises:
-            UserError: The folder cannot be written any more.
         """
         finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
@@ -159,9 +139,6 @@ class ResultsStore:
         nor an earlier failure of one that failed again. With `dictionaries`, repeated texts are
         dictionaries (in pandas: categories), which take a tenth of the memory. A column that a file
         is too old to have is null there; the column `file` names the file of each row.
-
-        Raises:
-            UserError: A file is not readable, not of this schema, or a run stands there twice.
         """
         wanted = list(columns or TABLES[name].names)
         needed = {"runs": ["run_id"], "failures": ["run_id", "failed_at"]}.get(name, [])
@@ -186,11 +163,7 @@ class ResultsStore:
         return {file.removesuffix(weights.SUFFIX) for file in files} & self.finished_run_ids()
 
     def read_weights(self, run_id: str) -> weights.StoredWeights:
-        """A run's weights.
-
-        Raises:
-            UserError: They are not there, not whole, or of another mnistcmp.
-        """
+        """A run's weights."""
         file = f"{run_id}{weights.SUFFIX}"
         content = self.location.read(weights.FOLDER, file).to_pybytes()
         return weights.decode_weights(content, self.location.path(weights.FOLDER, file))
@@ -202,11 +175,7 @@ class ResultsStore:
         return set(rows["run_id"].to_pylist())
 
     def launches(self) -> tuple[Study, ...]:
-        """The studies that were launched into this place.
-
-        Raises:
-            UserError: One of the files cannot be read.
-        """
+        """The studies that were launched into this place."""
         return tuple(self._read_launch(name) for name in self.location.list("launches", ".toml"))
 
     def _read_launch(self, name: str) -> Study:

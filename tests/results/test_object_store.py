@@ -7,8 +7,8 @@ from pyarrow import fs
 
 from mnistcmp.errors import UserError
 from mnistcmp.report.build import build_report
-from mnistcmp.results.location import fresh_place
 from mnistcmp.results.outcome import Finished
+from mnistcmp.results.output import Output
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from tests.support.servers import S3Server
@@ -55,9 +55,10 @@ def test_a_key_is_taken_as_it_is_written(
 def test_a_fresh_place_in_a_bucket_is_beside_the_old_one(bucket: str, study: Study) -> None:
     """As with folders."""
     place = f"{bucket}/table1"
-    assert fresh_place(place) == place
+    output = Output(here=place, there=place)
+    assert output.fresh() == output
     ResultsStore(place).prepare(study)
-    assert fresh_place(place) == f"{place}-2"
+    assert output.fresh().there == f"{place}-2"
 
 
 def test_a_bucket_that_is_not_there_is_refused(bucket: str, study: Study) -> None:

@@ -310,16 +310,16 @@ def test_an_output_that_is_a_link_to_nothing_is_refused(
 
 def test_a_table_takes_only_its_own_columns() -> None:
     """A column too many, too few, or null where it may not be, is a mistake of ours."""
-    columns = dict.fromkeys(TABLES["failures"].names, "x") | {
-        "seed": 1,
-        "failed_at": datetime.now(UTC),
+    columns = {name: ["x"] for name in TABLES["failures"].names} | {
+        "seed": [1],
+        "failed_at": [datetime.now(UTC)],
     }
     assert len(to_table("failures", columns)) == 1
-    for wrong in (columns | {"extra": 1}, columns | {"error": None}):
+    for wrong in (columns | {"extra": [1]}, columns | {"error": [None]}):
         with pytest.raises(ValueError, match="failures"):
             to_table("failures", wrong)
     with pytest.raises(pa.ArrowInvalid):
-        to_table("failures", columns | {"seed": "one"})
+        to_table("failures", columns | {"seed": ["one"]})
 
 
 def test_a_recipe_is_stored_in_full(store: ResultsStore, study: Study) -> None:

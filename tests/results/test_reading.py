@@ -3,7 +3,7 @@
 import pytest
 
 from mnistcmp.errors import UserError
-from mnistcmp.results.details import read_details
+from mnistcmp.results.reading import read_details
 from mnistcmp.results.store import ResultsStore
 from tests.support.stored import folder_of
 
@@ -18,7 +18,7 @@ def _runs(store: ResultsStore, architecture: str, *seeds: int) -> dict[str, str]
 
 def test_each_run_s_rows_come_in_the_order_asked_for(store: ResultsStore) -> None:
     """And with the columns asked for, though both runs stand in one file."""
-    tables = read_details(store, "epochs", _runs(store, "baseline", 1, 0), COLUMNS)
+    tables = read_details(store.location, "epochs", _runs(store, "baseline", 1, 0), COLUMNS)
     assert [table["seed"].to_pylist() for table in tables] == [[1], [0]]
     assert all(table.schema.names == list(COLUMNS) for table in tables)
 
@@ -26,7 +26,7 @@ def test_each_run_s_rows_come_in_the_order_asked_for(store: ResultsStore) -> Non
 def test_runs_of_several_files_come_together(store: ResultsStore) -> None:
     """The rows are those of the whole table."""
     wanted = _runs(store, "siamese-shared-aux", 0) | _runs(store, "baseline", 1)
-    pairs = read_details(store, "predictions", wanted, ["run_id", "pair", "probability"])
+    pairs = read_details(store.location, "predictions", wanted, ["run_id", "pair", "probability"])
     whole = store.read("predictions", ["run_id", "pair", "probability"]).to_pylist()
     for run_id, table in zip(wanted, pairs, strict=True):
         assert table.to_pylist() == [row for row in whole if row["run_id"] == run_id]
@@ -38,7 +38,7 @@ def test_other_runs_files_are_not_opened(store: ResultsStore) -> None:
     for path in folder_of(store, "epochs").iterdir():
         if path.name not in wanted.values():
             path.write_bytes(b"broken")
-    assert len(read_details(store, "epochs", wanted, COLUMNS)) == 1
+    assert len(read_details(store.location, "epochs", wanted, COLUMNS)) == 1
 
 
 def test_a_run_without_its_rows_is_named(store: ResultsStore) -> None:
@@ -47,4 +47,4 @@ def test_a_run_without_its_rows_is_named(store: ResultsStore) -> None:
     (folder_of(store, "epochs") / file).unlink()
     message = f"no rows of the finished run {run_id}. Move the file {file} in 'runs' away"
     with pytest.raises(UserError, match=message):
-        read_details(store, "epochs", {run_id: file}, COLUMNS)
+        read_details(store.location, "epochs", {run_id: file}, COLUMNS)
