@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -163,6 +164,28 @@ def test_a_worker_that_always_dies_fails_its_run_alone(
     assert failure["error"].endswith("the process that trained it ended itself with exit code 3")
     assert failure["traceback"].endswith("\nno room for that")
     assert failure["host"] is not None
+
+
+def test_what_a_worker_cannot_read_fails_with_its_cause(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """In its own words, without Ray's account of the task and without colours."""
+
+    def refuse() -> None:
+        raise ImportError("\x1b[31mno module of mine\x1b[39m")
+
+    class Unreadable(Worker):
+        def __reduce__(self) -> Any:  # noqa: ANN401 - as pickle has it
+            return refuse, ()
+
+    *_, reported = _launch(study, tmp_path, mnist, ray, Unreadable())
+    assert isinstance(reported, Reported)
+    assert len(reported.failed) == 4
+    for failed in reported.failed:
+        assert failed.error == "RaySystemError: System error: no module of mine"
+    for row in ResultsStore(tmp_path).read("failures").to_pylist():
+        assert "in refuse" in row["traceback"]
+        assert "\x1b" not in row["error"] + row["traceback"]
 
 
 def test_progress_counts_what_ended(
