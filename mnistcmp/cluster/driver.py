@@ -1,6 +1,7 @@
 """A launch where Ray is: trains what is missing, stores it, and tells how far it is."""
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
 from mnistcmp.cluster.events import Ended, Event, Reported, Started
 from mnistcmp.cluster.launch import Launch
@@ -58,12 +59,13 @@ def _train(
         tally = Tally(stacks, workers=workers, combined=store.combined())
         yield tally.progress()
         try:
-            for outcomes in fan_out(stacks, mnist, pools, launch.worker):
-                if outcomes:
-                    store.write(study.name, outcomes)
-                    tally.note(outcomes)
-                if tally.due():
-                    yield tally.progress()
+            with closing(fan_out(stacks, mnist, pools, launch.worker)) as ended:
+                for outcomes in ended:
+                    if outcomes:
+                        store.write(study.name, outcomes)
+                        tally.note(outcomes)
+                    if tally.due():
+                        yield tally.progress()
         except KeyboardInterrupt:
             # Whoever is told that the launch was interrupted wants to know what is kept.
             yield tally.progress()

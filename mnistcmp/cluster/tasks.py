@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, islice
@@ -46,7 +46,7 @@ def warm_up(workers: int) -> None:
 
 def fan_out(
     stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], worker: Worker
-) -> Iterator[list[Outcome]]:
+) -> Generator[list[Outcome], None, None]:
     """Trains the stacks on the connected Ray, and yields what each gave as soon as it is there.
 
     Where nothing comes back for a while, an empty list is yielded. A run that raises is yielded as
@@ -65,7 +65,9 @@ def fan_out(
         while True:
             for pool, window, handed_out in zip(pools, windows, in_flight, strict=True):
                 for stack in islice(waiting, window - len(handed_out)):
-                    task = task_of(pool, stack[0].architecture, watched=stack in watched)
+                    task = task_of(
+                        pool, stack[0].architecture, watched=len(stack) == 1 and stack in watched
+                    )
                     handed_out[task.remote(stack, shared, pool.device)] = stack
             references = [reference for handed_out in in_flight for reference in handed_out]
             if not references:
@@ -82,9 +84,9 @@ def fan_out(
                         cause = _cause(error)
                         yield [failed(stack[0], cause, str(cause), host=None)]
                     else:
-                        alone = [(run,) for run in stack]
-                        watched.update(alone)
-                        waiting = chain(alone, waiting)
+                        singly = [(run,) for run in stack]
+                        watched.update(singly)
+                        waiting = chain(singly, waiting)
     finally:
         end_tasks([reference for handed_out in in_flight for reference in handed_out])
 

@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
@@ -61,42 +61,32 @@ class Work(BaseModel, ABC):
         """The request for it; `read_work` reads it back."""
         return self.model_dump_json()
 
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The work that a request asks for; people write requests too, for Slurm and Kubernetes.
-
-        Raises:
-            UserError: It has other fields or values than such work.
-        """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in problem["loc"]) or "the whole"
-            raise _wrong(f"{place}: {problem['msg']}", cls.model_fields) from error
-
 
 def read_work(text: str, kinds: Mapping[str, str]) -> Work:
-    """The work that a request asks for.
+    """The work that a request asks for; people write requests too, for Slurm and Kubernetes.
 
     Args:
         text: JSON. Its `kind` is the first of `kinds` where it names none.
         kinds: Each kind of work, and its class as `MODULE:CLASS`, which only then is imported.
 
     Raises:
-        UserError: It is no such request.
+        UserError: It is no such request, or has other fields or values than such work.
     """
     try:
         content = json.loads(text)
     except ValueError as error:
         raise _wrong(f"the whole: Invalid JSON: {error}", ("study",)) from error
-    kind = (
-        content.get("kind", next(iter(kinds))) if isinstance(content, dict) else next(iter(kinds))
-    )
+    first = next(iter(kinds))
+    kind = content.get("kind", first) if isinstance(content, dict) else first
     if kind not in kinds:
         raise unknown_name("kind of job", str(kind), kinds)
     found: type[Work] = resolve_name(kinds[kind])
-    return found.from_json(text)
+    try:
+        return found.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"]) or "the whole"
+        raise _wrong(f"{place}: {problem['msg']}", found.model_fields) from error
 
 
 def _wrong(problem: str, fields: Mapping[str, Any] | tuple[str, ...]) -> UserError:
