@@ -143,15 +143,16 @@ def _token(environment: Mapping[str, str], checkout: Path | None) -> str | None:
         return token.strip()
     if path := environment.get("RAY_AUTH_TOKEN_PATH"):
         return _read_token(Path(expand_home(path)))
-    default = Path.home() / ".ray" / "auth_token"
-    return _read_token(default) if default.exists() else None
+    default = Path(os.path.expanduser("~/.ray/auth_token"))  # noqa: PTH111 - there may be no home
+    return _read_token(default) if os.path.lexists(default) else None
 
 
 def _read_token(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UserError(
-            f"cannot read the cluster's token {path}: {error.strerror}. "
+            f"cannot read the cluster's token {path}: {reason}. "
             "Set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
         ) from error

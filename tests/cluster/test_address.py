@@ -77,6 +77,21 @@ def test_the_checkout_s_token_goes_to_the_checkout_s_cluster_only(
         assert "secret" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"\xff\xfe", "not UTF-8 text"), (None, "Is a directory")]
+)
+def test_a_token_that_cannot_be_read_is_named(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    """Where a cluster is meant that asks for one; without a cluster, nobody looks at it."""
+    path = tmp_path / "token"
+    path.mkdir() if content is None else path.write_bytes(content)
+    environment = {"RAY_AUTH_TOKEN_PATH": str(path)}
+    with pytest.raises(UserError, match=f"cannot read the cluster's token {path}: {reason}"):
+        find_cluster(HERE, environment, tmp_path)
+    assert find_cluster(None, environment, tmp_path) is None
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:6379", "auto", "ray://head:10001", "http://"])
 def test_what_is_not_a_dashboard_s_address_is_refused(address: str) -> None:
     """The line says where the address came from and what one looks like."""
