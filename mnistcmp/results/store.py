@@ -49,10 +49,7 @@ class ResultsStore:
         text = format_study(study)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         self.location.write("launches", f"{digest}.toml", text.encode())
-        if not self.location.list("failures", SUFFIX):
-            # No rows: where nothing fails, other programs find the table all the same.
-            none = TABLES["failures"].empty_table()
-            self.location.write("failures", f"none{SUFFIX}", encode(none))
+        self._leave_columns("failures")
         self._torn = self._find_torn()
 
     def write_study(self, file: str, study: Study) -> None:
@@ -98,8 +95,14 @@ class ResultsStore:
                     self._delete_torn(run_ids, file)
                 self.location.write(name, file, encode(rows))
         if failed:
+            self._leave_columns("runs")
             file = _file_name({f"{outcome.run.run_id} {outcome.failed_at}" for outcome in failed})
             self.location.write("failures", file, encode(failures_table(study_name, failed)))
+
+    def _leave_columns(self, name: str) -> None:
+        """Leaves a file without rows where a table has none, so that other programs can read it."""
+        if not self.location.list(name, SUFFIX):
+            self.location.write(name, f"none{SUFFIX}", encode(TABLES[name].empty_table()))
 
     def _write_weights(self, finished: Sequence[Finished]) -> None:
         for outcome in finished:

@@ -20,7 +20,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
-from tests.support.stored import diverged
+from tests.support.stored import diverged, store_failure
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -150,6 +150,22 @@ def test_where_nothing_failed_no_failures_are_the_answer(
     assert not len(store.read("failures"))
     question = "What failed, and was not trained since?"
     assert [_answer(query) for query in QUERIES[question]] == [[], []]
+
+
+def test_where_everything_failed_all_failures_are_the_answer(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every library; the other queries have no rows."""
+    store = ResultsStore(tmp_path / "results" / "table1")
+    store.prepare(study)
+    store_failure(store, study, seed=0)
+    monkeypatch.chdir(tmp_path)
+    assert store.missing() == study.runs()
+    question = "What failed, and was not trained since?"
+    found = [("baseline", 0, "ValueError: 0")]
+    assert [_answer(query) for query in QUERIES[question]] == [found, found]
+    good = QUERIES["How good is each architecture?"]
+    assert [_answer(query) for query in good] == [[]] * len(good)
 
 
 @pytest.mark.parametrize("above", ["seed=7", "architecture=mine", "lr=0.01", "test_accuracy=1"])
