@@ -44,8 +44,8 @@ install: ## Set up the environment, and the command mnistcmp in it
 report: install ## Train what is missing of Table I on this machine, and print it
 	@$(BIN)/mnistcmp launch --all --local
 
-test-quick: install ## Run the tests that need no Ray, browser or container; ARGS go to pytest
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not ray and not browser and not containers" $(ARGS)
+test-quick: install ## Run the tests that start no Ray, browser, container or command; ARGS go to pytest
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not ray and not process and not browser and not containers" $(ARGS)
 
 test: install ## Run all tests but those of containers
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not containers" $(ARGS)

@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     working.mkdir()
     monkeypatch.chdir(working)
     monkeypatch.setenv("NO_COLOR", "1")
-    for name in ADDRESS_VARIABLES:
+    for name in (*ADDRESS_VARIABLES, "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     return working
 

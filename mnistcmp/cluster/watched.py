@@ -64,5 +64,7 @@ def _end_with_parent() -> None:
 
 def _how(status: int) -> str:
     if status < 0:
-        return f"the process that trained it was killed by {signal.Signals(-status).name}"
+        known = {each.value: each.name for each in signal.Signals}
+        name = known.get(-status, f"signal {-status}")
+        return f"the process that trained it was killed by {name}"
     return f"the process that trained it ended itself with exit code {status}"

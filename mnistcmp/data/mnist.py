@@ -2,7 +2,10 @@
 
 import gzip
 import hashlib
+import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -52,26 +55,41 @@ def load_mnist() -> Mnist:
     """MNIST, as torchvision reads it.
 
     Raises:
-        UserError: A file is damaged, or the folder for temporary files cannot be written.
+        UserError: A file is damaged, or there is no room to unpack it.
     """
-    # torchvision reads from a folder alone. One that lasts would have to be chosen and cared for.
+    return Mnist(train=_read("train"), test=_read("t10k"))
+
+
+def _read(name: str) -> Digits:
+    torchvision = import_torchvision_mnist()
+    with _opened(f"{name}-images-idx3-ubyte") as images:
+        pooled = pool(torchvision.read_image_file(images))
+    with _opened(f"{name}-labels-idx1-ubyte") as labels:
+        return Digits(images=pooled.numpy(), labels=torchvision.read_label_file(labels).numpy())
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[int | str]:
+    """One of MNIST's files, unpacked where torchvision can open it: in memory, if there is a way.
+
+    A folder of unpacked files would have to be chosen, shared, cared for, and have room.
+    """
+    content = read_verified(name)
     try:
-        with TemporaryDirectory() as folder:
-            raw = Path(folder, "MNIST", "raw")
-            raw.mkdir(parents=True)
-            for name in MD5:
-                (raw / name).write_bytes(read_verified(name))
-            return Mnist(train=_read(folder, train=True), test=_read(folder, train=False))
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create(name)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            # Whoever opens it closes it.
+            yield descriptor
+        else:
+            with TemporaryDirectory() as folder:
+                path = Path(folder, name)
+                path.write_bytes(content)
+                yield str(path)
     except OSError as error:
-        raise UserError(
-            f"cannot unpack MNIST, 55 MB, in the folder for temporary files: {error.strerror}. "
-            "Set TMPDIR to another."
-        ) from error
-
-
-def _read(folder: str, *, train: bool) -> Digits:
-    dataset = import_torchvision_mnist().MNIST(root=folder, train=train, download=False)
-    return Digits(images=pool(dataset.data).numpy(), labels=dataset.targets.numpy())
+        raise UserError(f"cannot unpack MNIST's {name}: {error.strerror}.") from error
 
 
 def read_verified(name: str) -> bytes:

@@ -71,13 +71,13 @@ def print_table(table: Table, console: Console) -> None:
     """
     _print(console, table.title, "bold")
     shown, dropped = table, set[str]()
-    widths, excess = _fit(table, console.width, wrap=False)
+    widths, excess = _fit(table, console, wrap=False)
     for less in (DETAILS, {name for name in table.columns if name.isdecimal()}, FURTHER):
         if not excess:
             break
         dropped |= less
         shown = table.without(dropped)
-        widths, excess = _fit(shown, console.width)
+        widths, excess = _fit(shown, console)
     drawn = _rich_table(shown, box.SIMPLE_HEAD, widths)
     drawn.width = sum(widths) + BETWEEN * len(widths) - 1
     console.print(drawn, crop=False)
@@ -86,8 +86,8 @@ def print_table(table: Table, console: Console) -> None:
 def markdown_table(table: Table) -> list[str]:
     """A title and its table, as two paragraphs of Markdown."""
     text = io.StringIO()
-    widths, _ = _fit(table, UNBOUNDED)
     console = Console(file=text, width=UNBOUNDED, color_system=None)
+    widths, _ = _fit(table, console)
     console.print(_rich_table(table, box.MARKDOWN, widths))
     lines = text.getvalue().strip().splitlines()
     return [f"**{table.title}**", "\n".join(line.strip() for line in lines)]
@@ -97,15 +97,21 @@ def _print(console: Console, line: str, style: str | None = None) -> None:
     console.print(line, style=style, highlight=False, markup=False)
 
 
-def _fit(table: Table, room: int, *, wrap: bool = True) -> tuple[list[int], int]:
+def _fit(table: Table, console: Console, *, wrap: bool = True) -> tuple[list[int], int]:
     """Columns' widths and by how much they are too wide; texts and headers may `wrap` at spaces."""
+
+    def width(text: str) -> int:
+        # With substitutes for what the stream's encoding lacks, which may be longer.
+        printed = console.render_str(text, markup=False, emoji=False, highlight=False)
+        return cell_len(printed.plain)
+
     widths, least = [], []
     for name in table.columns:
         cells = [row[name] for row in table.rows]
         parts = " ".join(cells).split() if table.is_text(name) else cells
-        widths.append(max(map(cell_len, [name, *cells])))
-        least.append(max(map(cell_len, [*name.split(), *parts])))
-    excess = max(0, sum(widths) + BETWEEN * len(widths) - 1 - room)
+        widths.append(max(map(width, [name, *cells])))
+        least.append(max(map(width, [*name.split(), *parts])))
+    excess = max(0, sum(widths) + BETWEEN * len(widths) - 1 - console.width)
     if wrap:
         for position in sorted(range(len(widths)), key=widths.__getitem__, reverse=True):
             cut = min(excess, widths[position] - least[position])

@@ -142,6 +142,7 @@ def test_a_gpu_that_is_not_there_is_refused(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.ray
 def test_damaged_mnist_is_refused(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -16,6 +16,8 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run, Study
 from tests.support.stored import diverged, store_failure
 
+pytestmark = pytest.mark.process
+
 IN_THE_WAY = (
     "calendar", "code", "copy", "dataclasses", "hashlib", "inspect", "json", "logging", "platform",
     "profile", "queue", "random", "select", "signal", "socket", "statistics", "string", "tempfile",

@@ -20,7 +20,12 @@ def _end(signal_number: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("signal_number", "how"),
-    [(None, "exit code 3"), (signal.SIGKILL, "SIGKILL"), (signal.SIGSEGV, "SIGSEGV")],
+    [
+        (None, "exit code 3"),
+        (signal.SIGKILL, "SIGKILL"),
+        (signal.SIGSEGV, "SIGSEGV"),
+        (40, "signal 40"),
+    ],
 )
 def test_a_process_that_dies_is_told_of_with_its_last_lines(
     signal_number: int | None, how: str
