@@ -153,7 +153,7 @@ def _resources(place: str) -> Resources:
 
 
 @cache
-def _token() -> str:
+def own_token() -> str:
     """One for all that this process starts: Ray reads it once."""
     return secrets.token_hex(32)
 
@@ -167,7 +167,7 @@ def _own_environment() -> Iterator[None]:
     before = dict(os.environ)
     for name in ("RAY_AUTH_MODE", "PYTHONOPTIMIZE"):
         os.environ.pop(name, None)
-    os.environ["RAY_AUTH_TOKEN"] = _token()
+    os.environ["RAY_AUTH_TOKEN"] = own_token()
     try:
         yield
     finally:

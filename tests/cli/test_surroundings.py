@@ -35,9 +35,10 @@ def _run(
     most_bytes: int = resource.RLIM_INFINITY,
 ) -> subprocess.CompletedProcess[bytes]:
     """The command in a process of its own, which may write files of so many bytes."""
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.run(
         [*COMMAND, *arguments],
-        env=os.environ | (environment or {}),
+        env=inherited | (environment or {}),
         stdout=stdout,
         stderr=subprocess.PIPE,
         check=False,

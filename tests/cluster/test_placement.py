@@ -8,6 +8,7 @@ import ray
 
 from mnistcmp.cluster.launch import Worker
 from mnistcmp.cluster.placement import Node, Pool, choose_pools
+from mnistcmp.cluster.session import own_token
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.cluster.tasks import fan_out
 from mnistcmp.data.mnist import Mnist
@@ -22,8 +23,9 @@ MIXED = (Node(cpus=1, gpus=1), Node(cpus=2, gpus=0))
 
 
 @pytest.fixture
-def mixed_ray() -> Iterator[None]:
+def mixed_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Three CPUs and a GPU, as far as Ray knows."""
+    monkeypatch.setenv("RAY_AUTH_TOKEN", own_token())
     ray.init(address="local", num_cpus=3, num_gpus=1, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()

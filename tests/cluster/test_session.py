@@ -29,15 +29,19 @@ from beside import start
 nn.Linear.reset_parameters = start
 Mine = lambda: nn.Sequential(nn.Flatten(), nn.Linear(392, 2))
 """
-BESIDE = "from torch.nn.init import zeros_\ndef start(layer): zeros_(layer.weight)\n"
+BESIDE = """\
+from torch.nn.init import normal_, zeros_
+def start(layer):
+    normal_(layer.weight)
+    zeros_(layer.bias)
+"""
 IN_FLIGHT = """\
 import ray
-from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.session import local_ray
 from mnistcmp.cluster.tasks import warm_up
 def fail(): raise ValueError
 with local_ray(2):
-    warm_up([Pool(gpu=False, device="cpu", slots=2)])
+    warm_up(2)
     for _ in range(200): ray.remote(fail).remote()
 """
 
