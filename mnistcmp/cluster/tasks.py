@@ -24,6 +24,7 @@ from mnistcmp.study.study import Run
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.process import one_thread
 from mnistcmp.training.process import warm_up as warm_up_training
+from mnistcmp.training.result import TrainingResult
 
 IN_FLIGHT = 256
 """Tasks handed to Ray at a time where there is one kind of device: enough that no worker waits for
@@ -129,6 +130,13 @@ def _train_stack(stack: Stack, shared: tuple[Mnist, Worker], device: DeviceChoic
             # The others are not to fail with the one that does.
             return [_train_stack((run,), shared, device)[0] for run in stack]
         return [failed(stack[0], error, traceback.format_exc(), environment().host)]
+    return finished(stack, results, started_at)
+
+
+def finished(
+    runs: Iterable[Run], results: Iterable[TrainingResult], started_at: datetime
+) -> list[Outcome]:
+    """Runs that end now, each with its result."""
     return [
         Finished(
             run=run,
@@ -137,7 +145,7 @@ def _train_stack(stack: Stack, shared: tuple[Mnist, Worker], device: DeviceChoic
             started_at=started_at,
             finished_at=datetime.now(UTC),
         )
-        for run, result in zip(stack, results, strict=True)
+        for run, result in zip(runs, results, strict=True)
     ]
 
 

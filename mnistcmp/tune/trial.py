@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from ray import tune
 
-from mnistcmp.cluster.tasks import failed
+from mnistcmp.cluster.tasks import failed, finished
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.provenance import environment
-from mnistcmp.results.outcome import Finished
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import verify_source
 from mnistcmp.training.device import DeviceChoice, resolve_device
@@ -70,14 +69,5 @@ def _reports(
         if epoch % every == 0 and epoch < epochs:
             yield report
     results = [result for part in parts for result in part.results()]
-    outcomes = [
-        Finished(
-            run=run,
-            result=result,
-            environment=environment(),
-            started_at=started_at,
-            finished_at=datetime.now(UTC),
-        )
-        for run, result in zip(runs, results, strict=True)
-    ]
+    outcomes = finished(runs, results, started_at)
     yield report | {OUTCOMES: outcomes}

@@ -3,14 +3,13 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.file import read_study
+from tests.support.commands import mnistcmp
 
 pytestmark = pytest.mark.ray
 
@@ -32,15 +31,7 @@ def test_the_document_s_example_works(tmp_path: Path) -> None:
     for command in [line for block in _blocks("sh") for line in block.splitlines()]:
         program, *arguments = shlex.split(command)
         assert program == "mnistcmp"
-        done = subprocess.run(
-            [sys.executable, "-m", program, *arguments],
-            cwd=tmp_path,
-            env=unnamed,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-        )
+        done = mnistcmp(tmp_path, unnamed, *arguments)
         assert (done.returncode, done.stderr) == (0, ""), command
         printed.append(" ".join(done.stdout.split()))
     layers, first, second, compared = printed
