@@ -17,6 +17,7 @@ from mnistcmp.networks.source import digest_as_first_seen
 from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.planning import is_stackable
@@ -108,7 +109,7 @@ def store(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> Re
     store.prepare(study)
     for name in study.architectures:
         stack = [finish(run) for run in study.runs() if run.architecture == name]
-        store.write(study.name, stack)
+        store.write(pack(study.name, stack))
     return store
 
 

@@ -20,7 +20,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
 from mnistcmp.training.device import DeviceChoice
-from mnistcmp.training.result import Epoch, Predictions, Round, Score, TrainingResult
+from mnistcmp.training.result import Epochs, Predictions, Round, Score, TrainingResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +125,7 @@ def _result(seed: int) -> TrainingResult:
     )
     return TrainingResult(
         parameters=1,
-        epochs=tuple(Epoch(train=score(), validation=score()) for _ in range(150)),
+        epochs=Epochs(random.random((150, 4))),
         rounds=(Round(best_epoch=150, test=score(), predictions=predictions),),
         device="cpu",
         seconds=0.0,

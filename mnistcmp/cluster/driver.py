@@ -59,11 +59,11 @@ def _train(
         tally = Tally(stacks, workers=workers, combined=store.combined())
         yield tally.progress()
         try:
-            with closing(fan_out(stacks, mnist, pools, launch.worker)) as ended:
-                for outcomes in ended:
-                    if outcomes:
-                        store.write(study.name, outcomes)
-                        tally.note(outcomes)
+            with closing(fan_out(study.name, stacks, mnist, pools, launch.worker)) as ended:
+                for returned in ended:
+                    if returned is not None:
+                        store.write(returned)
+                        tally.note(returned.outcomes)
                     if tally.due():
                         yield tally.progress()
         except KeyboardInterrupt:

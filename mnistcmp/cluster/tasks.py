@@ -20,6 +20,7 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.networks.custom import ANY_ERROR, is_custom
 from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Failed, Finished, Outcome
+from mnistcmp.results.tables import Returned, pack
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.process import one_thread
@@ -46,22 +47,22 @@ def warm_up(workers: int) -> None:
 
 
 def fan_out(
-    stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], worker: Worker
-) -> Generator[list[Outcome], None, None]:
-    """Trains the stacks on the connected Ray, and yields what each gave as soon as it is there.
+    study: str, stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], worker: Worker
+) -> Generator[Returned | None, None, None]:
+    """Trains stacks on the connected Ray, and yields what each gave as soon as it is there.
 
-    Where nothing comes back for a while, an empty list is yielded. A run that raises is yielded as
+    Where nothing comes back for a while, None is yielded. A run that raises is yielded as
     failed; the others go on. Runs whose worker is lost twice are trained one by one and watched, so
     that only the one to blame fails, and says how its process died. MNIST travels once per machine,
     through Ray's object store. With several pools, each takes the next stack when it has a place
     free.
     """
-    shared = ray.put((mnist, worker))
+    shared = ray.put((study, mnist, worker))
     windows = [IN_FLIGHT + pool.slots if len(pools) == 1 else pool.slots + 1 for pool in pools]
     task_of = cache(_task)
     waiting: Iterator[Stack] = iter(stacks)
     watched: set[Stack] = set()
-    in_flight: list[dict[ray.ObjectRef[list[Outcome]], Stack]] = [{} for _ in pools]
+    in_flight: list[dict[ray.ObjectRef[Returned], Stack]] = [{} for _ in pools]
     try:
         while True:
             for pool, window, handed_out in zip(pools, windows, in_flight, strict=True):
@@ -75,7 +76,7 @@ def fan_out(
                 return
             ready, _ = ray.wait(references, num_returns=1, timeout=PATIENCE)
             if not ready:
-                yield []
+                yield None
             for reference in ready:
                 stack = next(h.pop(reference) for h in in_flight if reference in h)
                 try:
@@ -83,7 +84,7 @@ def fan_out(
                 except RayError as error:
                     if stack in watched:
                         cause = _cause(error)
-                        yield [failed(stack[0], cause, str(cause), host=None)]
+                        yield pack(study, [failed(stack[0], cause, str(cause), host=None)])
                     else:
                         singly = [(run,) for run in stack]
                         watched.update(singly)
@@ -109,26 +110,33 @@ def _cause(error: RayError) -> Exception:
     return cause if isinstance(cause, Exception) else error
 
 
-def _train_watched(
-    stack: Stack, shared: tuple[Mnist, Worker], device: DeviceChoice
-) -> list[Outcome]:
+Shared = tuple[str, Mnist, Worker]
+"""What all of a launch's tasks read: the study's name, the digits, and what to do with a stack."""
+
+
+def _train_watched(stack: Stack, shared: Shared, device: DeviceChoice) -> Returned:
     try:
         return call_watched(_train_stack, stack, shared, device)
     except ProcessDiedError as error:
-        return [failed(stack[0], error, str(error), environment().host)]
+        return pack(shared[0], [failed(stack[0], error, str(error), environment().host)])
 
 
 @one_thread()
-def _train_stack(stack: Stack, shared: tuple[Mnist, Worker], device: DeviceChoice) -> list[Outcome]:
-    """In a worker: one stack on one thread. Errors are results too."""
-    mnist, worker = shared
+def _train_stack(stack: Stack, shared: Shared, device: DeviceChoice) -> Returned:
+    """In a worker: one stack on one thread."""
+    study, mnist, worker = shared
+    return pack(study, _outcomes(stack, mnist, worker, device))
+
+
+def _outcomes(stack: Stack, mnist: Mnist, worker: Worker, device: DeviceChoice) -> list[Outcome]:
+    """What became of a stack's runs. Errors are results too."""
     started_at = datetime.now(UTC)
     try:
         results = worker.train(stack, mnist, device)
     except ANY_ERROR as error:
         if len(stack) > 1:
             # The others are not to fail with the one that does.
-            return [_train_stack((run,), shared, device)[0] for run in stack]
+            return [_outcomes((run,), mnist, worker, device)[0] for run in stack]
         return [failed(stack[0], error, traceback.format_exc(), environment().host)]
     return finished(stack, results, started_at)
 

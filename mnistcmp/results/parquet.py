@@ -21,7 +21,7 @@ _REPEATING = (pa.string(), pa.int8(), pa.int64())
 """Types of names, digits and seeds."""
 
 
-def encode(table: pa.Table) -> pa.Buffer:
+def encode(table: pa.Table) -> bytes:
     """A table's rows as a file, whose footer says what they are of."""
     here = environment()
     said = {
@@ -39,7 +39,7 @@ def encode(table: pa.Table) -> pa.Buffer:
         # These repeat; measurements do not, and a dictionary of them is in the way.
         use_dictionary=[f.name for f in table.schema if f.type in _REPEATING],
     )
-    return sink.getvalue()
+    return bytes(sink.getvalue())
 
 
 def decode(

@@ -20,11 +20,10 @@ import pyarrow.compute as pc
 from mnistcmp.errors import UserError
 from mnistcmp.results import weights
 from mnistcmp.results.location import Location
-from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.results.parquet import SUFFIX, encode
 from mnistcmp.results.reading import read_files
 from mnistcmp.results.schema import TABLES
-from mnistcmp.results.tables import failures_table, finished_tables
+from mnistcmp.results.tables import Returned
 from mnistcmp.study.combine import Combined, combine
 from mnistcmp.study.file import format_study, parse_study
 from mnistcmp.study.study import Run, Study
@@ -79,38 +78,25 @@ class ResultsStore:
             )
         return combine(launches, place=str(self.location))
 
-    def write(self, study_name: str, outcomes: Sequence[Outcome]) -> None:
-        """Stores what one task gave back: details first, and the rows that make it count last.
+    def write(self, returned: Returned) -> None:
+        """Stores what one task gave back, in the order of its files.
 
         The same runs again take the place of the first ones.
         """
-        finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
-        failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-        if finished:
-            self._write_weights(finished)
-            run_ids = {outcome.run.run_id for outcome in finished}
-            file = _file_name(run_ids)
-            for name, rows in finished_tables(study_name, finished):
-                if name == "runs":
-                    self._delete_torn(run_ids, file)
-                self.location.write(name, file, encode(rows))
-        if failed:
-            self._leave_columns("runs")
-            file = _file_name({f"{outcome.run.run_id} {outcome.failed_at}" for outcome in failed})
-            self.location.write("failures", file, encode(failures_table(study_name, failed)))
+        for folder, file, content in returned.files:
+            match folder:
+                case weights.FOLDER:
+                    self.location.make_folders((folder,))
+                case "runs":
+                    self._delete_torn(returned.finished_run_ids, file)
+                case "failures":
+                    self._leave_columns("runs")
+            self.location.write(folder, file, content)
 
     def _leave_columns(self, name: str) -> None:
         """Leaves a file without rows where a table has none, so that other programs can read it."""
         if not self.location.list(name, SUFFIX):
             self.location.write(name, f"none{SUFFIX}", encode(TABLES[name].empty_table()))
-
-    def _write_weights(self, finished: Sequence[Finished]) -> None:
-        for outcome in finished:
-            if outcome.result.weights is not None:
-                self.location.make_folders((weights.FOLDER,))
-                content = weights.encode_weights(outcome.run, outcome.result.weights)
-                file = f"{outcome.run.run_id}{weights.SUFFIX}"
-                self.location.write(weights.FOLDER, file, content)
 
     def _find_torn(self) -> dict[tuple[str, str], set[str]]:
         """Files of details that no file in `runs` goes with, and the runs that they are of."""
@@ -211,11 +197,6 @@ class ResultsStore:
             f"{f' and {len(twice) - 1} more' if len(twice) > 1 else ''}; "
             "keep one file of each run."
         )
-
-
-def _file_name(keys: Iterable[str]) -> str:
-    """A name that the same keys have again, and no others."""
-    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16] + SUFFIX
 
 
 def _latest(failures: pa.Table) -> pa.Table:

@@ -1,15 +1,64 @@
-"""What a task gave back as rows of the tables, all of its runs together."""
+"""What a task gave back as files of a results folder, all of its runs together."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mnistcmp.results.outcome import Failed, Finished
+from mnistcmp.results import weights
+from mnistcmp.results.outcome import Failed, Finished, Outcome
+from mnistcmp.results.parquet import SUFFIX, encode
 from mnistcmp.results.schema import to_table
 from mnistcmp.training.result import Epoch, Score
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Returned:
+    """What a task gave back, made into files where it was trained: a driver only writes them."""
+
+    outcomes: tuple[Outcome, ...]
+    """Without what stands in the files alone: epochs, predictions and weights."""
+    files: tuple[tuple[str, str, bytes], ...]
+    """Folder, name and content of each, in the order in which they are to be written."""
+
+    @property
+    def finished_run_ids(self) -> set[str]:
+        """The runs that need no training any more."""
+        return {outcome.run.run_id for outcome in self.outcomes if isinstance(outcome, Finished)}
+
+
+def pack(study: str, outcomes: Sequence[Outcome]) -> Returned:
+    """What became of runs of a study as files: details first, and the rows of `runs` after them."""
+    finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    files = []
+    for outcome in finished:
+        if outcome.result.weights is not None:
+            content = weights.encode_weights(outcome.run, outcome.result.weights)
+            files.append((weights.FOLDER, f"{outcome.run.run_id}{weights.SUFFIX}", content))
+    if finished:
+        name = _file_name(outcome.run.run_id for outcome in finished)
+        files += [(folder, name, encode(rows)) for folder, rows in finished_tables(study, finished)]
+    if failed:
+        name = _file_name(f"{outcome.run.run_id} {outcome.failed_at}" for outcome in failed)
+        files.append(("failures", name, encode(failures_table(study, failed))))
+    return Returned(outcomes=(*map(_without_details, finished), *failed), files=tuple(files))
+
+
+def _without_details(outcome: Finished) -> Finished:
+    result = outcome.result
+    rounds = tuple(replace(part, predictions=None) for part in result.rounds)
+    result = replace(result, epochs=result.epochs[:0], rounds=rounds, weights=None)
+    return replace(outcome, result=result)
+
+
+def _file_name(keys: Iterable[str]) -> str:
+    """A name that the same keys have again, and no others."""
+    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16] + SUFFIX
 
 
 def finished_tables(study: str, finished: Sequence[Finished]) -> Iterator[tuple[str, pa.Table]]:
@@ -78,8 +127,9 @@ def _rounds(study: str, finished: Sequence[Finished]) -> pa.Table:
 
 def _epochs(study: str, finished: Sequence[Finished]) -> pa.Table:
     counts = [len(outcome.result.epochs) for outcome in finished]
-    epochs = [epoch for outcome in finished for epoch in outcome.result.epochs]
-    columns = {"epoch": 1 + _positions(counts)} | _learned(epochs)
+    scores = np.concatenate([outcome.result.epochs.scores for outcome in finished])
+    names = "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"
+    columns = {"epoch": 1 + _positions(counts), **dict(zip(names, scores.T, strict=True))}
     return _table("epochs", study, finished, columns, counts)
 
 

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 
 class Score(NamedTuple):
-    """How a network does on a set of pairs; a tuple, which travels ten times as fast."""
+    """How a network does on a set of pairs."""
 
     loss: float
     """Mean loss per pair: the comparison's cross-entropy and the weighted auxiliary ones."""
@@ -25,6 +26,37 @@ class Epoch(NamedTuple):
     """Over the epoch's batches as they were trained on: before each step, with dropout."""
     validation: Score
     """After the epoch, without dropout."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Epochs(Sequence[Epoch]):
+    """A run's epochs, one after the other, as one array: a driver unpacks those of many runs."""
+
+    scores: NDArray[np.float64]
+    """(epochs, 4): training loss and accuracy, validation loss and accuracy."""
+
+    @override
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @overload
+    def __getitem__(self, place: int) -> Epoch: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Epochs": ...
+    @override
+    def __getitem__(self, place: int | slice) -> "Epoch | Epochs":
+        if isinstance(place, slice):
+            return Epochs(self.scores[place])
+        train_loss, train_accuracy, *validation = self.scores[place].tolist()
+        return Epoch(Score(train_loss, train_accuracy), Score(*validation))
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Epochs) and np.array_equal(self.scores, other.scores)
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.scores.tobytes())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,8 +114,8 @@ class TrainingResult:
     """All that is known of a run when it ends."""
 
     parameters: int
-    epochs: tuple[Epoch, ...]
-    """Scores of all rounds' epochs, one after the other."""
+    epochs: Epochs
+    """Of all rounds."""
     rounds: tuple[Round, ...]
     """One, unless the recipe asks for more; none of a run that diverged."""
     device: str

@@ -1,7 +1,7 @@
 """From runs to their results, whichever engine trains them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
 
@@ -18,7 +18,7 @@ from mnistcmp.study.study import Run
 from mnistcmp.training.engine import Engine, Scores
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.planning import is_stackable
-from mnistcmp.training.result import Epoch, Round, Score, TrainingResult, Weights
+from mnistcmp.training.result import Epochs, Round, TrainingResult, Weights
 from mnistcmp.training.stacked.engine import StackedEngine
 
 
@@ -87,8 +87,8 @@ class Training:
         with self._at_work():
             engine = StackedEngine(runs, device) if stacked else PlainEngine(runs[0], device)
         self._engine: Engine = engine
-        self._epochs: list[list[Epoch]] = []
-        """Each epoch's scores of all runs."""
+        self._epochs: list[NDArray[np.float64]] = []
+        """Each epoch's scores of all S runs, (S, 4), as `Epochs` has them."""
         self._diverged: list[int | None] = [None] * len(runs)
         self._rounds: list[list[Round]] = []
         self._sets: list[PairSets] = []
@@ -105,9 +105,8 @@ class Training:
     @property
     def validation_accuracies(self) -> NDArray[np.float32]:
         """Each run's correct validation answers after the latest epoch, 0 to 1; 0 if diverged."""
-        latest = zip(self._epochs[-1], self._diverged, strict=True)
-        shares = [0.0 if diverged else epoch.validation.accuracy for epoch, diverged in latest]
-        return np.array(shares, np.float32)
+        diverged = np.array([epoch is not None for epoch in self._diverged])
+        return np.where(diverged, 0, self._epochs[-1][:, 3]).astype(np.float32)
 
     def to_the_end(self) -> list[TrainingResult]:
         """Trains what is left; each run's result."""
@@ -134,17 +133,16 @@ class Training:
             trained = self._engine.train_epoch(self._training_pairs, len(self._epochs))
             validated = self._engine.score(self._validation_pairs)
             self._epochs.append(self._note(trained, validated))
-            self._mark_diverged([epoch.train for epoch in self._epochs[-1]])
-            self._mark_diverged([epoch.validation for epoch in self._epochs[-1]])
+            self._mark_diverged(self._epochs[-1][:, (0, 2)].sum(1))
             if len(self._epochs) % self._recipe.epochs == 0 and None in self._diverged:
                 self._engine.restore()
                 self._rounds.append(self._end_round())
-                self._mark_diverged([part.test for part in self._rounds[-1]])
+                self._mark_diverged([part.test.loss for part in self._rounds[-1] if part.test])
 
-    def _mark_diverged(self, scores: Sequence[Score | None]) -> None:
+    def _mark_diverged(self, losses: Iterable[float]) -> None:
         """Of each run: one whose loss is not finite has diverged in the latest epoch, or before."""
-        for run, score in enumerate(scores):
-            if score is not None and not isfinite(score.loss):
+        for run, loss in enumerate(losses):
+            if not isfinite(loss):
                 self._diverged[run] = self._diverged[run] or len(self._epochs)
 
     def _start_round(self) -> None:
@@ -158,8 +156,8 @@ class Training:
         self._best_epochs = torch.zeros(len(self._runs), dtype=torch.int64)
         self._engine.start_round()
 
-    def _note(self, trained: Scores, validated: Scores) -> list[Epoch]:
-        """Each run's scores of an epoch, after which the better weights are remembered.
+    def _note(self, trained: Scores, validated: Scores) -> NDArray[np.float64]:
+        """Each run's scores of an epoch, (S, 4), after which the better weights are remembered.
 
         The best epoch is that of the most correct validation answers, the latest where several tie,
         or the latest of all where the recipe says so.
@@ -169,7 +167,7 @@ class Training:
         self._most_correct = torch.maximum(self._most_correct, correct)
         self._best_epochs[better] = len(self._epochs) + 1
         self._engine.snapshot(better.to(self._device))
-        return [Epoch(*both) for both in zip(trained.each(), validated.each(), strict=True)]
+        return np.hstack([trained.each(), validated.each()])
 
     def _end_round(self) -> list[Round]:
         """Each run's round, tested where there are test pairs."""
@@ -192,12 +190,13 @@ class Training:
             raise ValueError(f"{self._left} epochs are left to train")
         gpu = self._device.type == "cuda"
         device_name = torch.cuda.get_device_name(self._device) if gpu else "cpu"
+        epochs = np.array(self._epochs).reshape(-1, len(self._runs), 4)
         results = []
         for run, diverged in enumerate(self._diverged):
             keep_weights = self._keep_weights and diverged is None
             result = TrainingResult(
                 parameters=self._engine.parameters,
-                epochs=tuple(of_all[run] for of_all in self._epochs[: diverged and diverged - 1]),
+                epochs=Epochs(epochs[: diverged and diverged - 1, run]),
                 rounds=() if diverged else tuple(of_all[run] for of_all in self._rounds),
                 device=device_name,
                 seconds=self._seconds / len(self._runs),

@@ -14,6 +14,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.report.runs import POINTS, point_files
 from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.seeds import describe_seeds
 from mnistcmp.tune.search import Point, Search
@@ -125,7 +126,7 @@ class SearchFolder:
         self, point: Point, reports: Sequence[tuple[int, float]], outcomes: Sequence[Outcome]
     ) -> PointOutcome:
         """Stores what became of a point: its runs first, and last what makes it count."""
-        self.store.write(self._search.name, outcomes)
+        self.store.write(pack(self._search.name, outcomes))
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         ended = PointOutcome(
             name=self.named(point).name,

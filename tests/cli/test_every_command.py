@@ -13,6 +13,7 @@ import typer
 from mnistcmp.cli.app import app
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from tests.support.stored import diverged, store_failure
 
@@ -66,7 +67,7 @@ def crowded(
         done = finish(run)
         if run.architecture == "baseline":
             done = replace(done, result=diverged(done.result))
-        store.write(study.name, [done])
+        store.write(pack(study.name, [done]))
     store_failure(store, study, seed=1)
     for name in IN_THE_WAY:
         (folder / f"{name}.py").write_text("raise SystemExit('in the way')\n")

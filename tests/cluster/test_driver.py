@@ -227,7 +227,8 @@ def test_more_runs_than_are_handed_out_at_once_all_come_back(
             del stack, mnist, device
             return [result]
 
-    outcomes = [outcome for found in fan_out(stacks, mnist, pools, Quick()) for outcome in found]
+    told = fan_out("many", stacks, mnist, pools, Quick())
+    outcomes = [outcome for returned in told if returned for outcome in returned.outcomes]
     assert all(isinstance(outcome, Finished) for outcome in outcomes)
     assert {outcome.run.run_id for outcome in outcomes} == {run.run_id for run in runs}
     assert len(outcomes) == 600

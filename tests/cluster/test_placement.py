@@ -81,7 +81,8 @@ def test_a_mixed_cluster_trains_on_all_it_has(
     runs = study.model_copy(update={"seeds": tuple(range(10))}).runs()
     pools = [Pool(gpu=True, device="cuda", slots=1), Pool(gpu=False, device="cpu", slots=2)]
     stacks = [(run,) for run in runs]
-    outcomes = [o for found in fan_out(stacks, mnist, pools, DeviceNoting()) for o in found]
+    told = fan_out("small", stacks, mnist, pools, DeviceNoting())
+    outcomes = [outcome for returned in told if returned for outcome in returned.outcomes]
     assert len(outcomes) == 20
     devices = {o.result.device for o in outcomes if isinstance(o, Finished)}
     assert devices == {"cuda with 1 GPUs", "cpu with 0 GPUs"}

@@ -17,6 +17,7 @@ from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.schema import SOURCES, TABLES
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
@@ -59,13 +60,13 @@ def table1(tmp_path_factory: pytest.TempPathFactory, mnist: Mnist) -> Path:
             started_at=WHEN,
             finished_at=WHEN,
         )
-        store.write(study.name, [finished])
+        store.write(pack(study.name, [finished]))
     for seed, error in ((0, "ValueError: mended"), (3, "ValueError: first"), (3, "OSError: last")):
         run = Run(architecture="baseline", seed=seed, recipe=SMALL)
         failed = Failed(
             run=run, error=error, traceback="...", host=None, failed_at=datetime.now(UTC)
         )
-        store.write(study.name, [failed])
+        store.write(pack(study.name, [failed]))
     return folder
 
 

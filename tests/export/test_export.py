@@ -27,6 +27,7 @@ from mnistcmp.export.to_tensorboard import export_tensorboard
 from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.schema import TABLES
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from tests.support.commands import run_command
 from tests.support.stored import diverged
@@ -214,7 +215,7 @@ def test_a_run_that_diverged_is_exported_as_such(
     store, run = ResultsStore(tmp_path / "diverged"), study.runs()[0]
     store.prepare(study)
     outcome = finish(run)
-    store.write(study.name, [replace(outcome, result=diverged(outcome.result))])
+    store.write(pack(study.name, [replace(outcome, result=diverged(outcome.result))]))
     assert export_mlflow(store, uri).new == 1
     assert set(_logged(uri)[0].data.metrics) == {"diverged_epoch", "parameters", "seconds"}
     assert export_tensorboard(store, tmp_path / "logs").new == 1
@@ -233,7 +234,7 @@ def test_csv_files_are_the_tables(store: ResultsStore, study: Study, tmp_path: P
         host=None,
         failed_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
-    store.write(study.name, [failed])
+    store.write(pack(study.name, [failed]))
     assert export_tables(store, tmp_path / "csv", "csv") == {
         "runs.csv": 4, "rounds.csv": 0, "epochs.csv": 4, "predictions.csv": 160, "failures.csv": 1,
     }  # fmt: skip

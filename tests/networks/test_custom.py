@@ -27,6 +27,7 @@ from mnistcmp.report.build import build_report
 from mnistcmp.report.text import to_markdown
 from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import record_sources
 from mnistcmp.study.study import Run, Study
@@ -238,7 +239,7 @@ def stored(
                 )
             else:
                 outcome = finish(run)
-            store.write(launched.name, [outcome])
+            store.write(pack(launched.name, [outcome]))
     return store
 
 
@@ -284,7 +285,7 @@ def test_results_are_read_where_the_module_is_not(
 def test_a_network_that_ends_its_process_in_training_fails_alone(mnist: Mnist) -> None:
     """As one that raises: its worker goes on."""
     run = Run(architecture="wrong:LeavesInTraining", seed=0, recipe=Recipe(epochs=1))
-    (outcome,) = _train_stack((run,), (mnist, Worker()), "cpu")
+    (outcome,) = _train_stack((run,), ("x", mnist, Worker()), "cpu").outcomes
     assert isinstance(outcome, Failed)
     assert outcome.error == "SystemExit: 4"
 

@@ -19,6 +19,7 @@ from mnistcmp.provenance import environment
 from mnistcmp.results.location import Location
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train, train_plainly
@@ -55,7 +56,7 @@ def weighted(tmp_path_factory: pytest.TempPathFactory, mnist: Mnist) -> ResultsS
             for seed in study.seeds
         ]
         for run, result in zip(runs, train(runs, mnist, CPU, keep_weights=True), strict=True):
-            store.write(study.name, [_finished(run, result)])
+            store.write(pack(study.name, [_finished(run, result)]))
     return store
 
 
@@ -229,7 +230,7 @@ def test_a_run_whose_row_is_missing_has_no_weights(
 
     monkeypatch.setattr(Location, "write", full)
     with pytest.raises(UserError, match="no space left"):
-        store.write(study.name, [_finished(run, result)])
+        store.write(pack(study.name, [_finished(run, result)]))
     assert (tmp_path / "weights" / f"{run.run_id}.safetensors").exists()
     assert store.weighted_run_ids() == set()
 
@@ -241,7 +242,7 @@ def test_a_run_that_diverged_has_no_weights(tmp_path: Path, mnist: Mnist) -> Non
     store = ResultsStore(tmp_path)
     store.prepare(study)
     (run,) = study.runs()
-    store.write(study.name, [_finished(run, train([run], mnist, CPU, keep_weights=True)[0])])
+    store.write(pack(study.name, [_finished(run, train([run], mnist, CPU, keep_weights=True)[0])]))
     with pytest.raises(UserError, match=r"has no weights: .* Runs that diverged \(1\) have none"):
         choose_model(store)
 

@@ -10,6 +10,7 @@ from mnistcmp.report.build import build_report
 from mnistcmp.report.contents import Report
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from tests.support.stored import with_accuracy
 
@@ -28,7 +29,7 @@ def made_up(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> 
         for run in study.runs():
             if (reached := accuracy(run)) is not None:
                 result = with_accuracy(finished.result, reached / 100)
-                store.write(study.name, [replace(finished, run=run, result=result)])
+                store.write(pack(study.name, [replace(finished, run=run, result=result)]))
         return store
 
     return stored

@@ -18,6 +18,7 @@ from mnistcmp.report.html.pages import comparison_page
 from mnistcmp.report.words import comparison_notes, comparison_sentence
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train
@@ -168,7 +169,7 @@ def test_folders_of_other_recipes_are_compared_by_architecture(
         started_at=now,
         finished_at=now,
     )
-    other.write("other", [finished])
+    other.write(pack("other", [finished]))
     [comparison] = compare_folders(store, other)
     assert comparison.subject == "baseline"
     assert comparison_notes(comparison)[0] == (

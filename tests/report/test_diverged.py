@@ -22,6 +22,7 @@ from mnistcmp.report.runs import read_groups
 from mnistcmp.report.text import print_comparison, print_report, to_markdown
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.statistics import summarise
 from mnistcmp.study.study import Run, Study
 from tests.conftest import SMALL
@@ -50,7 +51,7 @@ def stored(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> S
             result = with_accuracy(finished.result, 0.8 + 0.01 * run.seed)
             if broke(run):
                 result = diverged(result, 1 + run.seed % 2)
-            store.write(study.name, [replace(finished, run=run, result=result)])
+            store.write(pack(study.name, [replace(finished, run=run, result=result)]))
         return store
 
     return store_study

@@ -25,6 +25,7 @@ from mnistcmp.report.build import build_report
 from mnistcmp.report.html.pages import report_page
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Study
 from mnistcmp.training.training import train
 from tests.conftest import CPU, SMALL
@@ -59,7 +60,7 @@ def fill(mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Fill:
                 started_at=start,
                 finished_at=start + timedelta(seconds=1),
             )
-            store.write(study.name, [finished])
+            store.write(pack(study.name, [finished]))
         return store
 
     return filled

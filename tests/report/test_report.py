@@ -14,6 +14,7 @@ from mnistcmp.report.build import build_report
 from mnistcmp.report.text import to_markdown
 from mnistcmp.results.outcome import Failed, Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.statistics import summarise
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
@@ -76,7 +77,7 @@ def test_errors_are_cut_on_the_screen_and_whole_in_json(store: ResultsStore, stu
         Failed(run=run, error=text, traceback="...", host=None, failed_at=NOON)
         for run, text in zip(lost, texts, strict=False)
     ]
-    store.write(wide.name, [*failed, replace(failed[0], run=lost[-1])])
+    store.write(pack(wide.name, [*failed, replace(failed[0], run=lost[-1])]))
     report = build_report(store)
     text = to_markdown(report)
     assert f"Failed, 2 runs: {'x' * LONGEST}...\n" in text
@@ -142,12 +143,12 @@ def two_recipes(tmp_path: Path, study: Study, finish: Callable[[Run], Finished])
     store.prepare(wide)
     for run in study.runs():
         finished = finish(run)
-        store.write("rates", [finished])
+        store.write(pack("rates", [finished]))
         if run.architecture == "baseline":
             better = finished.result.test.accuracy + 0.01 * (run.seed + 1)
             result = with_accuracy(finished.result, better)
             moved = replace(finished, run=replace(run, recipe=other), result=result)
-            store.write("rates", [moved])
+            store.write(pack("rates", [moved]))
     return store
 
 

@@ -15,6 +15,7 @@ from mnistcmp.report.html.pages import report_page
 from mnistcmp.report.text import to_markdown
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import Round, TrainingResult
@@ -55,7 +56,7 @@ def chains(
         if run.recipe == CHAIN and run.architecture == "baseline":
             given = zip(result.rounds, REACHED[run.seed], strict=True)
             result = replace(result, rounds=tuple(_reach(part, to) for part, to in given))
-        store.write(STUDY.name, [replace(finished, run=run, result=result)])
+        store.write(pack(STUDY.name, [replace(finished, run=run, result=result)]))
     return store
 
 
@@ -124,7 +125,7 @@ def _stored(
     store.prepare(study)
     for run in study.runs():
         result = train([run], mnist, CPU)[0]
-        store.write(study.name, [replace(finish(other), run=run, result=result)])
+        store.write(pack(study.name, [replace(finish(other), run=run, result=result)]))
     return store
 
 

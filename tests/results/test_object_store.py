@@ -10,6 +10,7 @@ from mnistcmp.report.build import build_report
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.output import Output
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from tests.support.servers import S3Server
 
@@ -30,7 +31,7 @@ def test_results_come_back_from_a_bucket(
     store.prepare(study)
     *most, last = study.runs()
     for run in most:
-        store.write(study.name, [finish(run)])
+        store.write(pack(study.name, [finish(run)]))
     again = ResultsStore(f"{bucket}/table1")
     assert again.missing(study.runs()) == (last,)
     assert len(again.read("predictions")) == 3 * study.recipe.test_pairs

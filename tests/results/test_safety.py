@@ -14,6 +14,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.results.location import Location
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from tests.support.stored import content_of, folder_of
 from tests.support.synthetic import fill
@@ -56,16 +57,16 @@ def test_killed_at_any_moment_runs_are_there_whole_or_not_at_all(
     whole = ResultsStore(tmp_path / "whole")
     whole.prepare(study)
     for run in runs:
-        whole.write(study.name, [finish(run)])
+        whole.write(pack(study.name, [finish(run)]))
     expected = content_of(whole)
     for moment in range(20):
         store = ResultsStore(tmp_path / str(moment))
         store.prepare(study)
-        store.write(study.name, [finish(runs[0])])
+        store.write(pack(study.name, [finish(runs[0])]))
         with pytest.MonkeyPatch.context() as patch:
             _die_at(patch, moment)
             try:
-                store.write(study.name, [finish(run) for run in runs[1:]])
+                store.write(pack(study.name, [finish(run) for run in runs[1:]]))
             except Killed:
                 finished = False
             else:
@@ -77,7 +78,7 @@ def test_killed_at_any_moment_runs_are_there_whole_or_not_at_all(
         again = ResultsStore(store.location.name)
         again.prepare(study)
         for stack in (runs[1:3], runs[3:]):
-            again.write(study.name, [finish(run) for run in stack])
+            again.write(pack(study.name, [finish(run) for run in stack]))
         assert content_of(again) == expected
         for name, rows in (("epochs", 4), ("predictions", 4 * study.recipe.test_pairs)):
             glob = f"{folder_of(again, name)}/*.parquet"
@@ -104,12 +105,12 @@ def test_killed_while_leftovers_are_deleted_nothing_counts_twice(
         with pytest.MonkeyPatch.context() as patch:
             _die_at(patch, 2)
             with pytest.raises(Killed):
-                store.write(study.name, [finish(run) for run in runs])
+                store.write(pack(study.name, [finish(run) for run in runs]))
         store.prepare(study)
         with pytest.MonkeyPatch.context() as patch:
             _die_at(patch, moment)
             try:
-                store.write(study.name, [finish(run) for run in runs[:2]])
+                store.write(pack(study.name, [finish(run) for run in runs[:2]]))
             except Killed:
                 finished = False
             else:
@@ -128,6 +129,7 @@ def test_a_process_that_is_killed_leaves_what_the_next_one_finishes(
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from mnistcmp.results.store import ResultsStore\n"
+        "from mnistcmp.results.tables import pack\n"
         "from mnistcmp.study.study import Run\n"
         "from tests.support.synthetic import made_up\n"
         "replace = Path.replace\n"
@@ -138,7 +140,7 @@ def test_a_process_that_is_killed_leaves_what_the_next_one_finishes(
         "store = ResultsStore(sys.argv[1])\n"
         "first = store.launches()[0].runs()[0]\n"
         "runs = [Run(architecture='baseline', seed=s, recipe=first.recipe) for s in (5, 6)]\n"
-        "store.write('small', made_up(runs))\n"
+        "store.write(pack('small', made_up(runs)))\n"
     )
     expected = content_of(store)
     command = [sys.executable, "-c", program, store.location.name]
@@ -147,7 +149,7 @@ def test_a_process_that_is_killed_leaves_what_the_next_one_finishes(
     assert content_of(store) == expected
     store.prepare(study)
     runs = [Run(architecture="baseline", seed=seed, recipe=study.recipe) for seed in (6, 7)]
-    store.write(study.name, [replace(finish(study.runs()[0]), run=run) for run in runs])
+    store.write(pack(study.name, [replace(finish(study.runs()[0]), run=run) for run in runs]))
     assert len(store.read("epochs")) == 6
     assert len(list(folder_of(store, "epochs").glob("*.parquet"))) == 3
 
@@ -161,7 +163,7 @@ def test_runs_stored_while_a_table_is_read_are_in_it_whole_or_not_at_all(
     def late(self: Location, folder: str, suffix: str) -> list[str]:
         found = listing(self, folder, suffix)
         run = Run(architecture="baseline", seed=next(seeds), recipe=study.recipe)
-        store.write(study.name, [replace(finish(study.runs()[0]), run=run)])
+        store.write(pack(study.name, [replace(finish(study.runs()[0]), run=run)]))
         return found
 
     for name, per_run in (("runs", 1), ("epochs", 1), ("predictions", study.recipe.test_pairs)):

@@ -21,6 +21,7 @@ from mnistcmp.results.outcome import Failed, Finished, Outcome
 from mnistcmp.results.parquet import encode
 from mnistcmp.results.schema import SCHEMA_VERSION, TABLES, to_table
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
@@ -113,7 +114,7 @@ def test_what_a_task_gives_back_is_a_file_of_one_name_in_each_table(
     done = finish(study.runs()[0])
     outcomes: list[Outcome] = [replace(done, run=run) for run in runs[:3]]
     outcomes += [_failed(run, "ValueError: no") for run in runs[3:]]
-    store.write(study.name, outcomes)
+    store.write(pack(study.name, outcomes))
     assert [len(list(folder_of(store, name).iterdir())) for name in TABLES] == [3, 0, 3, 3, 2]
     assert len(store.read("runs")) == 7
     assert len(store.read("failures")) == 2
@@ -126,9 +127,9 @@ def test_a_write_that_breaks_off_leaves_no_file(
     store = ResultsStore(tmp_path / "results")
     store.prepare(study)
     first, second = study.runs()[:2]
-    store.write(study.name, [finish(first)])
+    store.write(pack(study.name, [finish(first)]))
     with _largest_file(1000), pytest.raises(UserError, match="File too large"):
-        store.write(study.name, [finish(second)])
+        store.write(pack(study.name, [finish(second)]))
     assert store.finished_run_ids() == {first.run_id}
     stored = [
         path
@@ -145,7 +146,7 @@ def test_storing_runs_again_replaces_them(
     """No run is ever there twice, in whatever order a task gives them back."""
     before = content_of(store)
     stack = [finish(run) for run in study.runs() if run.architecture == "baseline"]
-    store.write(study.name, stack[::-1])
+    store.write(pack(study.name, stack[::-1]))
     assert content_of(store) == before
     assert len(files_of(store)) == 7
 
@@ -174,10 +175,10 @@ def test_a_failure_counts_until_its_run_finishes(
 ) -> None:
     """A failed run is missing and has its error; once it is trained, the error counts no more."""
     other = replace(study.runs()[0], seed=9)
-    store.write(study.name, [_failed(other, "ValueError: no")])
+    store.write(pack(study.name, [_failed(other, "ValueError: no")]))
     assert store.read("failures")["error"].to_pylist() == ["ValueError: no"]
     assert store.missing([other]) == (other,)
-    store.write(study.name, [replace(finish(study.runs()[0]), run=other)])
+    store.write(pack(study.name, [replace(finish(study.runs()[0]), run=other)]))
     assert len(store.read("failures")) == 0
     assert store.missing([other]) == ()
 
@@ -337,7 +338,7 @@ def test_a_run_that_diverged_is_stored_as_such_and_not_missing(
     store, run = ResultsStore(tmp_path), study.runs()[0]
     store.prepare(study)
     outcome = finish(run)
-    store.write(study.name, [replace(outcome, result=diverged(outcome.result, epoch))])
+    store.write(pack(study.name, [replace(outcome, result=diverged(outcome.result, epoch))]))
     assert run not in store.missing(study.runs())
     (row,) = store.read("runs").to_pylist()
     assert row["diverged_epoch"] == epoch

@@ -12,6 +12,7 @@ import torch
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.results.outcome import Failed
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import pack
 from mnistcmp.study.file import read_study
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
@@ -74,7 +75,7 @@ def store_failure(store: ResultsStore, study: Study, seed: int, minutes: int = 0
         host=None,
         failed_at=NOON + timedelta(minutes=minutes),
     )
-    store.write(study.name, [failed])
+    store.write(pack(study.name, [failed]))
     return run
 
 

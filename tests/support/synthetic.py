@@ -19,10 +19,10 @@ from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.parquet import encode
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.results.tables import finished_tables
+from mnistcmp.results.tables import finished_tables, pack
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.study import Run, Study
-from mnistcmp.training.result import Epoch, Predictions, Round, Score, TrainingResult
+from mnistcmp.training.result import Epochs, Predictions, Round, Score, TrainingResult
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def _result(seed: int, epochs: int, pairs: int) -> TrainingResult:
     )
     return TrainingResult(
         parameters=71_119,
-        epochs=tuple(Epoch(train=score(), validation=score()) for _ in range(epochs)),
+        epochs=Epochs(random.random((epochs, 4))),
         rounds=(Round(best_epoch=epochs, test=score(), predictions=predictions),),
         device="cpu",
         seconds=1.0,
@@ -85,10 +85,10 @@ def time_storing(folder: Path, runs: int, *, per_file: int = 10) -> tuple[float,
     study, store = _study(runs), ResultsStore(folder)
     store.prepare(study)
     stacks = [made_up(stack) for stack in _stacks(study, per_file)]
-    store.write(study.name, stacks[0])
+    store.write(pack(study.name, stacks[0]))
     wall, processor = time.perf_counter(), time.process_time()
     for outcomes in stacks:
-        store.write(study.name, outcomes)
+        store.write(pack(study.name, outcomes))
     return time.perf_counter() - wall, time.process_time() - processor
 
 
