@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from mnistcmp.cluster.address import ADDRESS_VARIABLES
 from mnistcmp.data.mnist import Mnist, load_mnist, read_verified
@@ -29,6 +30,10 @@ CPU = torch.device("cpu")
 REPORTED = [name for name in ARCHITECTURES if is_stackable(name, Recipe())]
 """The report's networks."""
 SMALL = Recipe(epochs=1, train_pairs=100, test_pairs=40)
+
+# As in a launch's workers. On matrices as small as these, threads cost more than they save.
+torch.set_num_threads(1)
+threadpool_limits(1, "blas")
 
 
 @pytest.fixture
@@ -58,7 +63,6 @@ def custom_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 @pytest.fixture(scope="session")
 def mnist() -> Mnist:
     """The real MNIST, pooled."""
-    torch.set_num_threads(1)
     return load_mnist()
 
 
