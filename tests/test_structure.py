@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ LAYERS = {
 """A part imports parts below it, and itself."""
 
 
+@cache
 def _imports(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -104,6 +106,7 @@ def test_a_library_has_one_owner(library: str, owners: set[str]) -> None:
     assert users == owners
 
 
+@pytest.mark.process
 def test_plans_submissions_and_reports_need_no_torch() -> None:
     """Importing it takes a second, which `mnistcmp launch` and `report` do not wait for."""
     program = (
@@ -115,6 +118,7 @@ def test_plans_submissions_and_reports_need_no_torch() -> None:
     assert done.stdout == b"50\n"
 
 
+@pytest.mark.process
 def test_training_works_where_ray_is_not_installed() -> None:
     """The trainer can be carried to a machine that has torch and little else."""
     program = (

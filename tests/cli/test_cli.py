@@ -214,6 +214,7 @@ def test_data_verifies_and_draws(
     assert (folder / "pairs.png").stat().st_size > 10_000
 
 
+@pytest.mark.process
 def test_the_installed_command_answers() -> None:
     """The console script and `python -m` are the same command."""
     script = Path(sys.executable).with_name("mnistcmp")

@@ -102,6 +102,7 @@ def test_what_is_in_flight_when_ray_ends_prints_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.process
 def test_no_network_at_all_is_refused_at_once(tmp_path: Path) -> None:
     """Ray would wait for ever."""
     unshare = shutil.which("unshare")

@@ -8,6 +8,8 @@ import pytest
 
 from mnistcmp.cluster.watched import LAST_LINES, ProcessDiedError, call_watched
 
+pytestmark = pytest.mark.process
+
 
 def _end(signal_number: int | None) -> None:
     for number in range(100):

@@ -36,9 +36,18 @@ from tests.support.stored import diverged
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 
 
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of MLflow's, with nothing in it. It takes MLflow seconds to make one."""
+    path = tmp_path_factory.mktemp("mlflow") / "ready.db"
+    MlflowClient(f"sqlite:///{path}").get_experiment_by_name("x")
+    return path
+
+
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
+def uri(tmp_path: Path, ready: Path) -> str:
     """A real MLflow store, in a file."""
+    shutil.copy(ready, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 
@@ -125,11 +134,11 @@ def test_an_mlflow_store_that_cannot_be_used_is_named(store: ResultsStore) -> No
 
 
 @pytest.fixture(scope="module")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def databases(tmp_path_factory: pytest.TempPathFactory, ready: Path) -> Path:
     """A folder with databases of MLflow's, and what is none."""
     folder = tmp_path_factory.mktemp("databases")
-    MlflowClient(f"sqlite:///{folder}/ready.db").get_experiment_by_name("x")
-    shutil.copy(folder / "ready.db", folder / "locked.db")
+    for name in ("ready.db", "locked.db"):
+        shutil.copy(ready, folder / name)
     (folder / "text.db").write_text("this is no database, but a text of several words.")
     (folder / "folder.db").mkdir()
     with sqlite3.connect(folder / "other.db") as other:

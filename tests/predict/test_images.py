@@ -103,7 +103,10 @@ def test_a_photograph_is_taken_upright(
     assert np.abs(read_digit(path).pixels - mnist.test.images[0]).max() < 0.05
 
 
-def _write_impossible(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def impossible(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of files that are no digits."""
+    folder = tmp_path_factory.mktemp("impossible")
     Image.new("L", (1, 1)).save(folder / "pixel.png")
     Image.new("L", (28, 28), 200).save(folder / "blank.png")
     Image.new("1", (20_000, 20_000)).save(folder / "huge.png")
@@ -113,6 +116,7 @@ def _write_impossible(folder: Path) -> None:
     Image.fromarray(noise).save(whole)
     (folder / "cut.png").write_bytes(whole.read_bytes()[:-300])
     Image.fromarray(noise).save(folder / "other.gif")
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -129,11 +133,10 @@ def _write_impossible(folder: Path) -> None:
     ],
 )
 def test_what_is_no_digit_gets_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+    impossible: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     """What is wrong with which file."""
-    _write_impossible(tmp_path)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(impossible)
     with pytest.raises(UserError) as caught:
         read_digit(Path(name))
     assert message in str(caught.value)

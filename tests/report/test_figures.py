@@ -167,6 +167,7 @@ def test_dots_are_drawn_on_light_and_on_dark_paper(store: ResultsStore) -> None:
     assert "baseline: n = 2, mean " in light
 
 
+@pytest.mark.process
 def test_figures_need_no_backend(tmp_path: Path) -> None:
     """Whatever MPLBACKEND names, as notebooks set it, and whatever a `matplotlibrc` asks for."""
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n", encoding="utf-8")

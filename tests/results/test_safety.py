@@ -121,6 +121,7 @@ def test_killed_while_leftovers_are_deleted_nothing_counts_twice(
     assert moment == 5
 
 
+@pytest.mark.process
 def test_a_process_that_is_killed_leaves_what_the_next_one_finishes(
     store: ResultsStore, study: Study, finish: Finish
 ) -> None:

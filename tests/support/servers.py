@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -49,7 +50,8 @@ def start_s3_server(host: str = "127.0.0.1") -> "tuple[S3Server, subprocess.Pope
     """A running server, and its process to end."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)],
+        [sys.executable, "-m", "tests.support.s3", host, str(port)],
+        cwd=Path(__file__).parents[2],
         # After the three calls that make the key, only calls with it are answered.
         env=os.environ | {"INITIAL_NO_AUTH_ACTION_COUNT": "3"},
         stdout=subprocess.DEVNULL,

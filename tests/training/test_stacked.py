@@ -168,7 +168,7 @@ def test_a_result_does_not_depend_on_the_stack(
 @pytest.mark.parametrize("architecture", ["baseline", "siamese-shared-aux"])
 def test_stacked_and_plain_training_learn_the_same(architecture: str, mnist: Mnist) -> None:
     """Rounding grows over the steps, so accuracies agree in the mean, not bit by bit."""
-    runs = _runs(architecture, range(3), Recipe(epochs=4))
+    runs = _runs(architecture, range(2), Recipe(epochs=3))
     stacked = [result.test.accuracy for result in train(runs, mnist, CPU)]
     plain = [train_plainly(run, mnist, CPU).test.accuracy for run in runs]
     assert np.mean(stacked) == pytest.approx(np.mean(plain), abs=0.04)
