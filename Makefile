@@ -13,8 +13,10 @@ WORKER_CPUS ?= 1
 GPUS ?= 0
 CLUSTER_PORT ?= 8265
 ENGINE ?= auto
-# Tests of one file stay together, since they share what they start.
-PARALLEL = --numprocesses 2 --dist loadfile
+# Tests of one file stay together, since they share what they start, in the order of conftest.py.
+PARALLEL = --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Their files are in memory where that has room: it forces nothing to a disk.
+TEMPORARY = $(if $(shell df -k /dev/shm 2>/dev/null | awk '$$4 > 4000000'),PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' mnistcmp/__init__.py)
 REVISION = $(shell r=$$(git rev-parse HEAD 2>/dev/null) && { git diff --quiet HEAD || r=$$r-dirty; echo $$r; })
@@ -45,10 +47,10 @@ report: install ## Train what is missing of Table I on this machine, and print i
 	@$(BIN)/mnistcmp launch --all --local
 
 test-quick: install ## Run the tests that start no Ray, browser, container or command; ARGS go to pytest
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not ray and not process and not browser and not containers" $(ARGS)
+	@$(TEMPORARY) $(BIN)/python -m pytest $(PARALLEL) -m "not ray and not process and not browser and not containers" $(ARGS)
 
 test: install ## Run all tests but those of containers
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not containers" $(ARGS)
+	@$(TEMPORARY) $(BIN)/python -m pytest $(PARALLEL) -m "not containers" $(ARGS)
 
 test-cluster: install ## Run the tests of image and containers; needs a Docker engine
 	@$(BIN)/python -m pytest -m containers $(ARGS)

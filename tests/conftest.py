@@ -1,6 +1,7 @@
 """What tests share: MNIST, a study small enough to train in a test, and its results."""
 
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,21 @@ SMALL = Recipe(epochs=1, train_pairs=100, test_pairs=40)
 # As in a launch's workers. On matrices as small as these, threads cost more than they save.
 torch.set_num_threads(1)
 threadpool_limits(1, "blas")
+
+
+SECONDS = {"ray": 15.0, "process": 3.0, "browser": 1.0}
+"""About what a test of each mark takes; others a tenth."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files that take longest first, so that two processes end together."""
+    taken: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        taken[item.path] += max(
+            (seconds for mark, seconds in SECONDS.items() if item.get_closest_marker(mark)),
+            default=0.1,
+        )
+    items.sort(key=lambda item: -taken[item.path])
 
 
 @pytest.fixture

@@ -1,20 +1,19 @@
 """Every command, in ASCII, among runs that diverged and files that are in the way."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import typer
 
 from mnistcmp.cli.app import app
+from mnistcmp.cluster.address import ADDRESS_VARIABLES
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
+from tests.support.commands import Done, mnistcmp_in_turn
 from tests.support.stored import diverged, store_failure
 
 pytestmark = pytest.mark.process
@@ -56,12 +55,13 @@ COMMANDS = {
 """With their exit statuses."""
 
 
-@pytest.fixture
-def crowded(
-    folder: Path, study: Study, finish: Callable[[Run], Finished], monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A working folder with such results and such files."""
-    store = ResultsStore("results")
+@pytest.fixture(scope="module")
+def done(
+    tmp_path_factory: pytest.TempPathFactory, study: Study, finish: Callable[[Run], Finished]
+) -> dict[str, Done]:
+    """The commands, gone through in a working folder with such results and such files."""
+    folder = tmp_path_factory.mktemp("crowded")
+    store = ResultsStore(folder / "results")
     store.prepare(study)
     for run in study.runs():
         done = finish(run)
@@ -71,8 +71,10 @@ def crowded(
     store_failure(store, study, seed=1)
     for name in IN_THE_WAY:
         (folder / f"{name}.py").write_text("raise SystemExit('in the way')\n")
-    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    return folder
+    unnamed = {k: v for k, v in os.environ.items() if k not in {*ADDRESS_VARIABLES, "COLUMNS"}}
+    ascii_streams = {"PYTHONIOENCODING": "ascii", "NO_COLOR": "1"}
+    streams = tmp_path_factory.mktemp("streams")
+    return mnistcmp_in_turn(folder, unnamed | ascii_streams, COMMANDS, streams)
 
 
 def test_every_command_is_gone_through() -> None:
@@ -88,18 +90,12 @@ def test_every_command_is_gone_through() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "status"), COMMANDS.items())
-def test_no_command_ends_in_a_traceback(crowded: Path, arguments: str, status: int) -> None:
+def test_no_command_ends_in_a_traceback(done: dict[str, Done], arguments: str, status: int) -> None:
     """It does its work, or says in one line why not, in characters that the stream has."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mnistcmp", *arguments.split()],
-        cwd=crowded,
-        env=os.environ,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == status, done.stderr
-    assert b"Traceback" not in done.stdout + done.stderr
-    assert b"in the way" not in done.stdout + done.stderr
-    assert (done.stdout + done.stderr).isascii()
-    assert done.stderr.count(b"\n") == (1 if status else 0), done.stderr
+    command = done[arguments]
+    printed = command.stdout + command.stderr
+    assert command.returncode == status, command.stderr
+    assert b"Traceback" not in printed
+    assert b"in the way" not in printed
+    assert printed.isascii()
+    assert command.stderr.count(b"\n") == (1 if status else 0), command.stderr

@@ -5,6 +5,8 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +14,7 @@ import pytest
 
 from mnistcmp.cluster.address import find_cluster
 from mnistcmp.results.store import ResultsStore
-from tests.support.commands import run_command
+from tests.support.commands import mnistcmp_in_turn, run_command
 
 pytestmark = pytest.mark.process
 
@@ -29,12 +31,11 @@ def home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _run(
-    *arguments: str | bytes,
+    *arguments: str,
     environment: dict[str, str] | None = None,
     stdout: int | IO[bytes] = subprocess.PIPE,
-    most_bytes: int = resource.RLIM_INFINITY,
 ) -> subprocess.CompletedProcess[bytes]:
-    """The command in a process of its own, which may write files of so many bytes."""
+    """The command in a process of its own."""
     inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.run(
         [*COMMAND, *arguments],
@@ -43,8 +44,16 @@ def _run(
         stderr=subprocess.PIPE,
         check=False,
         timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes)),
     )
+
+
+@contextmanager
+def _most_bytes(most: int) -> Iterator[None]:
+    """This process may write files of so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(
@@ -58,12 +67,19 @@ def _run(
     ],
 )
 def test_a_tilde_is_the_home_folder(
-    home: Path, store: ResultsStore, arguments: str, made: str
+    home: Path,
+    store: ResultsStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    arguments: str,
+    made: str,
 ) -> None:
     """However the option is written, and the shell has left it alone."""
-    done = _run(*arguments.format(results=store.location).split())
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert made.format(home=home) in done.stdout.decode()
+    assert run_command(monkeypatch, *arguments.format(results=store.location).split()) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert made.format(home=home) in printed.out
     assert not Path("~").exists()
 
 
@@ -133,14 +149,15 @@ def test_nothing_is_broken_over_lines_in_a_pipe(
     assert len(line) > 200
 
 
-@pytest.mark.parametrize("arguments", ["--markdown", "--json"])
-def test_other_forms_of_a_report_are_printed_too(store: ResultsStore, arguments: str) -> None:
+def test_other_forms_of_a_report_are_printed_too(store: ResultsStore, tmp_path: Path) -> None:
     """JSON stays JSON."""
-    done = _run("report", str(store.location), arguments, environment={"PYTHONIOENCODING": "ascii"})
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.isascii()
-    if arguments == "--json":
-        json.loads(done.stdout)
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    lines = [f"report {store.location} {form}" for form in ("--markdown", "--json")]
+    done = mnistcmp_in_turn(tmp_path, environment, lines, tmp_path)
+    for form in done.values():
+        assert (form.returncode, form.stderr) == (0, b"")
+        assert form.stdout.isascii()
+    json.loads(done[lines[1]].stdout)
 
 
 @pytest.mark.parametrize("arguments", ["studies", "report {} --json", "--version", "launch --help"])
@@ -164,23 +181,30 @@ def test_a_reader_that_has_seen_enough_hears_no_complaint() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("export csv {} -o out", b"cannot write the table out/runs.csv: File too large."),
-        ("export parquet {} -o out", b"cannot write the table out/runs.parquet: File too large."),
-        ("export tensorboard {} -o out", b"cannot write the run out/small/baseline-seed-0: File"),
-        ("figures {} -o out --format svg", b"cannot write the figure out/figure-1-baseline.svg: F"),
-        ("compare {0} {0} --html out/page.html", b"cannot write the page out/page.html: File too"),
+        ("export csv {} -o out", "cannot write the table out/runs.csv: File too large."),
+        ("export parquet {} -o out", "cannot write the table out/runs.parquet: File too large."),
+        ("export tensorboard {} -o out", "cannot write the run out/small/baseline-seed-0: File"),
+        ("figures {} -o out --format svg", "cannot write the figure out/figure-1-baseline.svg: F"),
+        ("compare {0} {0} --html out/page.html", "cannot write the page out/page.html: File too"),
     ],
 )
 def test_a_disk_that_is_full_gets_one_line_and_no_half_file(
-    store: ResultsStore, folder: Path, arguments: str, message: bytes
+    store: ResultsStore,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    arguments: str,
+    message: str,
 ) -> None:
     """A limit on a file's bytes stands for the disk's; the results are as they were."""
     results = Path(store.location.name)
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
-    done = _run(*arguments.format(results).split(), most_bytes=1000)
-    assert done.returncode == 2
-    assert done.stderr.startswith(b"mnistcmp: " + message), done.stderr
-    assert done.stderr.count(b"\n") == 1
+    with _most_bytes(1000):
+        assert run_command(monkeypatch, *arguments.format(results).split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"mnistcmp: {message}"), said
+    assert said.count("\n") == 1
     assert [path for path in folder.rglob("*") if path.is_file()] == []
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
 
@@ -200,21 +224,25 @@ def test_a_working_folder_that_is_gone_gets_one_line(folder: Path, arguments: st
     assert done.stderr.count(b"\n") == 1
 
 
-def test_a_folder_s_name_need_not_be_text(store: ResultsStore, folder: Path) -> None:
+def test_a_folder_s_name_need_not_be_text(
+    store: ResultsStore,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
     """It is shown with replacement characters, and used as it is."""
-    results = os.fsencode(store.location.name)
-    odd = results + b"\xff"
-    Path(os.fsdecode(results)).rename(os.fsdecode(odd))
-    report = _run("report", odd)
-    assert (report.returncode, report.stderr) == (0, b"")
-    page = _run("report", "--html", odd)
-    assert page.stdout == b"The page is " + results + "\ufffd/report.html\n".encode()
-    copied = _run("export", "csv", odd, "-o", b"out\xff")
-    assert (copied.returncode, copied.stderr) == (0, b"")
-    assert (folder / os.fsdecode(b"out\xff") / "runs.csv").exists()
-    gone = _run("report", results)
-    assert gone.returncode == 2
-    assert gone.stderr.startswith(b"mnistcmp: there is no results folder")
+    results = store.location.name
+    odd, other = results + os.fsdecode(b"\xff"), os.fsdecode(b"out\xff")
+    Path(results).rename(odd)
+    assert run_command(monkeypatch, "report", odd) == 0
+    assert capsysbinary.readouterr().err == b""
+    assert run_command(monkeypatch, "report", "--html", odd) == 0
+    assert capsysbinary.readouterr().out == f"The page is {results}\ufffd/report.html\n".encode()
+    assert run_command(monkeypatch, "export", "csv", odd, "-o", other) == 0
+    assert capsysbinary.readouterr().err == b""
+    assert (folder / other / "runs.csv").exists()
+    assert run_command(monkeypatch, "report", results) == 2
+    assert capsysbinary.readouterr().err.startswith(b"mnistcmp: there is no results folder")
 
 
 PRINTING = """
