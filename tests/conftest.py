@@ -103,7 +103,11 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def results(study: Study, mnist: Mnist) -> dict[Run, TrainingResult]:
     """The study's runs, trained."""
-    return {run: train([run], mnist, CPU)[0] for run in study.runs()}
+    trained = {}
+    for name in study.architectures:
+        stack = [run for run in study.runs() if run.architecture == name]
+        trained.update(zip(stack, train(stack, mnist, CPU), strict=True))
+    return trained
 
 
 @pytest.fixture(scope="session")

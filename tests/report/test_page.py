@@ -52,15 +52,20 @@ def fill(mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Fill:
         store = ResultsStore(tmp_path_factory.mktemp(study.name) / "results")
         store.prepare(study)
         start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-        for run in study.runs():
-            finished = Finished(
-                run=run,
-                result=train([run], mnist, CPU)[0],
-                environment=environment(),
-                started_at=start,
-                finished_at=start + timedelta(seconds=1),
-            )
-            store.write(pack(study.name, [finished]))
+        for condition in study.conditions:
+            kind = condition.architecture, condition.recipe
+            stack = [run for run in study.runs() if (run.architecture, run.recipe) == kind]
+            finished = [
+                Finished(
+                    run=run,
+                    result=result,
+                    environment=environment(),
+                    started_at=start,
+                    finished_at=start + timedelta(seconds=1),
+                )
+                for run, result in zip(stack, train(stack, mnist, CPU), strict=True)
+            ]
+            store.write(pack(study.name, finished))
         return store
 
     return filled
