@@ -103,7 +103,7 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def results(study: Study, mnist: Mnist) -> dict[Run, TrainingResult]:
     """The study's runs, trained."""
-    trained = {}
+    trained: dict[Run, TrainingResult] = {}
     for name in study.architectures:
         stack = [run for run in study.runs() if run.architecture == name]
         trained.update(zip(stack, train(stack, mnist, CPU), strict=True))
