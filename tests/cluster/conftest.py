@@ -19,7 +19,7 @@ test_pairs = 40
 
 @pytest.fixture
 def nets(custom_folder: Path) -> Path:
-    """A package `package`, and the file `single.py` that imports one beside it."""
+    """A package `package`, and the file `single.py` that imports one beside it; study files."""
     package = custom_folder / "package"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -27,6 +27,6 @@ def nets(custom_folder: Path) -> Path:
     (package / "parts.py").write_text(RIGHT)
     (custom_folder / "single.py").write_text("from beside import plain\nmine = plain\n")
     (custom_folder / "beside.py").write_text(RIGHT)
-    for name in ("package.nets:Mine", "single:mine"):
-        (custom_folder / f"{name.split(':')[1]}.toml").write_text(STUDY.format(name))
+    (custom_folder / "Mine.toml").write_text(STUDY.format("package.nets:Mine"))
+    (custom_folder / "both.toml").write_text(STUDY.format('package.nets:Mine", "single:mine'))
     return custom_folder

@@ -63,15 +63,37 @@ def _job_ids(checkout: Checkout) -> list[str]:
     return [job["submission_id"] for job in answer.json()]
 
 
+@pytest.fixture(scope="module")
+def launched(checkout: Checkout) -> "subprocess.CompletedProcess[str]":
+    """The first launch of the small study, come to its end."""
+    return checkout.mnistcmp("launch", "small.toml")
+
+
+@pytest.mark.usefixtures("launched")
+def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout) -> None:
+    """By its id or as the latest."""
+    listed = checkout.mnistcmp("jobs").stdout.split()
+    latest = next(word for word in listed if word.startswith("small-"))
+    status = checkout.mnistcmp("status").stdout
+    assert "3 nodes, 2 CPUs and 0 GPUs for tasks" in status
+    assert "4 of 4 runs finished, 0 failed" in status
+    assert "Done. Results are in" in checkout.mnistcmp("logs", latest).stdout
+    assert checkout.mnistcmp("logs", "-f").stdout == checkout.mnistcmp("logs").stdout
+    attached = checkout.mnistcmp("attach", latest)
+    assert attached.returncode == 0
+    assert "Study small, recipe" in attached.stdout
+
+
 def test_launch_trains_on_the_cluster_and_reports_as_at_home(
-    checkout: Checkout, results: dict[Run, TrainingResult]
+    checkout: Checkout,
+    launched: "subprocess.CompletedProcess[str]",
+    results: dict[Run, TrainingResult],
 ) -> None:
     """The rows have the numbers of a training in this process; a second launch trains nothing."""
-    done = checkout.mnistcmp("launch", "small.toml")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "on the cluster at" in done.stdout
-    assert "Results go to results/small" in done.stdout
-    assert "Study small, recipe" in done.stdout
+    assert (launched.returncode, launched.stderr) == (0, "")
+    assert "on the cluster at" in launched.stdout
+    assert "Results go to results/small" in launched.stdout
+    assert "Study small, recipe" in launched.stdout
     stored = ResultsStore(checkout.results / "small").read("runs").to_pylist()
     by_id = {row["run_id"]: row["test_loss"] for row in stored}
     assert by_id == {run.run_id: result.test.loss for run, result in results.items()}
@@ -90,25 +112,10 @@ def test_results_go_to_an_object_store_and_are_read_from_it(
     assert "siamese-shared-aux" in report.stdout
 
 
-def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout) -> None:
-    """During and after it, by id or as the latest."""
-    assert checkout.mnistcmp("launch", "small.toml", "--fresh").returncode == 0
-    listed = checkout.mnistcmp("jobs").stdout.split()
-    latest = next(word for word in listed if word.startswith("small-"))
-    status = checkout.mnistcmp("status").stdout
-    assert "3 nodes, 2 CPUs and 0 GPUs for tasks" in status
-    assert "4 of 4 runs finished, 0 failed" in status
-    assert "Done. Results are in" in checkout.mnistcmp("logs", latest).stdout
-    assert checkout.mnistcmp("logs", "-f").stdout == checkout.mnistcmp("logs").stdout
-    attached = checkout.mnistcmp("attach", latest)
-    assert attached.returncode == 0
-    assert "Study small, recipe" in attached.stdout
-
-
 def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
     """The job goes on without its launch, until it is stopped; what it trained is kept."""
-    launch = checkout.start("launch", "-a", "baseline", "--seeds", "400", "--epochs", "30")
-    runs = checkout.results / "table1-epochs-30" / "runs"
+    launch = checkout.start("launch", "-a", "baseline", "--seeds", "400", "--epochs", "12")
+    runs = checkout.results / "table1-epochs-12" / "runs"
     deadline = time.monotonic() + 90
     while not list(runs.glob("*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -275,32 +282,31 @@ def test_an_output_that_the_head_cannot_write_is_refused(checkout: Checkout) -> 
     assert "cannot be a folder: blocked is a file" in line
 
 
-@pytest.mark.parametrize(
-    ("study", "files"), [("Mine", ["package"]), ("mine", ["single.py", "beside.py"])]
-)
 def test_a_cluster_trains_what_is_shipped_to_it(
-    checkout: Checkout, nets: Path, mnist: Mnist, study: str, files: list[str]
+    checkout: Checkout, nets: Path, mnist: Mnist
 ) -> None:
     """A package and a single file, from a folder that the cluster does not see.
 
-    It has stale files of the same names.
+    It has stale files of the same names. The results go into a fresh folder.
     """
     (checkout.folder / "package").mkdir(exist_ok=True)
     for stale in ("package/__init__.py", "package/nets.py", "single.py", "beside.py"):
         (checkout.folder / stale).touch()
     token = (checkout.folder / ".cluster" / "token").read_text()
     environment = checkout.environment | {"RAY_AUTH_TOKEN": token}
-    output = checkout.results / study
-    arguments = ("launch", f"{study}.toml", "--address", checkout.address, "--output", str(output))
-    done = mnistcmp(nets, environment, *arguments)
+    taken, output = checkout.results / "both", checkout.results / "both-2"
+    taken.mkdir()
+    arguments = ("launch", "both.toml", "--address", checkout.address, "--output", str(taken))
+    done = mnistcmp(nets, environment, *arguments, "--fresh")
     assert (done.returncode, done.stderr) == (0, "")
-    assert losses(output) == losses_here(nets / f"{study}.toml", mnist)
-    launched = ResultsStore(output).launches()[0]
-    assert len(launched.sources) == 1
-    for file in map(Path, files):
-        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    assert losses(output) == losses_here(nets / "both.toml", mnist)
+    own = ("package.nets:Mine", "single:mine")
+    assert tuple(ResultsStore(output).launches()[0].sources) == own
+    shutil.rmtree(nets / "package")
+    for file in ("single.py", "beside.py"):
+        (nets / file).unlink()
     report = mnistcmp(nets, environment, "report", str(output), "--markdown")
-    assert next(iter(launched.sources)) in report.stdout
+    assert all(name in report.stdout for name in own)
 
 
 def test_up_is_idempotent_and_scales_and_down_leaves_nothing(
