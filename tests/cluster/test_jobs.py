@@ -21,6 +21,7 @@ from mnistcmp.study.study import Run
 from mnistcmp.training.result import TrainingResult
 from tests.support.clusters import KINDS, Checkout, make_checkout
 from tests.support.commands import mnistcmp
+from tests.support.custom_networks import RIGHT
 from tests.support.servers import S3Server, free_port
 from tests.support.stored import losses, losses_here
 
@@ -35,6 +36,8 @@ epochs = 1
 train_pairs = 100
 test_pairs = 40
 """
+OWN = ("package.nets:Mine", "single:mine")
+"""A user's own networks: in a package, and in a file that imports one beside it."""
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +285,21 @@ def test_an_output_that_the_head_cannot_write_is_refused(checkout: Checkout) -> 
     assert "cannot be a folder: blocked is a file" in line
 
 
+@pytest.fixture
+def nets(custom_folder: Path) -> Path:
+    """A folder with the own networks, and the study `both.toml` of them."""
+    package = custom_folder / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "nets.py").write_text("from package.parts import Digits\nMine = Digits\n")
+    (package / "parts.py").write_text(RIGHT)
+    (custom_folder / "single.py").write_text("from beside import plain\nmine = plain\n")
+    (custom_folder / "beside.py").write_text(RIGHT)
+    study = STUDY.replace("siamese-shared-aux", '", "'.join(OWN))
+    (custom_folder / "both.toml").write_text(study)
+    return custom_folder
+
+
 def test_a_cluster_trains_what_is_shipped_to_it(
     checkout: Checkout, nets: Path, mnist: Mnist
 ) -> None:
@@ -300,13 +318,12 @@ def test_a_cluster_trains_what_is_shipped_to_it(
     done = mnistcmp(nets, environment, *arguments, "--fresh")
     assert (done.returncode, done.stderr) == (0, "")
     assert losses(output) == losses_here(nets / "both.toml", mnist)
-    own = ("package.nets:Mine", "single:mine")
-    assert tuple(ResultsStore(output).launches()[0].sources) == own
+    assert tuple(ResultsStore(output).launches()[0].sources) == OWN
     shutil.rmtree(nets / "package")
     for file in ("single.py", "beside.py"):
         (nets / file).unlink()
     report = mnistcmp(nets, environment, "report", str(output), "--markdown")
-    assert all(name in report.stdout for name in own)
+    assert all(name in report.stdout for name in OWN)
 
 
 def test_up_is_idempotent_and_scales_and_down_leaves_nothing(

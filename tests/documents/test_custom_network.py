@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mnistcmp.results.store import ResultsStore
-from mnistcmp.study.file import read_study
+from mnistcmp.data.mnist import Mnist
 from tests.support.commands import mnistcmp
+from tests.support.stored import losses, losses_here
 
 pytestmark = pytest.mark.ray
 
@@ -21,17 +21,20 @@ def _blocks(language: str) -> list[str]:
     return re.findall(pattern, DOCUMENT, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_document_s_example_works(tmp_path: Path) -> None:
-    """In an empty folder, its blocks in their order; the study file's runs are there by then."""
+def test_the_document_s_example_works(custom_folder: Path, mnist: Mnist) -> None:
+    """In an empty folder, its blocks in their order; the study file's runs are there by then.
+
+    They are those of a training in this process. A network that has changed is refused there.
+    """
     (network,), (study,) = _blocks("python"), _blocks("toml")
-    (tmp_path / "mynets.py").write_text(network, encoding="utf-8")
-    (tmp_path / "study.toml").write_text(study, encoding="utf-8")
+    (custom_folder / "mynets.py").write_text(network, encoding="utf-8")
+    (custom_folder / "study.toml").write_text(study, encoding="utf-8")
     unnamed = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MNISTCMP_"))}
     printed = []
     for command in [line for block in _blocks("sh") for line in block.splitlines()]:
         program, *arguments = shlex.split(command)
         assert program == "mnistcmp"
-        done = mnistcmp(tmp_path, unnamed, *arguments)
+        done = mnistcmp(custom_folder, unnamed, *arguments)
         assert (done.returncode, done.stderr) == (0, ""), command
         printed.append(" ".join(done.stdout.split()))
     layers, first, second, compared = printed
@@ -40,6 +43,15 @@ def test_the_document_s_example_works(tmp_path: Path) -> None:
     for text in (first, second):
         assert re.search(r"mynets:TwoDigits 3 [^:]+ – yes 6,668", text)
     assert re.search(r"mynets:without_digits 3 [^:]+ – no 786", second)
+    assert "Compared with siamese-shared-aux, seed by seed" in second
     assert "mynets:TwoDigits" in compared
-    table1 = ResultsStore(tmp_path / "results" / "table1-epochs-2")
-    assert table1.missing(read_study(tmp_path / "study.toml").runs()) == ()
+    results = custom_folder / "results" / "table1-epochs-2"
+    assert losses_here(custom_folder / "study.toml", mnist).items() <= losses(results).items()
+    changed = network.replace("Dropout(0.3)", "Dropout(0.1)")
+    assert changed != network
+    (custom_folder / "mynets.py").write_text(changed, encoding="utf-8")
+    again = "launch -a mynets:TwoDigits --epochs 2 --seeds 3"
+    refused = mnistcmp(custom_folder, unnamed, *again.split())
+    assert refused.returncode == 2
+    assert "was launched with another source of mynets:TwoDigits" in refused.stderr
+    assert "Train it in a new folder with --fresh or another --output" in refused.stderr
