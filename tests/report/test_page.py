@@ -238,12 +238,13 @@ def test_what_a_study_asks_is_text(fill: Fill, mnist: Mnist) -> None:
 
 
 def test_of_very_many_runs_some_are_looked_at(
-    table: ResultsStore, mnist: Mnist, monkeypatch: pytest.MonkeyPatch
+    fill: Fill, mnist: Mnist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files of the others are not opened, and the page says so."""
     monkeypatch.setattr(runs, "MOST_DETAILED", 2)
     monkeypatch.setattr("mnistcmp.report.html.pages.MOST_DETAILED", 2)
-    page = report_page(table, mnist)
+    study = Study(name="many", architectures=("baseline",), seeds=(0, 1, 2), recipe=SMALL)
+    page = report_page(fill(study), mnist)
     assert "are those of the 2 runs with the\nsmallest seeds" in page
     assert "n = 2 runs" in page
     assert _cells(page, "baseline")[0] == "3"
