@@ -184,7 +184,7 @@ def _how_to_read(report: Report) -> str:
     pairs = {(recipe.train_pairs, recipe.validation_fraction) for recipe in recipes}
     placements = {recipe.softmax for recipe in recipes}
     published = "" if report.recipe is None else "Diff.: mean less published mean, in points. "
-    trained = plural(epochs.pop(), "epoch") if len(epochs) == 1 else "the recipes' epochs"
+    trained = plural(epochs.pop(), "epoch") if len(epochs) == 1 else "The recipes' epochs"
     tested = {recipe.tested_epoch for recipe in recipes}
     weights = {
         "best": "weights of the best validation accuracy, the later epoch on ties",
