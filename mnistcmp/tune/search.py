@@ -12,6 +12,7 @@ from typing_extensions import override
 from mnistcmp.cluster.events import Event
 from mnistcmp.cluster.work import Work
 from mnistcmp.errors import UserError
+from mnistcmp.networks.custom import is_custom
 from mnistcmp.study.file import build_study
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import RecipeName, Run, Seeds, Study
@@ -202,6 +203,12 @@ def plan_search(
 
 
 def _check(search: Search) -> None:
+    architectures = search.study.architectures
+    if len(architectures) > 1 and any(map(is_custom, architectures)):
+        raise UserError(
+            "a search trains a custom network alone, since one process trains all of a point and "
+            "its module may change what others import. Search each network by itself: -a NAME."
+        )
     if search.method != "grid":
         # Values that make no recipe together are passed over later; one wrong by itself is told.
         for dimension in search.dimensions:

@@ -140,6 +140,13 @@ def test_a_wrong_search_is_refused_in_one_line(asked: tuple[Method, ...], messag
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("names", [("baseline", "mine:Net"), ("mine:Net", "other:Net")])
+def test_a_custom_network_is_searched_alone(names: tuple[str, ...]) -> None:
+    """What its module changes must not reach another's training, and a point is one process."""
+    with pytest.raises(UserError, match=r"trains a custom network alone.*-a NAME\.$"):
+        plan_search(BASE.model_copy(update={"architectures": names}))
+
+
 def test_a_grid_takes_no_samples() -> None:
     """Its points are given."""
     with pytest.raises(UserError, match="--samples goes with --search random or bayes"):
