@@ -1,6 +1,5 @@
 """Stacks of runs as Ray tasks: each is trained by whichever worker is free."""
 
-import re
 import traceback
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -33,8 +32,6 @@ the driver and that an autoscaler sees work, and few enough for a study of a mil
 
 NETWORK_VARIABLE = "MNISTCMP_NETWORK"
 """In a worker that trains a custom network, the network's name."""
-
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 PATIENCE = 0.5
 """Seconds after which whoever listens is told that nothing came back."""
@@ -162,12 +159,12 @@ def failed(run: Run, error: BaseException, trace: str, host: str | None) -> Fail
     return Failed(
         run=run,
         error=_in_one_line(error),
-        traceback=_COLOURS.sub("", trace),
+        traceback=trace,
         host=host,
         failed_at=datetime.now(UTC),
     )
 
 
 def _in_one_line(error: BaseException) -> str:
-    lines = _COLOURS.sub("", str(error)).strip().splitlines()
+    lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,5 +1,6 @@
 """What became of a run: what a worker gives back, and the store keeps."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,6 +10,11 @@ from mnistcmp.study.study import Run
 
 if TYPE_CHECKING:
     from mnistcmp.training.result import TrainingResult
+
+_FOR_TERMINALS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+"""Colours, links, titles, and single characters that terminals obey."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +41,7 @@ class Failed:
     def __post_init__(self) -> None:
         # A network's error may hold what is no text, which neither Parquet nor JSON can.
         for name in ("error", "traceback"):
-            text = getattr(self, name).encode(errors="replace").decode()
+            text = _FOR_TERMINALS.sub("", getattr(self, name).encode(errors="replace").decode())
             object.__setattr__(self, name, text)
 
 

@@ -11,6 +11,13 @@ from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.study import PATTERNS_IN_WORDS, Study
 
+KINDS = {
+    "string_type": 'has to be a text, in quotes: "..."',
+    "tuple_type": "has to be a list: [..., ...]",
+    "dict_type": "has to be fields, below a line in brackets",
+}
+"""A value of another type than TOML has for it."""
+
 
 def read_study(path: Path) -> Study:
     """The study that a file describes.
@@ -21,6 +28,8 @@ def read_study(path: Path) -> Study:
     try:
         # Some editors begin a file with a byte order mark.
         text = path.read_text(encoding="utf-8-sig")
+        if "\0" in text:
+            raise UserError(f"{path} is not UTF-8 text; save it as UTF-8.")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text; save it as UTF-8"
         raise UserError(f"cannot read the study file {path}: {reason}.") from error
@@ -65,7 +74,10 @@ def _in_one_line(error: ValidationError) -> UserError:
     # A field that is missing may stand where another is unknown.
     problem = min(error.errors(include_url=False), key=lambda found: found["type"] == "missing")
     place = [str(part) for part in problem["loc"]]
-    message = problem["msg"].removeprefix("Value error, ")
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should", "has to")
+    message = KINDS.get(problem["type"], message)
+    if place == ["seeds"] and problem["type"] == "tuple_type":
+        message = 'has to be a count (10), a text ("0-4,7") or a list of seeds'
     if problem["type"] == "string_pattern_mismatch":
         message = PATTERNS_IN_WORDS[problem["ctx"]["pattern"]]
     if place[-1:] == ["[key]"]:

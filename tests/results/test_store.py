@@ -52,6 +52,24 @@ def _failed(run: Run, error: str) -> Failed:
     return Failed(run=run, error=error, traceback="...", host=None, failed_at=datetime.now(UTC))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[31mred\x1b[0m",
+        "\x1b]8;;http://x\x1b\\red\x1b]8;;\x1b\\",
+        "\x1b]0;title\x07red",
+        "\x07r\x08ed\x7f\r",
+    ],
+)
+def test_what_a_terminal_would_obey_is_taken_out_of_an_error(text: str) -> None:
+    """Colours, links, titles and bells; lines and tabs stay."""
+    run = Run(architecture="baseline", seed=0, recipe=SMALL)
+    failure = Failed(
+        run=run, error=text, traceback=f"a\n\t{text}", host=None, failed_at=datetime.now(UTC)
+    )
+    assert (failure.error, failure.traceback) == ("red", "a\n\tred")
+
+
 def test_what_is_stored_is_what_was_trained(
     store: ResultsStore, study: Study, results: dict[Run, TrainingResult]
 ) -> None:

@@ -69,6 +69,15 @@ def test_a_study_file_may_have_several_recipes() -> None:
         ('name = "x"\nseeds = []', "study field seeds"),
         ('name = "x"\nseeds = true', "study field seeds"),
         (
+            'name = "x"\n[seeds]\na = 1',
+            r"seeds: has to be a count \(10\), a text .* or a list of seeds",
+        ),
+        ("name = 3", 'study field name: has to be a text, in quotes: "...", not 3'),
+        (
+            'name = "x"\narchitectures = "baseline"',
+            r"architectures: has to be a list: \[..., ...\]",
+        ),
+        (
             'name = "x"\n[recipes]\na = "default"\nb = "default"',
             "the recipes 'a' and 'b' are the same",
         ),
@@ -103,10 +112,10 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
     assert read_study(file).question == "ü?"
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
 def test_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
     """One line that says what to do."""
     file = tmp_path / "study.toml"
     file.write_text('name = "x"\nquestion = "ü?"\n', encoding=encoding)
-    with pytest.raises(UserError, match="it is not UTF-8 text; save it as UTF-8"):
+    with pytest.raises(UserError, match="is not UTF-8 text; save it as UTF-8"):
         read_study(file)

@@ -108,8 +108,8 @@ def test_the_epochs_of_a_search_are_those_of_its_longest_point() -> None:
 
 REFUSED: dict[tuple[str, ...], str] = {
     ("grid", "learning_rat=1,2"): "unknown recipe field 'learning_rat'; did you mean 'learning_",
-    ("grid", "lr=0,0.1"): "recipe field learning_rate: Input should be greater than 0, not 0",
-    ("grid", "lr=fast,0.1"): "recipe field learning_rate: Input should be a valid number",
+    ("grid", "lr=0,0.1"): "recipe field learning_rate: has to be greater than 0, not 0",
+    ("grid", "lr=fast,0.1"): "recipe field learning_rate: has to be a valid number",
     ("grid", "batch_size=16,17"): "batch_size 17 leaves a last batch of one of the 800 pairs",
     ("grid", "lr="): "a value of learning_rate is missing. Allowed: FIELD=VALUE,VALUE",
     ("grid", "lr=0.1,,0.2"): "a value of learning_rate is missing",
@@ -119,13 +119,13 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("grid", "lr=0.1"): "a search compares at least two points, and this one has one",
     ("grid", "test_pairs=10,20"): "a search sees no test pairs",
     ("grid", "lr=0.1,0.2", "lr=0.1:1"): "--range goes with --search random or bayes",
-    ("random", "lr=-1,0.2"): "recipe field learning_rate: Input should be greater than 0, not -1",
+    ("random", "lr=-1,0.2"): "recipe field learning_rate: has to be greater than 0, not -1",
     ("random", "lr=0.1,0.2"): "--samples 16: the space has only 2 points",
     ("random", "", "lr=0.1"): "--range 'lr=0.1' is not a range",
     ("random", "", "lr=0.2:0.1"): "0.2 is not below 0.1",
     ("random", "", "activation=1:2"): "activation is not a number, so it has no range",
     ("random", "", "batch_size=1.5:2"): "is not a range of whole numbers",
-    ("bayes", "", "lr=0:1"): "recipe field learning_rate: Input should be greater than 0, not 0.0",
+    ("bayes", "", "lr=0:1"): "recipe field learning_rate: has to be greater than 0, not 0.0",
     ("bayes", "", "momentun=0:1"): "unknown recipe field 'momentun'",
 }  # fmt: skip
 
