@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import override
 
 from mnistcmp.cluster.events import Event, Progress
-from mnistcmp.cluster.launch import Launch, Worker
+from mnistcmp.cluster.launch import Launch, Trains, Worker
 from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import local_ray
 from mnistcmp.cluster.stacks import Stack
@@ -136,7 +136,8 @@ class _Idle(Worker):
     """Trains nothing."""
 
     @override
-    def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+    def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
+        yield from ()
         return [_result(place) for place in range(len(stack))]
 
 

@@ -1,7 +1,8 @@
-"""How far a launch is: a bar in a terminal, a line per change elsewhere."""
+"""How far a launch is: a bar and its conditions in a terminal, a line now and then elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from statistics import fmean
 
 from rich.console import Group
 from rich.live import Live
@@ -10,11 +11,15 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from mnistcmp.cli.console import Terminal
-from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
+from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progress
 from mnistcmp.errors import cut
 
 MOST_LINES = 10
 """Of conditions: more would not fit a small terminal."""
+SECONDS_BETWEEN_LINES = 3.0, 60.0
+"""Where there is no terminal, at first and at most: one for every twentieth of the time so far."""
+SPARKS = "▁▂▃▄▅▆▇█"
+MOST_SPARKS = 16
 
 
 class ProgressDisplay:
@@ -29,45 +34,98 @@ class ProgressDisplay:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
         )
-        self._task = self._bar.add_task("", left="")
+        self._task = self._bar.add_task("", left="", total=1)
         self._live: Live | None = None
+        self._next_line = 0.0
+        self._errors: dict[tuple[str, tuple[int, ...]], list[float]] = {}
+        """Validation errors that were told of runs in training, one after the other."""
 
     def update(self, progress: Progress) -> None:
         """Shows the progress as it is now."""
-        left = _time_left(progress)
+        left = "" if progress.left is None else f"left {clock(progress.left)}"
         counts = f"{progress.running} running on {progress.workers} workers"
         if progress.diverged:
             counts += f", {progress.diverged} diverged"
         counts += f", {progress.failed} failed"
-        named = [("latest", progress.latest), ("best", progress.best)]
-        lines = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
         if not self._terminal.is_terminal:
-            latest = progress.latest and progress.latest.condition
-            lines += [describe_condition(p) for p in progress.conditions if p.condition == latest]
-            done = f"[{progress.done:{len(str(progress.total))}}/{progress.total}] {counts}"
-            parts = [done, *lines, f"elapsed {clock(progress.elapsed)}", left]
-            self._terminal.say(", ".join(part for part in parts if part))
+            self._say(progress, counts, left)
             return
         self._bar.update(
             self._task,
-            total=progress.total,
-            completed=progress.done,
+            completed=progress.share,
             description=f"{progress.done}/{progress.total} runs, {counts}",
             left=left,
         )
         # The bar's clock goes on from the launch's, which a later `attach` has not seen begin.
         self._bar.tasks[0].start_time = self._bar.get_time() - progress.elapsed
-        lines += describe_conditions(progress.conditions)
+        named = [("latest", progress.latest), ("best", progress.best)]
+        lines = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
+        lines += describe_conditions(progress.conditions, self._curves(progress.training))
         below = "\n".join(f"  {line}" for line in lines)
         if self._live is None:
             self._live = Live(console=self._terminal, transient=True)
             self._live.start()
-        self._live.update(Group(self._bar, Text(below, no_wrap=True, overflow="ellipsis")))
+        text = Text(below, no_wrap=True, overflow="ellipsis")
+        self._live.update(Group(self._bar, text))
+
+    def _say(self, progress: Progress, counts: str, left: str) -> None:
+        """A line with what is in training, if it is time for one."""
+        is_last = progress.done == progress.total
+        if progress.elapsed < self._next_line and not is_last:
+            return
+        least, most = SECONDS_BETWEEN_LINES
+        self._next_line = progress.elapsed + min(most, max(least, progress.elapsed / 20))
+        training = describe_training(progress.training)
+        shown = [p for p in progress.conditions if p.condition in training or is_last]
+        parts = [
+            f"[{progress.done:{len(str(progress.total))}}/{progress.total}] {progress.share:.0%}",
+            counts,
+            *describe_conditions(shown, training),
+            f"elapsed {clock(progress.elapsed)}",
+            left,
+        ]
+        self._terminal.say(", ".join(part for part in parts if part))
+
+    def _curves(self, training: Sequence[InTraining]) -> dict[str, str]:
+        """What is in training of each condition, and how its validation error went."""
+        told = {(part.condition, part.seeds): part for part in training}
+        self._errors = {key: self._errors.get(key, []) for key in told}
+        for key, part in told.items():
+            self._errors[key].append(1 - fmean(part.validation))
+        curves = {condition: sparkline(found) for (condition, _), found in self._errors.items()}
+        described = describe_training(training)
+        return {name: f"{text} {curves[name]}" for name, text in described.items()}
 
     def stop(self) -> None:
         """Leaves the terminal as it was."""
         if self._live is not None:
             self._live.stop()
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Numbers as bars of eighths of a line, from the least to the greatest; at most 16 of them."""
+    step = max(1.0, len(values) / MOST_SPARKS)
+    shown = [values[int(place * step)] for place in range(min(len(values), MOST_SPARKS))]
+    least, most = min(shown, default=0.0), max(shown, default=0.0)
+    scale = (len(SPARKS) - 1) / ((most - least) or 1)
+    return "".join(SPARKS[round((value - least) * scale)] for value in shown)
+
+
+def describe_training(training: Iterable[InTraining]) -> dict[str, str]:
+    """Condition to what is in training of it, and how far."""
+    stacks: dict[str, list[InTraining]] = {}
+    for part in training:
+        stacks.setdefault(part.condition, []).append(part)
+    described = {}
+    for condition, parts in stacks.items():
+        runs = sum(len(part.seeds) for part in parts)
+        epochs = sorted({part.epoch for part in parts})
+        reached = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+        accuracy = fmean(value for part in parts for value in part.validation)
+        described[condition] = (
+            f"{runs} in epoch {reached} of {parts[0].epochs}, validation {accuracy:.1%}"
+        )
+    return described
 
 
 def describe_ended(ended: Ended) -> str:
@@ -90,25 +148,27 @@ def describe_condition(part: ConditionProgress) -> str:
     return f"{part.condition} {part.finished}/{part.total}{mean}{spread}{percent}{others}"
 
 
-def describe_conditions(parts: Sequence[ConditionProgress]) -> list[str]:
+def describe_conditions(
+    parts: Sequence[ConditionProgress], training: Mapping[str, str]
+) -> list[str]:
     """A line for each condition; of many, those that have begun and not ended come first."""
+
+    def describe(part: ConditionProgress) -> str:
+        now = training.get(part.condition)
+        return describe_condition(part) + (f"; {now}" if now else "")
+
     if len(parts) <= MOST_LINES:
-        return [describe_condition(part) for part in parts]
+        return [describe(part) for part in parts]
     ended = sum(part.finished + part.failed == part.total for part in parts)
-    shown = sorted(parts, key=_how_far)[: MOST_LINES - 1]
+    by_progress = sorted(parts, key=lambda part: (part.condition not in training, _how_far(part)))
+    shown = by_progress[: MOST_LINES - 1]
     others = f"{len(parts) - len(shown)} other conditions; {ended} of all have ended"
-    return [*(describe_condition(part) for part in shown), others]
+    return [*map(describe, shown), others]
 
 
 def _how_far(part: ConditionProgress) -> int:
     done = part.finished + part.failed
     return 2 if not done else 1 if done == part.total else 0
-
-
-def _time_left(progress: Progress) -> str:
-    if not progress.done or progress.done == progress.total:
-        return ""
-    return f"left {clock(progress.elapsed * (progress.total - progress.done) / progress.done)}"
 
 
 def clock(seconds: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 
 from mnistcmp.cluster.events import Ended, Event, Reported, Started
-from mnistcmp.cluster.launch import Launch
+from mnistcmp.cluster.launch import Launch, Trained
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
 from mnistcmp.cluster.stacks import plan_stacks
@@ -12,6 +12,7 @@ from mnistcmp.cluster.tally import Tally
 from mnistcmp.cluster.tasks import fan_out, warm_up
 from mnistcmp.report.build import build_report
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.tables import Returned
 from mnistcmp.study.study import Run
 
 
@@ -59,11 +60,14 @@ def _train(
         tally = Tally(stacks, workers=workers, combined=store.combined())
         yield tally.progress()
         try:
-            with closing(fan_out(study.name, stacks, mnist, pools, launch.worker)) as ended:
-                for returned in ended:
-                    if returned is not None:
-                        store.write(returned)
-                        tally.note(returned.outcomes)
+            with closing(fan_out(study.name, stacks, mnist, pools, launch.worker)) as tasks:
+                for told in tasks:
+                    match told:
+                        case stack, Trained() as trained:
+                            tally.note_epoch(stack, trained)
+                        case stack, Returned() as returned:
+                            store.write(returned)
+                            tally.note(stack, returned.outcomes)
                     if tally.due():
                         yield tally.progress()
         except KeyboardInterrupt:

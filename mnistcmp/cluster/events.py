@@ -16,6 +16,9 @@ from mnistcmp.report.contents import Report
 PREFIX = "mnistcmp-event: "
 """Marks the lines of a job's log that are events."""
 
+MOST_TOLD = 32
+"""Stacks in training of which an event tells; there may be thousands of workers."""
+
 _KINDS: "dict[str, type[Event]]" = {}
 
 
@@ -88,6 +91,22 @@ class ConditionProgress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class InTraining:
+    """Runs of one condition that a worker trains together."""
+
+    condition: str
+    seeds: tuple[int, ...]
+    epoch: int
+    """The latest that was told, counted from 1; each run has done so many."""
+    epochs: int
+    """Of each run, all rounds together."""
+    train: tuple[float, ...]
+    """Each run's training accuracy in it, 0 to 1, in the order of the seeds."""
+    validation: tuple[float, ...]
+    """Each run's validation accuracy after it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Progress(Event):
     """How far a launch is."""
 
@@ -104,8 +123,14 @@ class Progress(Event):
     diverged: int = 0
     """Of those that finished."""
     failed: int = 0
+    share: float = 0.0
+    """Of all the launch's work, 0 to 1, that is done: epochs by what they cost."""
+    training: tuple[InTraining, ...] = ()
+    """What is in training and has told of an epoch; of many stacks, `MOST_TOLD`."""
     elapsed: float = 0.0
     """Seconds since the first run was handed out."""
+    left: float | None = None
+    """Seconds that the rest is going to take; None where nothing was measured yet."""
     best: Ended | None = None
     latest: Ended | None = None
 

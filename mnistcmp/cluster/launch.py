@@ -1,8 +1,9 @@
 """A launch: what to train, where to keep it, and on what."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from typing_extensions import override
 
@@ -11,11 +12,36 @@ from mnistcmp.cluster.work import Work
 from mnistcmp.study.sources import verify_source
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mnistcmp.cluster.places import RayPlace
     from mnistcmp.cluster.stacks import Stack
     from mnistcmp.data.mnist import Mnist
     from mnistcmp.training.device import DeviceChoice
     from mnistcmp.training.result import TrainingResult
+
+
+SECONDS_BETWEEN = 1.0
+"""Of two accounts of a stack in training."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trained:
+    """How far a stack is that a worker trains; accuracies of its runs, 0 to 1."""
+
+    epochs: int
+    """Done by each run, all rounds together."""
+    seconds: float
+    """Since its training began."""
+    train: tuple[float, ...]
+    """Of the latest epoch."""
+    validation: tuple[float, ...]
+    """After it."""
+
+
+Trains: TypeAlias = "Generator[Trained, None, list[TrainingResult]]"
+"""Tells how far a stack is, and ends with its runs' results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,21 +53,38 @@ class Worker:
     sources: Mapping[str, str] = field(default_factory=dict)
     """As `Study.sources`: what the worker imports is to be what was launched."""
 
-    def train(
-        self, stack: "Stack", mnist: "Mnist", device: "DeviceChoice"
-    ) -> "list[TrainingResult]":
-        """Trains a stack on a kind of device of the worker's machine.
+    def train(self, stack: "Stack", mnist: "Mnist", device: "DeviceChoice") -> Trains:
+        """Trains a stack on a kind of device of the worker's machine, and tells how far it is.
 
         Raises:
             UserError: There is no such device, or a custom network has another source here.
         """
         from mnistcmp.training.device import resolve_device  # noqa: PLC0415 - in workers only
-        from mnistcmp.training.training import train  # noqa: PLC0415 - imports torch
+        from mnistcmp.training.training import trainings  # noqa: PLC0415 - imports torch
 
         name = stack[0].architecture
         if name in self.sources:
             verify_source(name, self.sources[name])
-        return train(stack, mnist, resolve_device(device), keep_weights=self.keep_weights)
+        where, results = resolve_device(device), []
+        started = told = time.monotonic()
+        for training in trainings(stack, mnist, where, keep_weights=self.keep_weights):
+            while not training.done:
+                training.epoch()
+                if (now := time.monotonic()) - told >= SECONDS_BETWEEN:
+                    told = now
+                    yield Trained(
+                        epochs=training.epochs_done,
+                        seconds=now - started,
+                        train=_rounded(training.train_accuracies),
+                        validation=_rounded(training.validation_accuracies),
+                    )
+            results += training.results()
+        return results
+
+
+def _rounded(shares: "NDArray[np.floating]") -> tuple[float, ...]:
+    """For people, in few characters."""
+    return tuple(round(share, 4) for share in shares.tolist())
 
 
 class Launch(Work):

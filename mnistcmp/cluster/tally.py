@@ -1,17 +1,22 @@
-"""Counts a launch's runs as they end, and says how far it is."""
+"""Counts a launch's runs and epochs as workers tell of them, and says how far it is."""
 
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
+from mnistcmp.cluster.events import MOST_TOLD, ConditionProgress, Ended, InTraining, Progress
+from mnistcmp.cluster.forecast import Forecast
+from mnistcmp.cluster.launch import Trained
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.results.outcome import Failed, Outcome
 from mnistcmp.study.combine import Combined
 
-SECONDS_BETWEEN = 0.5
-"""Of two accounts of progress: nobody reads faster, and a log stays small."""
+SECONDS_BETWEEN = 0.5, 10.0
+"""Of two accounts of progress, at first and at most: nobody reads faster, and a log stays small."""
+MORE_SELDOM = 300
+"""An account for so many parts of the time that has passed."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -59,15 +64,26 @@ class Tally:
             if totals[condition.name]
         }
         self._total = totals.total()
+        self._forecast = Forecast(stacks, workers)
+        self._training: dict[Stack, Trained] = {}
         self._finished = 0
         self._best: Ended | None = None
         self._latest: Ended | None = None
         self._started = time.monotonic()
-        self._told = (-1, 0.0)
+        self._told_at = 0.0
+        self._is_new = False
 
-    def note(self, outcomes: Sequence[Outcome]) -> None:
-        """Counts what became of the runs of one stack, at least one, which are of one condition."""
-        name = self._combined.condition_of(outcomes[0].run).name
+    def note_epoch(self, stack: Stack, trained: Trained) -> None:
+        """Takes down how far a stack is that a worker trains."""
+        self._training[stack] = trained
+        self._is_new = True
+
+    def note(self, stack: Stack, outcomes: Sequence[Outcome]) -> None:
+        """Counts what became of the runs of one stack, which are of one condition."""
+        self._training.pop(stack, None)
+        self._forecast.end(stack, outcomes)
+        self._is_new = True
+        name = self._combined.condition_of(stack[0]).name
         count = self._conditions[name]
         for outcome in outcomes:
             seed = outcome.run.seed
@@ -90,13 +106,16 @@ class Tally:
 
     def due(self) -> bool:
         """Whether there is something to tell that was not told yet, and it is time to."""
-        done, (told, at) = self._finished + len(self.failed), self._told
-        return done > told and (done == self._total or time.monotonic() - at >= SECONDS_BETWEEN)
+        now = time.monotonic()
+        least, most = SECONDS_BETWEEN
+        between = min(most, max(least, (now - self._started) / MORE_SELDOM))
+        done = self._finished + len(self.failed) == self._total
+        return self._is_new and (done or now - self._told_at >= between)
 
     def progress(self) -> Progress:
         """How far the launch is now."""
-        now = time.monotonic()
-        self._told = (self._finished + len(self.failed), now)
+        self._told_at, self._is_new = time.monotonic(), False
+        share, left = self._forecast.look(self._training)
         return Progress(
             total=self._total,
             workers=self._workers,
@@ -105,7 +124,21 @@ class Tally:
             finished=self._finished,
             diverged=sum(count.diverged for count in self._conditions.values()),
             failed=len(self.failed),
-            elapsed=now - self._started,
+            share=share,
+            training=tuple(self._in_training(s) for s in islice(self._training, MOST_TOLD)),
+            elapsed=self._told_at - self._started,
+            left=left,
             best=self._best,
             latest=self._latest,
+        )
+
+    def _in_training(self, stack: Stack) -> InTraining:
+        trained = self._training[stack]
+        return InTraining(
+            condition=self._combined.condition_of(stack[0]).name,
+            seeds=tuple(run.seed for run in stack),
+            epoch=trained.epochs,
+            epochs=stack[0].recipe.rounds * stack[0].recipe.epochs,
+            train=trained.train,
+            validation=trained.validation,
         )

@@ -8,9 +8,9 @@ from itertools import chain, islice
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
-from mnistcmp.cluster.launch import Worker
+from mnistcmp.cluster.launch import Trained, Worker
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.session import end_tasks, to_end
 from mnistcmp.cluster.stacks import Stack
@@ -45,49 +45,50 @@ def warm_up(workers: int) -> None:
 
 def fan_out(
     study: str, stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], worker: Worker
-) -> Generator[Returned | None, None, None]:
-    """Trains stacks on the connected Ray, and yields what each gave as soon as it is there.
+) -> Generator[tuple[Stack, Trained | Returned] | None, None, None]:
+    """Trains stacks on the connected Ray, and yields what each tells, and at last what it gave.
 
-    Where nothing comes back for a while, None is yielded. A run that raises is yielded as
-    failed; the others go on. Runs whose worker is lost twice are trained one by one and watched, so
-    that only the one to blame fails, and says how its process died. MNIST travels once per machine,
-    through Ray's object store. With several pools, each takes the next stack when it has a place
-    free.
+    Where nothing comes for a while, None is yielded. A run that raises is given back as failed; the
+    others go on. A stack whose worker is lost is trained once more; lost twice, its runs are
+    trained one by one and watched, so that only the one to blame fails, and says how its process
+    died. MNIST travels once per machine, through Ray's object store. With several pools, each takes
+    the next stack when it has a place free.
     """
     shared = ray.put((study, mnist, worker))
     windows = [IN_FLIGHT + pool.slots if len(pools) == 1 else pool.slots + 1 for pool in pools]
     task_of = cache(_task)
     waiting: Iterator[Stack] = iter(stacks)
-    watched: set[Stack] = set()
-    in_flight: list[dict[ray.ObjectRef[Returned], Stack]] = [{} for _ in pools]
+    lost = _Lost()
+    in_flight: list[dict[ray.ObjectRefGenerator, Stack]] = [{} for _ in pools]
     try:
         while True:
             for pool, window, handed_out in zip(pools, windows, in_flight, strict=True):
                 for stack in islice(waiting, window - len(handed_out)):
-                    task = task_of(
-                        pool, stack[0].architecture, watched=len(stack) == 1 and stack in watched
-                    )
+                    task = task_of(pool, stack[0].architecture, watched=stack in lost.watched)
                     handed_out[task.remote(stack, shared, pool.device)] = stack
-            references = [reference for handed_out in in_flight for reference in handed_out]
-            if not references:
+            tasks = [task for handed_out in in_flight for task in handed_out]
+            if not tasks:
                 return
-            ready, _ = ray.wait(references, num_returns=1, timeout=PATIENCE)
+            # In Ray's stubs, what is waited for is an ObjectRef.
+            ready: list[Any] = ray.wait(tasks, num_returns=1, timeout=PATIENCE)[0]
             if not ready:
                 yield None
-            for reference in ready:
-                stack = next(h.pop(reference) for h in in_flight if reference in h)
+            for task in ready:
+                place = next(handed_out for handed_out in in_flight if task in handed_out)
+                stack = place[task]
                 try:
-                    yield ray.get(reference)
+                    told = ray.get(next(task))
                 except RayError as error:
-                    if stack in watched:
-                        cause = _cause(error)
-                        yield pack(study, [failed(stack[0], cause, str(cause), host=None)])
-                    else:
-                        singly = [(run,) for run in stack]
-                        watched.update(singly)
-                        waiting = chain(singly, waiting)
+                    again = lost.again(stack, error)
+                    waiting = chain(again, waiting)
+                    told = None if again else pack(study, [_failed_for_good(stack, error)])
+                    del place[task]
+                else:
+                    if isinstance(told, Returned):
+                        del place[task]
+                yield told and (stack, told)
     finally:
-        end_tasks([reference for handed_out in in_flight for reference in handed_out])
+        end_tasks([task for handed_out in in_flight for task in handed_out])
 
 
 def _task(pool: Pool, network: str, *, watched: bool) -> Any:  # noqa: ANN401 - Ray's type names all
@@ -97,45 +98,84 @@ def _task(pool: Pool, network: str, *, watched: bool) -> Any:  # noqa: ANN401 - 
     gives a worker to tasks of one environment only.
     """
     own = {"env_vars": {NETWORK_VARIABLE: network}} if is_custom(network) else {}
-    options: dict[str, Any] = {"num_cpus": 1, "num_gpus": int(pool.gpu), "max_retries": 1}
-    return ray.remote(**options, runtime_env=own)(_train_watched if watched else _train_stack)
+    # Ray counts what a generator gave before: tried again, it would have to give as much again.
+    function = _train_watched if watched else _train_stack
+    options: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "runtime_env": own}
+    return ray.remote(num_cpus=1, num_gpus=int(pool.gpu), **options)(function)
 
 
-def _cause(error: RayError) -> Exception:
-    """What went wrong, without Ray's account of where."""
+class _Lost:
+    """What becomes of stacks whose worker was lost, or that Ray could not hand out."""
+
+    def __init__(self) -> None:
+        self._once: set[Stack] = set()
+        self.watched: set[Stack] = set()
+        """Single runs, of which one is to blame."""
+
+    def again(self, stack: Stack, error: RayError) -> list[Stack]:
+        """What is to be trained again; nothing of a run that had its last chance."""
+        if stack in self.watched:
+            return []
+        if stack in self._once or isinstance(error, RayTaskError):
+            singly: list[Stack] = [(run,) for run in stack]
+            self.watched.update(singly)
+            return singly
+        self._once.add(stack)
+        return [stack]
+
+
+def _failed_for_good(stack: Stack, error: RayError) -> Failed:
+    """With what went wrong, without Ray's account of where."""
     cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, Exception) else error
+    known = cause if isinstance(cause, Exception) else error
+    return failed(stack[0], known, str(known), host=None)
 
 
 Shared = tuple[str, Mnist, Worker]
 """What all of a launch's tasks read: the study's name, the digits, and what to do with a stack."""
 
 
-def _train_watched(stack: Stack, shared: Shared, device: DeviceChoice) -> Returned:
+def _train_watched(stack: Stack, shared: Shared, device: DeviceChoice) -> Iterator[Returned]:
     try:
-        return call_watched(_train_stack, stack, shared, device)
+        yield call_watched(_train_alone, stack, shared, device)
     except ProcessDiedError as error:
-        return pack(shared[0], [failed(stack[0], error, str(error), environment().host)])
+        yield pack(shared[0], [failed(stack[0], error, str(error), environment().host)])
 
 
-@one_thread()
-def _train_stack(stack: Stack, shared: Shared, device: DeviceChoice) -> Returned:
+def _train_alone(stack: Stack, shared: Shared, device: DeviceChoice) -> Returned:
+    """What a stack gives at last, without what it tells before."""
+    *_, returned = _train_stack(stack, shared, device)
+    assert isinstance(returned, Returned)  # noqa: S101 - for mypy
+    return returned
+
+
+def _train_stack(
+    stack: Stack, shared: Shared, device: DeviceChoice
+) -> Iterator[Trained | Returned]:
     """In a worker: one stack on one thread."""
     study, mnist, worker = shared
-    return pack(study, _outcomes(stack, mnist, worker, device))
+    with one_thread():
+        outcomes = yield from _outcomes(stack, mnist, worker, device)
+        yield pack(study, outcomes)
 
 
-def _outcomes(stack: Stack, mnist: Mnist, worker: Worker, device: DeviceChoice) -> list[Outcome]:
+def _outcomes(
+    stack: Stack, mnist: Mnist, worker: Worker, device: DeviceChoice
+) -> Generator[Trained, None, list[Outcome]]:
     """What became of a stack's runs. Errors are results too."""
     started_at = datetime.now(UTC)
     try:
-        results = worker.train(stack, mnist, device)
+        results = yield from worker.train(stack, mnist, device)
     except ANY_ERROR as error:
-        if len(stack) > 1:
-            # The others are not to fail with the one that does.
-            return [_outcomes((run,), mnist, worker, device)[0] for run in stack]
-        return [failed(stack[0], error, traceback.format_exc(), environment().host)]
-    return finished(stack, results, started_at)
+        if len(stack) == 1:
+            return [failed(stack[0], error, traceback.format_exc(), environment().host)]
+    else:
+        return finished(stack, results, started_at)
+    # The others are not to fail with the one that does.
+    outcomes: list[Outcome] = []
+    for run in stack:
+        outcomes += yield from _outcomes((run,), mnist, worker, device)
+    return outcomes
 
 
 def finished(

@@ -103,6 +103,16 @@ class Training:
         return self._recipe.rounds * self._recipe.epochs - len(self._epochs)
 
     @property
+    def epochs_done(self) -> int:
+        """Of all rounds."""
+        return len(self._epochs)
+
+    @property
+    def train_accuracies(self) -> NDArray[np.float64]:
+        """Each run's correct answers in the latest epoch's batches, 0 to 1, as it went."""
+        return self._epochs[-1][:, 1]
+
+    @property
     def validation_accuracies(self) -> NDArray[np.float32]:
         """Each run's correct validation answers after the latest epoch, 0 to 1; 0 if diverged."""
         diverged = np.array([epoch is not None for epoch in self._diverged])

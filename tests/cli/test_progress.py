@@ -1,5 +1,7 @@
 """The progress display."""
 
+from dataclasses import replace
+
 import pytest
 
 from mnistcmp.cli.console import Terminal
@@ -8,8 +10,9 @@ from mnistcmp.cli.progress import (
     ProgressDisplay,
     describe_conditions,
     describe_ended,
+    sparkline,
 )
-from mnistcmp.cluster.events import ConditionProgress, Ended, Progress
+from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progress
 
 
 def _progress() -> Progress:
@@ -29,7 +32,19 @@ def _progress() -> Progress:
         finished=12,
         diverged=1,
         failed=1,
+        share=0.26,
+        training=(
+            InTraining(
+                condition="siamese-separate",
+                seeds=tuple(range(10)),
+                epoch=57,
+                epochs=150,
+                train=(1.0,) * 10,
+                validation=(0.8, 0.84) * 5,
+            ),
+        ),
         elapsed=60,
+        left=171,
         best=Ended(condition="siamese-shared-aux", seed=0, accuracy=0.978),
         latest=Ended(condition="baseline", seed=3, error="OSError: no [/dev/shm/x]"),
     )
@@ -53,20 +68,32 @@ def test_progress_fits_the_terminal(
         "best siamese-shared-aux seed 0 97.8%",
         "siamese-shared-aux 4/10 97.41 ± 0.31%",
         "baseline 2/10 79.50%, 1 diverged, 1 failed",
-        "siamese-separate 0/10",
+        "siamese-separate 0/10; 10 in epoch 57 of 150, validation 82.0%",
     ):
         assert shown in printed
 
 
-def test_a_file_gets_a_line_with_the_condition_of_the_latest_run(
+def test_a_file_gets_a_line_with_what_is_in_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Not all of them again with each run."""
-    ProgressDisplay(Terminal()).update(_progress())
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("[13/50] 20 running on 2 workers, 1 diverged, 1 failed, latest baseline")
-    assert "baseline 2/10 79.50%, 1 diverged, 1 failed" in line
-    assert "4/10" not in line
+    """Now and then, and at the end with all conditions."""
+    display, progress = ProgressDisplay(Terminal()), _progress()
+    display.update(progress)
+    display.update(replace(progress, elapsed=61))
+    display.update(replace(progress, elapsed=63, finished=49))
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == (
+        "[13/50] 26%, 20 running on 2 workers, 1 diverged, 1 failed, siamese-separate 0/10; "
+        "10 in epoch 57 of 150, validation 82.0%, elapsed 0:01:00, left 0:02:51"
+    )
+    assert "baseline 2/10 79.50%, 1 diverged, 1 failed" in last
+
+
+def test_a_curve_falls_as_its_numbers_do() -> None:
+    """From the least to the greatest; long ones are thinned."""
+    assert sparkline([0.5, 0.25, 0.15]) == "█▃▁"
+    assert sparkline([0.3]) == "▁"
+    assert len(sparkline(list(range(1000)))) == 16
 
 
 def test_a_run_that_diverged_is_told() -> None:
@@ -80,7 +107,7 @@ def test_of_many_conditions_those_under_way_are_shown() -> None:
     parts = [ConditionProgress(condition=f"c{n}", total=2, finished=2) for n in range(20)]
     parts += [ConditionProgress(condition="under way", total=2, finished=1, mean=0.5)]
     parts += [ConditionProgress(condition=f"w{n}", total=2) for n in range(20)]
-    lines = describe_conditions(parts)
+    lines = describe_conditions(parts, {})
     assert len(lines) == MOST_LINES
     assert lines[0] == "under way 1/2 50.00%"
     assert lines[-1] == "32 other conditions; 20 of all have ended"

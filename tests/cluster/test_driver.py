@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from mnistcmp.cluster.events import Event, Progress, Reported, Started
-from mnistcmp.cluster.launch import Launch, Worker
+from mnistcmp.cluster.launch import Launch, Trained, Trains, Worker
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import Resources, local_ray
@@ -21,9 +22,11 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.result import TrainingResult
+from tests.support.stored import outcomes_of
 
 pytestmark = pytest.mark.ray
 
@@ -91,7 +94,7 @@ def test_each_run_uses_one_thread(
     """Two runs at a time do not fight for the processors."""
 
     class Checked(Worker):
-        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
             libraries = threadpool_info()
             assert {"blas"} <= {library["user_api"] for library in libraries}
             threads = {lib["num_threads"] for lib in libraries if lib["user_api"] == "blas"}
@@ -107,7 +110,7 @@ def test_a_run_that_raises_is_recorded_and_the_others_finish(
     """Its error and traceback are stored; a later launch trains it alone."""
 
     class Fragile(Worker):
-        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
             if any((run.architecture, run.seed) == ("baseline", 1) for run in stack):
                 raise ValueError("a network that\nbreaks")
             return super().train(stack, mnist, device)
@@ -132,7 +135,7 @@ def test_a_killed_worker_costs_nothing(
     marker = tmp_path / "killed"
 
     class Dying(Worker):
-        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
             if any(run.seed == 1 for run in stack) and not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -145,13 +148,47 @@ def test_a_killed_worker_costs_nothing(
     assert len(ResultsStore(output).read("runs")) == 4
 
 
+def test_epochs_are_told_while_runs_train_and_a_death_in_between_costs_nothing(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """The second worker begins anew, and tells fewer epochs than the first had told."""
+    marker = tmp_path / "killed"
+
+    def trained(epochs: int) -> Trained:
+        return Trained(epochs=epochs, seconds=1.0, train=(0.5,), validation=(0.25,))
+
+    class Telling(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
+            if not marker.exists():
+                for epoch in (1, 2, 3):
+                    yield trained(epoch)
+                    time.sleep(0.6)
+                marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield trained(1)
+            time.sleep(0.6)
+            return (yield from super().train(stack, mnist, device))
+
+    few = study.model_copy(update={"seeds": (0,), "architectures": ("baseline",)}).under(
+        Recipe(epochs=4, train_pairs=100, test_pairs=40)
+    )
+    events = _launch(few, tmp_path / "results", mnist, ray, Telling())
+    told = [part for e in events if isinstance(e, Progress) for part in e.training]
+    assert [part.epoch for part in told] == [1, 2, 3, 1]
+    assert {(part.condition, part.seeds, part.epochs) for part in told} == {("baseline", (0,), 4)}
+    shares = [event.share for event in events if isinstance(event, Progress)]
+    assert shares == [0, 0.25, 0.5, 0.75, 0.25, 1]
+    assert (_progress(events).finished, _progress(events).left) == (1, 0)
+    assert len(ResultsStore(tmp_path / "results").read("runs")) == 1
+
+
 def test_a_worker_that_always_dies_fails_its_run_alone(
     tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
 ) -> None:
     """It is recorded with how its process ended and the last lines of it; the others are stored."""
 
     class Dying(Worker):
-        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
             if any((run.architecture, run.seed) == ("baseline", 0) for run in stack):
                 os.write(2, b"no \x1b[31mroom for that\n")
                 os._exit(3)
@@ -223,12 +260,13 @@ def test_more_runs_than_are_handed_out_at_once_all_come_back(
     pools = [Pool(gpu=False, device="cpu", slots=2)]
 
     class Quick(Worker):
-        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
             del stack, mnist, device
+            yield from ()
             return [result]
 
     told = fan_out("many", stacks, mnist, pools, Quick())
-    outcomes = [outcome for returned in told if returned for outcome in returned.outcomes]
+    outcomes = outcomes_of(told)
     assert all(isinstance(outcome, Finished) for outcome in outcomes)
     assert {outcome.run.run_id for outcome in outcomes} == {run.run_id for run in runs}
     assert len(outcomes) == 600

@@ -71,12 +71,12 @@ def test_mean_and_deviation_follow_the_runs(
     stacks = [tuple(outcome.run for outcome in outcomes), (replace(first, seed=9),)]
     tally = Tally(stacks, workers=1, combined=combine([study], place="x"))
     assert tally.progress().running == 4
-    tally.note(outcomes[:1])
+    tally.note((outcomes[0].run,), outcomes[:1])
     (before,) = tally.progress().conditions
     assert (before.mean, before.deviation) == (0.81, None)
-    tally.note(outcomes[1:])
+    tally.note(stacks[0][1:], outcomes[1:])
     error = Failed(run=stacks[1][0], error="E: x", traceback="", host=None, failed_at=NOON)
-    tally.note([error])
+    tally.note(stacks[1], [error])
     progress = tally.progress()
     (part,) = progress.conditions
     assert (part.total, part.finished, part.failed) == (5, 4, 1)
@@ -94,11 +94,11 @@ def test_a_run_that_diverged_is_finished_without_an_accuracy(
     first = study.runs()[0]
     runs = tuple(replace(first, seed=seed) for seed in (0, 1))
     tally = Tally([runs], workers=1, combined=combine([study], place="x"))
-    tally.note([replace(finish(first), run=runs[1], result=diverged(results[first]))])
+    tally.note(runs[1:], [replace(finish(first), run=runs[1], result=diverged(results[first]))])
     (part,) = tally.progress().conditions
     assert (part.finished, part.diverged, part.mean) == (1, 1, None)
     assert tally.progress().best is None
-    tally.note([replace(finish(first), run=runs[0])])
+    tally.note(runs[:1], [replace(finish(first), run=runs[0])])
     progress = tally.progress()
     assert progress.conditions[0].mean == pytest.approx(results[first].test.accuracy)
     assert (progress.done, progress.diverged, progress.failed) == (2, 1, 0)
@@ -115,7 +115,7 @@ def test_progress_is_due_at_the_end_and_not_twice(
     assert tally.progress().done == 0
     due = []
     for (run,) in stacks:
-        tally.note([finish(run)])
+        tally.note((run,), [finish(run)])
         due.append(tally.due())
     assert due == [False, False, False, True]
     assert tally.progress().done == 4

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import ray
 
-from mnistcmp.cluster.launch import Worker
+from mnistcmp.cluster.launch import Trains, Worker
 from mnistcmp.cluster.placement import Node, Pool, choose_pools
 from mnistcmp.cluster.session import own_token
 from mnistcmp.cluster.stacks import Stack
@@ -17,6 +17,7 @@ from mnistcmp.results.outcome import Finished
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.result import TrainingResult
+from tests.support.stored import outcomes_of
 
 CPU_ONLY = (Node(cpus=2, gpus=0),)
 MIXED = (Node(cpus=1, gpus=1), Node(cpus=2, gpus=0))
@@ -73,16 +74,17 @@ def test_a_mixed_cluster_trains_on_all_it_has(
     result = next(iter(results.values()))
 
     class DeviceNoting(Worker):
-        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> list[TrainingResult]:
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
             del stack, mnist
             gpus = len(ray.get_runtime_context().get_accelerator_ids()["GPU"])
+            yield from ()
             return [replace(result, device=f"{device} with {gpus} GPUs")]
 
     runs = study.model_copy(update={"seeds": tuple(range(10))}).runs()
     pools = [Pool(gpu=True, device="cuda", slots=1), Pool(gpu=False, device="cpu", slots=2)]
     stacks = [(run,) for run in runs]
     told = fan_out("small", stacks, mnist, pools, DeviceNoting())
-    outcomes = [outcome for returned in told if returned for outcome in returned.outcomes]
+    outcomes = outcomes_of(told)
     assert len(outcomes) == 20
     devices = {o.result.device for o in outcomes if isinstance(o, Finished)}
     assert devices == {"cuda with 1 GPUs", "cpu with 0 GPUs"}

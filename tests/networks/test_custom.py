@@ -13,7 +13,7 @@ from mnistcmp.cluster.custom import check_custom_networks
 from mnistcmp.cluster.events import Refused, from_line
 from mnistcmp.cluster.job import run_job
 from mnistcmp.cluster.launch import Launch, Worker
-from mnistcmp.cluster.tasks import _train_stack
+from mnistcmp.cluster.tasks import _train_alone
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture
@@ -180,11 +180,10 @@ def test_a_worker_refuses_another_source(mnist: Mnist) -> None:
     """A stale copy is not trained under the name of the one that was launched."""
     run = Run(architecture="right:plain", seed=0, recipe=SMALL)
     study = check_custom_networks(Study(name="x", architectures=("right:plain",), recipe=SMALL))
-    (result,) = Launch(study=study).worker.train((run,), mnist, "cpu")
-    assert _numbers(result) == _numbers(train([run], mnist, CPU)[0])
+    assert not list(Launch(study=study).worker.train((run,), mnist, "cpu"))
     stale = {"right:plain": study.sources["right:plain"][::-1]}
     with pytest.raises(UserError, match="is not that of the study"):
-        Worker(sources=stale).train((run,), mnist, "cpu")
+        list(Worker(sources=stale).train((run,), mnist, "cpu"))
 
 
 def test_a_study_file_s_digest_is_held_to(
@@ -285,7 +284,7 @@ def test_results_are_read_where_the_module_is_not(
 def test_a_network_that_ends_its_process_in_training_fails_alone(mnist: Mnist) -> None:
     """As one that raises: its worker goes on."""
     run = Run(architecture="wrong:LeavesInTraining", seed=0, recipe=Recipe(epochs=1))
-    (outcome,) = _train_stack((run,), ("x", mnist, Worker()), "cpu").outcomes
+    (outcome,) = _train_alone((run,), ("x", mnist, Worker()), "cpu").outcomes
     assert isinstance(outcome, Failed)
     assert outcome.error == "SystemExit: 4"
 

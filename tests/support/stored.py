@@ -1,5 +1,6 @@
 """What is in a results folder, for tests that change its files."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,9 +11,9 @@ import pyarrow.parquet as pq
 import torch
 
 from mnistcmp.data.mnist import Mnist
-from mnistcmp.results.outcome import Failed
+from mnistcmp.results.outcome import Failed, Outcome
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.results.tables import pack
+from mnistcmp.results.tables import Returned, pack
 from mnistcmp.study.file import read_study
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
@@ -92,3 +93,9 @@ def losses_here(study: Path, mnist: Mnist) -> dict[str, float]:
         return train([run], mnist, torch.device("cpu"))[0].test.loss
 
     return {run.run_id: loss(run) for run in read_study(study).runs()}
+
+
+def outcomes_of(told: Iterable[tuple[object, object] | None]) -> list[Outcome]:
+    """What became of all runs that `fan_out` tells of."""
+    returned = [got for _, got in filter(None, told) if isinstance(got, Returned)]
+    return [outcome for each in returned for outcome in each.outcomes]
