@@ -21,6 +21,7 @@ from mnistcmp.cli.catalogue import architectures, studies
 from mnistcmp.cli.console import REFUSED, echo, only_json, soften_streams
 from mnistcmp.cli.data import sheet, verify
 from mnistcmp.cli.export import csv, mlflow, parquet, tensorboard
+from mnistcmp.cli.failures import failures, rerun
 from mnistcmp.cli.figures import figures
 from mnistcmp.cli.jobs import attach, jobs, logs, status, stop
 from mnistcmp.cli.launch import EXAMPLES, launch
@@ -95,7 +96,7 @@ app = typer.Typer(
 app.callback(help=_paragraphs(_root.__doc__))(_root)
 _add(app, launch, epilog=EXAMPLES)
 _add(app, tune, epilog=TUNE_EXAMPLES)
-_add(app, report, studies, predict, compare, figures, architectures, bench)
+_add(app, report, studies, failures, rerun, predict, compare, figures, architectures, bench)
 _add(app, jobs, status, logs, attach, stop, panel="Jobs on a cluster")
 _data = typer.Typer(
     help="Verify MNIST, and look at the pairs that are made of it.", no_args_is_help=True
