@@ -65,6 +65,12 @@ def launch(
             "'mnistcmp predict'."
         ),
     ] = "none",
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach", help="Submit to the cluster and come back; 'mnistcmp attach' follows."
+        ),
+    ] = False,
     json_lines: options.JsonLines = False,
 ) -> None:
     """Train a study's runs and print the report.
@@ -77,6 +83,7 @@ def launch(
     from mnistcmp.cli.selection import select_studies
     from mnistcmp.cluster.custom import check_custom_networks
     from mnistcmp.cluster.launch import Launch
+    from mnistcmp.cluster.places import LocalPlace
 
     studies = select_studies(
         study_file,
@@ -88,6 +95,11 @@ def launch(
         recipe=recipe,
     )
     place = choose_place(address, local, device, output, workers)
+    if detach and isinstance(place, LocalPlace):
+        raise UserError(
+            "--detach submits to a cluster, and none is named or up. Name one with --address, or "
+            "start one here: make cluster-up."
+        )
     launches = [
         Launch(
             study=check_custom_networks(chosen, keep_weights=weights == "best"),
@@ -101,7 +113,7 @@ def launch(
     if dry_run:
         for each in launches:
             _print_plan(each, place, Terminal(stderr=json_lines))
-    elif status := _launch_each(launches, place, json_lines):
+    elif status := _launch_each(launches, place, json=json_lines, detach=detach):
         raise typer.Exit(status)
 
 
@@ -166,8 +178,11 @@ def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
     terminal.say(f"Results folder: {where}. {len(missing)} runs to train. Nothing was done.")
 
 
-def _launch_each(launches: list["Launch"], place: "Place", json: bool) -> int:
-    """One launch after the other, until one is interrupted; the worst exit status."""
+def _launch_each(launches: list["Launch"], place: "Place", *, json: bool, detach: bool) -> int:
+    """One launch after the other, until one is interrupted; the worst exit status.
+
+    With `detach`, the next one is submitted as soon as one is, and they share the cluster.
+    """
     from mnistcmp.cli.view import LaunchView
     from mnistcmp.cluster.places import LocalPlace
 
@@ -176,7 +191,7 @@ def _launch_each(launches: list["Launch"], place: "Place", json: bool) -> int:
         view = LaunchView(place, json=json)
         if isinstance(place, LocalPlace):
             view.say(f"Study {launch.name} on this machine: no cluster is named.")
-        status = max(status, view.follow(place.run(launch)))
+        status = max(status, view.follow(place.run(launch), detach=detach))
         if status == INTERRUPTED:
             if left := ", ".join(launch.name for launch in launches[number:]):
                 view.say(f"Not started: {left}.")

@@ -40,8 +40,8 @@ class View(ABC):
         self.is_seen = True
         self.display: ProgressDisplay | None = None
 
-    def follow(self, events: Generator[told.Event, None, None]) -> int:
-        """Shows events until there are no more; the exit status.
+    def follow(self, events: Generator[told.Event, None, None], *, detach: bool = False) -> int:
+        """Shows events until there are no more, or a job is submitted; the exit status.
 
         Raises:
             UserError: The work is refused, or the place is gone.
@@ -50,6 +50,9 @@ class View(ABC):
             with closing(events), closing(self):
                 for event in events:
                     self.show(event)
+                    if detach and isinstance(event, told.Submitted):
+                        self.say(f"To follow it: mnistcmp attach {event.job}")
+                        break
         except KeyboardInterrupt:
             self.say(self._what_is_left())
             return INTERRUPTED

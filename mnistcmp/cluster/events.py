@@ -16,6 +16,9 @@ from mnistcmp.report.contents import Report
 PREFIX = "mnistcmp-event: "
 """Marks the lines of a job's log that are events."""
 
+VERSION = 1
+"""Of what events hold; raised when a field changes or goes. One may be added."""
+
 MOST_TOLD = 32
 """Stacks in training of which an event tells; there may be thousands of workers."""
 
@@ -126,7 +129,7 @@ class Progress(Event):
     share: float = 0.0
     """Of all the launch's work, 0 to 1, that is done: epochs by what they cost."""
     training: tuple[InTraining, ...] = ()
-    """What is in training and has told of an epoch; of many stacks, `MOST_TOLD`."""
+    """What is in training and has told of an epoch; of many stacks the first 32."""
     elapsed: float = 0.0
     """Seconds since the first run was handed out."""
     left: float | None = None
@@ -184,7 +187,9 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON; `kind` says which it is."""
-    content = {"kind": event.kind} | _adapter(event.kind).dump_python(event, mode="json")
+    content = {"kind": event.kind, "version": VERSION} | _adapter(event.kind).dump_python(
+        event, mode="json"
+    )
     return dumps(content, indent=None)
 
 

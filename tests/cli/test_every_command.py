@@ -33,6 +33,8 @@ COMMANDS = {
     "report results --json": 0,
     "report results --markdown": 0,
     "report results --html": 0,
+    "failures results": 0,
+    "rerun results nonesuch": 2,
     "studies softmax": 0,
     "predict results a.png b.png": 2,
     "compare baseline siamese-shared-aux --results results": 2,

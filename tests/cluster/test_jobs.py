@@ -104,6 +104,22 @@ def test_launch_trains_on_the_cluster_and_reports_as_at_home(
     assert "All runs are in results/small already." in again.stdout
 
 
+@pytest.mark.usefixtures("launched")
+def test_a_launch_can_be_submitted_and_left(checkout: Checkout) -> None:
+    """Its last line says how to follow it, which shows all of it."""
+    left = checkout.mnistcmp(
+        "launch", "small.toml", "--detach", "-o", "results/left", "--seeds", "5,6"
+    )
+    assert (left.returncode, left.stderr) == (0, "")
+    *_, command, job = left.stdout.split()
+    assert left.stdout.splitlines()[-1] == f"To follow it: mnistcmp {command} {job}"
+    assert not (checkout.results / "left").exists()
+    attached = checkout.mnistcmp("attach", job)
+    assert (attached.returncode, attached.stderr) == (0, "")
+    assert "4 runs to train. Results go to" in attached.stdout
+    assert "Study small, recipe" in attached.stdout
+
+
 def test_results_go_to_an_object_store_and_are_read_from_it(
     checkout: Checkout, s3_server: S3Server
 ) -> None:

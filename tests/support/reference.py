@@ -3,6 +3,7 @@
 python -m tests.support.reference    writes the file; a test holds it against the code
 """
 
+import ast
 import html
 import re
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from typer.cli import get_docs_for_click
 
 from mnistcmp.cli.app import app
+from mnistcmp.cluster import events
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.named import STUDIES
 from mnistcmp.study.recipe import RECIPES, Recipe
@@ -29,13 +31,14 @@ Commands with their options, and the fields of study files and recipes. Written 
 - [Commands](#commands)
 - [Study files](#study-files)
 - [Recipe fields](#recipe-fields)
+- [Events](#events) of `--json-lines`
 - [Named recipes](#named-recipes), [named studies](#named-studies), [architectures](#architectures)
 """
 
 
 def reference() -> str:
     """The document."""
-    return "\n".join([BEGINNING, "## Commands\n", _commands(), *_fields(), *_names()])
+    return "\n".join([BEGINNING, "## Commands\n", _commands(), *_fields(), *_events(), *_names()])
 
 
 def _commands() -> str:
@@ -66,6 +69,33 @@ def _rows(model: type[BaseModel]) -> Iterator[str]:
         default = "" if name in schema.get("required", ()) else _value(field.get("default"))
         words = " ".join(str(field.get("description", "")).split())
         yield f"| `{name}` | {_type(field)} | {default} | {words} |"
+
+
+def _events() -> Iterator[str]:
+    """The dataclasses of `mnistcmp.cluster.events`, as their own code describes them."""
+    yield (
+        "\n## Events\n\n`launch --json-lines` and `attach --json-lines` print an object a line. "
+        f"Its `kind` says which of these it is, and `version` is {events.VERSION}: fields may be "
+        "added to it. The `report` of a last one is what `mnistcmp report --json` prints."
+    )
+    tree = ast.parse(Path(events.__file__).read_text(encoding="utf-8"))
+    for made in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        fields = [node for node in made.body if isinstance(node, ast.AnnAssign)]
+        kind = getattr(getattr(events, made.name), "kind", None)
+        if made.name == "Event":
+            continue
+        yield f"\n**{f'`{kind}`' if kind else made.name}**: {ast.get_docstring(made)}\n"
+        yield "| field | type | |\n|---|---|---|"
+        for field in fields:
+            name, type_ = ast.unparse(field.target), ast.unparse(field.annotation)
+            if "ClassVar" in type_:
+                continue
+            place = made.body.index(field) + 1
+            follows = made.body[place] if place < len(made.body) else None
+            words = ""
+            if isinstance(follows, ast.Expr):
+                words = " ".join(ast.literal_eval(follows.value).split())
+            yield f"| `{name}` | `{type_.replace('|', 'or')}` | {words} |"
 
 
 def _type(field: dict[str, object]) -> str:
