@@ -1,7 +1,10 @@
 """Stacks of runs as Ray tasks: each is trained by whichever worker is free."""
 
+import io
+import sys
 import traceback
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, islice
@@ -9,12 +12,13 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
+from typing_extensions import override
 
 from mnistcmp.cluster.launch import Trained, Worker
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.session import end_tasks, to_end
 from mnistcmp.cluster.stacks import Stack
-from mnistcmp.cluster.watched import ProcessDiedError, call_watched
+from mnistcmp.cluster.watched import LAST_LINES, ProcessDiedError, call_watched
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.networks.custom import ANY_ERROR, is_custom
 from mnistcmp.provenance import environment
@@ -32,6 +36,9 @@ the driver and that an autoscaler sees work, and few enough for a study of a mil
 
 NETWORK_VARIABLE = "MNISTCMP_NETWORK"
 """In a worker that trains a custom network, the network's name."""
+
+MOST_PRINTED = 20_000
+"""Characters that are kept of what a run prints."""
 
 PATIENCE = 0.5
 """Seconds after which whoever listens is told that nothing came back."""
@@ -163,12 +170,14 @@ def _outcomes(
     stack: Stack, mnist: Mnist, worker: Worker, device: DeviceChoice
 ) -> Generator[Trained, None, list[Outcome]]:
     """What became of a stack's runs. Errors are results too."""
-    started_at = datetime.now(UTC)
+    started_at, printed = datetime.now(UTC), _Printed()
     try:
-        results = yield from worker.train(stack, mnist, device)
+        with redirect_stdout(printed), redirect_stderr(printed):
+            results = yield from worker.train(stack, mnist, device)
     except ANY_ERROR as error:
         if len(stack) == 1:
-            return [failed(stack[0], error, traceback.format_exc(), environment().host)]
+            trace = traceback.format_exc() + printed.in_words()
+            return [failed(stack[0], error, trace, environment().host)]
     else:
         return finished(stack, results, started_at)
     # The others are not to fail with the one that does.
@@ -176,6 +185,26 @@ def _outcomes(
     for run in stack:
         outcomes += yield from _outcomes((run,), mnist, worker, device)
     return outcomes
+
+
+class _Printed(io.StringIO):
+    """What a run prints: it goes on to the worker's log, and the end of it is kept for an error."""
+
+    @override
+    def write(self, text: str) -> int:
+        if sys.__stdout__ is not None:
+            sys.__stdout__.write(text)
+        if self.tell() > MOST_PRINTED:
+            kept = self.getvalue()[-MOST_PRINTED // 2 :]
+            self.seek(0)
+            self.truncate()
+            super().write(kept)
+        return super().write(text)
+
+    def in_words(self) -> str:
+        """The last lines, under a heading; nothing where nothing was printed."""
+        lines = self.getvalue().splitlines()[-LAST_LINES:]
+        return "\n".join(["\nThe last lines that it printed:", *lines]) if lines else ""
 
 
 def finished(
