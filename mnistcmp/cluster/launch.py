@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from mnistcmp.training.result import TrainingResult
 
 
-SECONDS_BETWEEN = 1.0
-"""Of two accounts of a stack in training."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
     """How far a stack is that a worker trains; accuracies of its runs, 0 to 1."""
@@ -52,6 +48,8 @@ class Worker:
     """Whether results have the best epoch's weights."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """As `Study.sources`: what the worker imports is to be what was launched."""
+    seconds_between: float = 1.0
+    """Of two accounts of a stack in training, at least."""
 
     def train(self, stack: "Stack", mnist: "Mnist", device: "DeviceChoice") -> Trains:
         """Trains a stack on a kind of device of the worker's machine, and tells how far it is.
@@ -70,7 +68,7 @@ class Worker:
         for training in trainings(stack, mnist, where, keep_weights=self.keep_weights):
             while not training.done:
                 training.epoch()
-                if (now := time.monotonic()) - told >= SECONDS_BETWEEN:
+                if (now := time.monotonic()) - told >= self.seconds_between:
                     told = now
                     yield Trained(
                         epochs=training.epochs_done,

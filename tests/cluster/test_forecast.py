@@ -75,14 +75,13 @@ def test_runs_of_a_lost_stack_end_one_by_one() -> None:
     assert forecast.look({}) == (1, 0)
 
 
-def test_a_worker_tells_of_its_epochs(mnist: Mnist, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_tells_of_its_epochs(mnist: Mnist) -> None:
     """Of every one, were there no least time between; accuracies are those of the results."""
-    monkeypatch.setattr("mnistcmp.cluster.launch.SECONDS_BETWEEN", 0)
     stack = tuple(
         Run(architecture="baseline", seed=seed, recipe=SMALL.model_copy(update={"epochs": 3}))
         for seed in (0, 1)
     )
-    told, training = [], Worker().train(stack, mnist, "cpu")
+    told, training = [], Worker(seconds_between=0).train(stack, mnist, "cpu")
     try:
         while True:
             told.append(next(training))
