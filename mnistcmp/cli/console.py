@@ -28,7 +28,9 @@ UNBOUNDED = 10_000
 """Columns of what goes into a file or a pipe, where no line is broken."""
 REPLACING = "mnistcmp-replacing"
 """Names what streams do about characters that their encoding lacks."""
+SPARKS = "▁▂▃▄▅▆▇█"
 SUBSTITUTES = {"±": "+-", "≤": "<=", "≥": ">=", "×": "x", "–": "-", "−": "-", "→": "->", "…": "..."}
+SUBSTITUTES |= dict(zip(SPARKS, "_.,-=+*#", strict=True))
 NUMBER = re.compile(r"[-+]?\d[\d,.]*( ± [\d.]+|%| min| h)?|–|")
 
 _json_streams: list[TextIO] = []

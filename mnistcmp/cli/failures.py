@@ -58,7 +58,7 @@ def failures(
             }
             for row in rows[-MOST_SHOWN:]
         ]
-        Terminal().show(f"Failed: {len(rows)}, the latest last", shown)
+        Terminal().show(f"The last {len(shown)} of {len(rows)} runs that failed", shown)
 
 
 def rerun(
@@ -75,6 +75,7 @@ def rerun(
     import torch
 
     from mnistcmp.data.mnist import load_mnist
+    from mnistcmp.networks.custom import ANY_ERROR
     from mnistcmp.results.store import ResultsStore
     from mnistcmp.study.sources import verify_launched_source
     from mnistcmp.training.process import one_thread
@@ -89,7 +90,9 @@ def rerun(
     try:
         with one_thread():
             (result,) = train([chosen], mnist, torch.device("cpu"))
-    except Exception as error:
+    except UserError:
+        raise
+    except ANY_ERROR as error:
         traceback.print_exc()
         if debug:
             import pdb  # noqa: T100 - asked for

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from mnistcmp.cli.console import Terminal
+from mnistcmp.cli.console import SPARKS, Terminal
 from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progress
 from mnistcmp.errors import cut
 
@@ -18,7 +18,6 @@ MOST_LINES = 10
 """Of conditions: more would not fit a small terminal."""
 SECONDS_BETWEEN_LINES = 3.0, 60.0
 """Where there is no terminal, at first and at most: one for every twentieth of the time so far."""
-SPARKS = "▁▂▃▄▅▆▇█"
 MOST_SPARKS = 16
 
 

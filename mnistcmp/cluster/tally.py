@@ -80,7 +80,11 @@ class Tally:
 
     def note(self, stack: Stack, outcomes: Sequence[Outcome]) -> None:
         """Counts what became of the runs of one stack, which are of one condition."""
-        self._training.pop(stack, None)
+        if self._training.pop(stack, None) is None:
+            # Of a stack that was lost, whose runs are trained one by one.
+            lost = [other for other in self._training if stack[0] in other]
+            for other in lost:
+                del self._training[other]
         self._forecast.end(stack, outcomes)
         self._is_new = True
         name = self._combined.condition_of(stack[0]).name

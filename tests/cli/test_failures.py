@@ -25,16 +25,22 @@ class Raising(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.layer, self.epochs = torch.nn.Linear(392, 2), 0
+        self.error = ValueError("no third epoch")
 
     def train(self, mode=True):
         self.epochs += mode
         answer = 6 * 7
         if self.epochs == 3:
-            raise ValueError("no third epoch")
+            raise self.error
         return super().train(mode)
 
     def forward(self, pairs):
         return self.layer(pairs.flatten(1))
+
+class Leaving(Raising):
+    def __init__(self):
+        super().__init__()
+        self.error = SystemExit(0)
 """
 
 
@@ -60,7 +66,7 @@ def test_failures_are_listed_and_one_is_told_whole(
     """What failed, where, and with which error; then its traceback, and how to see it again."""
     assert run_command(monkeypatch, "failures", "results") == 0
     printed = capsys.readouterr().out
-    assert "Failed: 2" in printed
+    assert "The last 2 of 2 runs that failed" in printed
     for run_id, seed in zip(failing, (7, 8), strict=True):
         assert re.search(rf"{run_id} +baseline +{seed} ", printed)
         assert f"{seed}   there   ValueError: {seed}" in printed
@@ -104,20 +110,27 @@ def test_a_run_again_gives_the_same_numbers(
     assert len(store.read("runs")) == len(study.runs())
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("Raising", "ValueError: no third epoch"), ("Leaving", "SystemExit: 0")]
+)
 def test_a_run_that_raises_raises_the_same_here(
-    custom_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    custom_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    error: str,
 ) -> None:
     """With its traceback; the debugger shows the values where it did."""
     (custom_folder / "raising.py").write_text(RAISING)
     recipe = Recipe(**SMALL.changes() | {"epochs": 4})
-    study = Study(name="x", architectures=("raising:Raising",), seeds=(0,), recipe=recipe)
+    study = Study(name="x", architectures=(f"raising:{name}",), seeds=(0,), recipe=recipe)
     store = ResultsStore(custom_folder / "results")
     store.prepare(record_sources(study))
     (run,) = study.runs()
     monkeypatch.setattr("sys.stdin", io.StringIO("p answer\nq\n"))
     assert run_command(monkeypatch, "rerun", "results", run.run_id[:4], "--pdb") == 1
     printed = capsys.readouterr()
-    assert "ValueError: no third epoch" in printed.err
+    assert error in printed.err
     assert "in train" in printed.err
     assert "(Pdb) 42" in printed.out
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mnistcmp.cli.console import Terminal
+from mnistcmp.cli.console import REPLACING, Terminal, soften_streams
 from mnistcmp.cli.progress import (
     MOST_LINES,
     ProgressDisplay,
@@ -94,6 +94,12 @@ def test_a_curve_falls_as_its_numbers_do() -> None:
     assert sparkline([0.5, 0.25, 0.15]) == "█▃▁"
     assert sparkline([0.3]) == "▁"
     assert len(sparkline(list(range(1000)))) == 16
+
+
+def test_a_curve_shows_in_ascii_too() -> None:
+    """Where a stream has no blocks, as lines and signs of about their heights."""
+    soften_streams()
+    assert sparkline([0.5, 0.25, 0.15]).encode("ascii", REPLACING) == b"#,_"
 
 
 def test_a_run_that_diverged_is_told() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnistcmp.cluster.events import Ended, Started, from_line, to_line
-from mnistcmp.cluster.launch import Launch, Worker
+from mnistcmp.cluster.launch import Launch, Trained, Worker
 from mnistcmp.cluster.tally import Tally
 from mnistcmp.cluster.work import read_work
 from mnistcmp.results.outcome import Failed, Finished
@@ -104,6 +104,20 @@ def test_a_run_that_diverged_is_finished_without_an_accuracy(
     assert (progress.done, progress.diverged, progress.failed) == (2, 1, 0)
     latest = Ended(condition="baseline", seed=1, diverged_epoch=7)
     assert from_line(to_line(replace(progress, latest=latest))) == replace(progress, latest=latest)
+
+
+def test_a_lost_stack_is_in_training_no_more_when_its_runs_end_one_by_one(
+    study: Study, finish: Callable[[Run], Finished]
+) -> None:
+    """What it had told is of a worker that is gone."""
+    stack = tuple(run for run in study.runs() if run.architecture == "baseline")
+    tally = Tally([stack], workers=1, combined=combine([study], place="x"))
+    tally.note_epoch(stack, Trained(epochs=1, seconds=1, train=(0.5, 0.5), validation=(0.5, 0.5)))
+    (told,) = tally.progress().training
+    assert (told.condition, told.seeds, told.epoch) == ("baseline", (0, 1), 1)
+    tally.note(stack[:1], [finish(stack[0])])
+    assert tally.progress().training == ()
+    assert tally.progress().share == pytest.approx(0.5)
 
 
 def test_progress_is_due_at_the_end_and_not_twice(
