@@ -34,7 +34,7 @@ def jobs(address: options.Address = None) -> None:
 
 def status(job: JobId = None, address: options.Address = None) -> None:
     """Show the cluster, and how far a job is."""
-    from mnistcmp.cli.progress import describe_ended
+    from mnistcmp.cli.progress import clock, describe_ended, describe_training
     from mnistcmp.cluster.events import Progress, from_line
 
     client = _client(address)
@@ -59,6 +59,11 @@ def status(job: JobId = None, address: options.Address = None) -> None:
             f"{progress.finished} of {progress.total} runs finished{diverged}, "
             f"{progress.failed} failed{running}{best}."
         )
+        if not found.ended:
+            left = "" if progress.left is None else f", left {clock(progress.left)}"
+            echo(f"{progress.share:.0%} done{left}.")
+            for condition, how_far in describe_training(progress.training).items():
+                echo(f"  {condition}: {how_far}")
 
 
 def logs(

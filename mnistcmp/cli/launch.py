@@ -71,6 +71,14 @@ def launch(
             "--detach", help="Submit to the cluster and come back; 'mnistcmp attach' follows."
         ),
     ] = False,
+    notify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Post the answer there as JSON when the launch ends. A cluster's dashboard shows "
+            "the URL.",
+        ),
+    ] = None,
     json_lines: options.JsonLines = False,
 ) -> None:
     """Train a study's runs and print the report.
@@ -83,6 +91,7 @@ def launch(
     from mnistcmp.cli.selection import select_studies
     from mnistcmp.cluster.custom import check_custom_networks
     from mnistcmp.cluster.launch import Launch
+    from mnistcmp.cluster.notify import check_url
     from mnistcmp.cluster.places import LocalPlace
 
     studies = select_studies(
@@ -100,6 +109,8 @@ def launch(
             "--detach submits to a cluster, and none is named or up. Name one with --address, or "
             "start one here: make cluster-up."
         )
+    if notify is not None:
+        check_url(notify)
     launches = [
         Launch(
             study=check_custom_networks(chosen, keep_weights=weights == "best"),
@@ -107,6 +118,7 @@ def launch(
             fresh=fresh,
             device=device,
             weights=weights,
+            notify=notify,
         )
         for chosen in studies
     ]

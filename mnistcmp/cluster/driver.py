@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mnistcmp.cluster.events import Ended, Event, Reported, Started
 from mnistcmp.cluster.launch import Launch, Trained
+from mnistcmp.cluster.notify import notify
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
 from mnistcmp.cluster.stacks import plan_stacks
@@ -39,7 +40,11 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Iterator[Event
         tally = yield from _train(launch, place, store, missing, kept=kept)
         failed = tuple(tally.failed)
     report = build_report(store) if store.finished_run_ids() else None
-    yield Reported(output=output, trained=len(missing), failed=failed, report=report)
+    ended = Reported(output=output, trained=len(missing), failed=failed, report=report)
+    if launch.notify is not None and report is not None:
+        notice = notify(launch.notify, report, trained=len(missing), failed=len(failed))
+        ended = replace(ended, notice=notice)
+    yield ended
 
 
 def _train(

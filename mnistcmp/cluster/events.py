@@ -160,6 +160,8 @@ class Reported(Event):
     failed: tuple[Ended, ...] = ()
     report: Report | None
     """None where no run has finished."""
+    notice: str | None = None
+    """Why nobody could be notified, where somebody was to be."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -91,6 +91,8 @@ class Launch(Work):
     kind: Literal["launch"] = "launch"
     weights: Literal["best", "none"] = "none"
     """Whether each run's best weights are stored with it."""
+    notify: str | None = None
+    """A URL to which the end is posted."""
 
     @property
     def worker(self) -> Worker:

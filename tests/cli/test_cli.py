@@ -43,6 +43,7 @@ BAD_REQUESTS = {
     "launch recipes.toml": "'seeds' is a field of the study, and stands in a recipe; move it above",
     "launch outside.toml": "'epochs' is a field of a recipe; move it below a line [recipe]",
     "launch --all --detach --local": "--detach submits to a cluster, and none is named or up",
+    "launch --all --notify example.org --local": "--notify 'example.org' is no URL to post to",
     "launch --sedes 3": "No such option: --sedes",
     "launch --output other-version": "is of results schema unknown",
     "launch --study activaton": "unknown study 'activaton'; did you mean 'activation'? Allowed",
