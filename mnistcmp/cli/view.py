@@ -95,9 +95,11 @@ class View(ABC):
 
     def _say_failed(self, what: str) -> None:
         self.status = FAILED
+        errors = f"their errors are in {self.output}/failures"
+        if self.is_seen:
+            errors = f"'mnistcmp failures {self.output}' shows why"
         self.say(
-            f"{what} failed; their errors are in {self.output}/failures. A {self.work} into the "
-            "same folder tries them again.",
+            f"{what} failed; {errors}. A {self.work} into the same folder tries them again.",
             style="red",
         )
 
