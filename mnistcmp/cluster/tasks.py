@@ -105,8 +105,8 @@ def _task(pool: Pool, network: str, *, watched: bool) -> Any:  # noqa: ANN401 - 
     gives a worker to tasks of one environment only.
     """
     own = {"env_vars": {NETWORK_VARIABLE: network}} if is_custom(network) else {}
-    # Ray counts what a generator gave before: tried again, it would have to give as much again.
     function = _train_watched if watched else _train_stack
+    # Ray counts what a generator gave before: tried again, it would have to give as much again.
     options: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "runtime_env": own}
     return ray.remote(num_cpus=1, num_gpus=int(pool.gpu), **options)(function)
 
