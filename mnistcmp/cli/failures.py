@@ -1,6 +1,5 @@
 """`mnistcmp failures` and `rerun`: why runs failed, and one run again to look into."""
 
-import sys
 import traceback
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,10 @@ from mnistcmp.cli.console import FAILED, Terminal, echo, print_json
 from mnistcmp.errors import UserError, cut
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mnistcmp.results.store import ResultsStore
-    from mnistcmp.study.study import Run
+    from mnistcmp.study.study import Run, Study
     from mnistcmp.training.result import TrainingResult
 
 MOST_SHOWN = 50
@@ -83,8 +84,9 @@ def rerun(
 
     store = ResultsStore(results)
     store.check_exists()
-    chosen = _find_run(store, run)
-    verify_launched_source(chosen.architecture, store.launches())
+    launches = store.launches()
+    chosen = _find_run(store, launches, run)
+    verify_launched_source(chosen.architecture, launches)
     mnist = load_mnist()
     echo(f"Training {chosen.architecture} seed {chosen.seed}, recipe {chosen.recipe.label}.")
     try:
@@ -106,9 +108,9 @@ def rerun(
     _compare(store, chosen, result)
 
 
-def _find_run(store: "ResultsStore", wanted: str) -> "Run":
+def _find_run(store: "ResultsStore", launches: "Iterable[Study]", wanted: str) -> "Run":
     """The one run of all launches into a folder whose id begins so."""
-    runs = {run.run_id: run for study in store.launches() for run in study.runs()}
+    runs = {run.run_id: run for study in launches for run in study.runs()}
     found = [run for run_id, run in runs.items() if run_id.startswith(wanted.lower())]
     if len(found) == 1:
         return found[0]
@@ -136,4 +138,4 @@ def _compare(store: "ResultsStore", run: "Run", result: "TrainingResult") -> Non
         f"test accuracy {row['test_accuracy']}).",
         err=True,
     )
-    sys.exit(FAILED)
+    raise typer.Exit(FAILED)
