@@ -121,13 +121,17 @@ def _has_state(folder: Path) -> bool:
         return False
 
 
-def _checked(address: str, found: str) -> str:
+def is_http_url(text: str) -> bool:
+    """Whether a text is the URL of something that speaks HTTP."""
     try:
-        parts = urlsplit(address)
-        is_dashboard = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
     except ValueError:
-        is_dashboard = False
-    if not is_dashboard:
+        return False
+
+
+def _checked(address: str, found: str) -> str:
+    if not is_http_url(address):
         raise UserError(
             f"{found}: '{address}' is not the address of a Ray dashboard. Allowed: "
             "http://HOST:8265 (or https). Name one, or take --local."

@@ -1,9 +1,8 @@
 """A message at the end of a launch, to wherever somebody wants to be told."""
 
-from urllib.parse import urlsplit
-
 import requests
 
+from mnistcmp.cluster.address import is_http_url
 from mnistcmp.errors import UserError
 from mnistcmp.report.contents import Report
 
@@ -17,12 +16,7 @@ def check_url(url: str) -> None:
     Raises:
         UserError: It is no such URL.
     """
-    try:
-        parts = urlsplit(url)
-        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        is_url = False
-    if not is_url:
+    if not is_http_url(url):
         raise UserError(
             f"--notify '{url}' is no URL to post to. Allowed: http://HOST/PATH, or https."
         )
