@@ -29,6 +29,7 @@ LAYERS = {
     "export": 6,
     "cluster": 7,
     "tune": 8,
+    "display": 8,
     "bench": 9,
     "cli": 10,
 }

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import Terminal, print_json
+from mnistcmp.cli.console import print_json
+from mnistcmp.display.terminal import Terminal
 
 TITLES = {
     "engine": "Training on one core: each way's step of one model, beside the stacked engine's",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import Terminal, print_json
+from mnistcmp.cli.console import print_json
+from mnistcmp.display.terminal import Terminal
 
 if TYPE_CHECKING:
     from torch.nn import Module

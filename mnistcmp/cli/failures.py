@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import FAILED, Terminal, echo, print_json
+from mnistcmp.cli.console import FAILED, echo, print_json
+from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError, cut
 
 if TYPE_CHECKING:

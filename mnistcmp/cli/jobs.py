@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import Terminal, echo
+from mnistcmp.cli.console import echo
+from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def jobs(address: options.Address = None) -> None:
 
 def status(job: JobId = None, address: options.Address = None) -> None:
     """Show the cluster, and how far a job is."""
-    from mnistcmp.cli.progress import clock, describe_ended, describe_training
     from mnistcmp.cluster.events import Progress, from_line
+    from mnistcmp.display.progress import clock, describe_ended, describe_training
 
     client = _client(address)
     nodes = client.resources()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import INTERRUPTED, Terminal
+from mnistcmp.cli.console import INTERRUPTED
+from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import Terminal, echo, print_json
+from mnistcmp.cli.console import echo, print_json
+from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:

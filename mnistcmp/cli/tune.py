@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import Terminal
 from mnistcmp.cli.launch import choose_place
+from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:

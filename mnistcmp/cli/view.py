@@ -8,11 +8,12 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from mnistcmp.cli.console import FAILED, INTERRUPTED, Terminal, echo, print_json
-from mnistcmp.cli.progress import ProgressDisplay, clock, describe_ended
+from mnistcmp.cli.console import FAILED, INTERRUPTED, echo, print_json
 from mnistcmp.cli.report import default_page, make_page
 from mnistcmp.cluster import events as told
 from mnistcmp.cluster.places import Place
+from mnistcmp.display.progress import ProgressDisplay, clock, describe_ended
+from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
 from mnistcmp.report.contents import Report
 from mnistcmp.report.text import print_report

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistcmp.cli.console import Terminal
 from mnistcmp.cli.view import leave_page
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.data.pairs import draw_pair_sets
+from mnistcmp.display.terminal import Terminal
 from mnistcmp.provenance import environment
 from mnistcmp.report import runs
 from mnistcmp.report.as_json import to_json

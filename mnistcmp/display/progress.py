@@ -10,8 +10,8 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from mnistcmp.cli.console import SPARKS, Terminal
 from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progress
+from mnistcmp.display.terminal import SPARKS, Terminal
 from mnistcmp.errors import cut
 
 MOST_LINES = 10

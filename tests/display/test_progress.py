@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from mnistcmp.cli.console import REPLACING, Terminal, soften_streams
-from mnistcmp.cli.progress import (
+from mnistcmp.cli.console import soften_streams
+from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progress
+from mnistcmp.display.progress import (
     MOST_LINES,
     ProgressDisplay,
     describe_conditions,
     describe_ended,
     sparkline,
 )
-from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progress
+from mnistcmp.display.terminal import REPLACING, Terminal
 
 
 def _progress() -> Progress:
