@@ -136,6 +136,8 @@ class Progress(Event):
     """Seconds that the rest is going to take; None where nothing was measured yet."""
     best: Ended | None = None
     latest: Ended | None = None
+    ended: tuple[Ended, ...] = ()
+    """What ended since the event before: each run is in one of a launch's events."""
 
     @property
     def done(self) -> int:

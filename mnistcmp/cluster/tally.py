@@ -69,6 +69,8 @@ class Tally:
         self._finished = 0
         self._best: Ended | None = None
         self._latest: Ended | None = None
+        self._ended: list[Ended] = []
+        """Since that was last told."""
         self._started = time.monotonic()
         self._told_at = 0.0
         self._is_new = False
@@ -90,23 +92,19 @@ class Tally:
         name = self._combined.condition_of(stack[0]).name
         count = self._conditions[name]
         for outcome in outcomes:
-            seed = outcome.run.seed
-            if isinstance(outcome, Failed):
+            ended = self._latest = _ended(name, outcome)
+            self._ended.append(ended)
+            if ended.error is not None:
                 count.failed += 1
-                self._latest = Ended(condition=name, seed=seed, error=outcome.error)
-                self.failed.append(self._latest)
+                self.failed.append(ended)
                 continue
             self._finished += 1
-            diverged = outcome.result.diverged_epoch
-            if diverged is not None:
+            if ended.accuracy is None:
                 count.diverged += 1
-                self._latest = Ended(condition=name, seed=seed, diverged_epoch=diverged)
                 continue
-            accuracy = outcome.result.test.accuracy
-            count.note(accuracy)
-            self._latest = Ended(condition=name, seed=seed, accuracy=accuracy)
-            if self._best is None or accuracy > (self._best.accuracy or 0):
-                self._best = self._latest
+            count.note(ended.accuracy)
+            if self._best is None or ended.accuracy > (self._best.accuracy or 0):
+                self._best = ended
 
     def due(self) -> bool:
         """Whether there is something to tell that was not told yet, and it is time to."""
@@ -119,6 +117,7 @@ class Tally:
     def progress(self) -> Progress:
         """How far the launch is now."""
         self._told_at, self._is_new = time.monotonic(), False
+        ended, self._ended = tuple(self._ended), []
         share, left = self._forecast.look(self._training)
         return Progress(
             total=self._total,
@@ -134,6 +133,7 @@ class Tally:
             left=left,
             best=self._best,
             latest=self._latest,
+            ended=ended,
         )
 
     def _in_training(self, stack: Stack) -> InTraining:
@@ -146,3 +146,13 @@ class Tally:
             train=trained.train,
             validation=trained.validation,
         )
+
+
+def _ended(condition: str, outcome: Outcome) -> Ended:
+    seed = outcome.run.seed
+    if isinstance(outcome, Failed):
+        return Ended(condition=condition, seed=seed, error=outcome.error)
+    diverged = outcome.result.diverged_epoch
+    if diverged is not None:
+        return Ended(condition=condition, seed=seed, diverged_epoch=diverged)
+    return Ended(condition=condition, seed=seed, accuracy=outcome.result.test.accuracy)

@@ -84,6 +84,8 @@ def test_mean_and_deviation_follow_the_runs(
     assert part.deviation == pytest.approx(statistics.stdev(accuracies))
     assert progress.best == Ended(condition="baseline", seed=2, accuracy=0.86)
     assert progress.latest == tally.failed[0] == Ended(condition="baseline", seed=9, error="E: x")
+    assert [ended.seed for ended in progress.ended] == [1, 2, 3, 9]
+    assert tally.progress().ended == ()
     assert (before.finished, before.mean) == (1, 0.81)
 
 
