@@ -68,8 +68,11 @@ class TorchStream:
                 torch.set_rng_state(self._states[0])
                 for gpu, state in zip(self._gpus, self._states[1:], strict=True):
                     torch.cuda.set_rng_state(state, gpu)
-            else:
+            elif torch.cuda.is_available():
                 torch.manual_seed(self._seed)
+            else:
+                # torch.manual_seed would note for a GPU who called it, which takes far longer.
+                torch.default_generator.manual_seed(self._seed)
             yield
             gpu_states = [torch.cuda.get_rng_state(gpu) for gpu in self._gpus]
             self._states = [torch.get_rng_state(), *gpu_states]

@@ -14,8 +14,8 @@ from mnistcmp.results.tables import pack
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import record_sources
 from mnistcmp.study.study import Run, Study
-from tests.conftest import SMALL
 from tests.support.commands import run_command
+from tests.support.fixtures import SMALL
 from tests.support.stored import NOON
 
 RAISING = """

@@ -11,7 +11,7 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.results.outcome import Failed
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
-from tests.conftest import SMALL
+from tests.support.fixtures import SMALL
 from tests.support.stored import NOON
 from tests.support.synthetic import made_up
 

@@ -20,7 +20,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.training import train
-from tests.conftest import CPU, SMALL
+from tests.support.fixtures import CPU, SMALL
 from tests.support.stored import diverged, store_failure
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")

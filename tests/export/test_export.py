@@ -9,15 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from mlflow import MlflowClient
 from pyarrow import csv
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.hparams import plugin_data_pb2
 
 from mnistcmp.errors import UserError
 from mnistcmp.export import to_mlflow
@@ -32,6 +29,10 @@ from mnistcmp.study.study import Run, Study
 from tests.support.commands import run_command
 from tests.support.stored import diverged
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 # MLflow loads its experiments' tags in a way that SQLAlchemy is to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy i
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of MLflow's, with nothing in it. It takes MLflow seconds to make one."""
     path = tmp_path_factory.mktemp("mlflow") / "ready.db"
-    MlflowClient(f"sqlite:///{path}").get_experiment_by_name("x")
+    _client(f"sqlite:///{path}").get_experiment_by_name("x")
     return path
 
 
@@ -51,8 +52,14 @@ def uri(tmp_path: Path, ready: Path) -> str:
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 
+def _client(uri: str) -> "MlflowClient":
+    from mlflow import MlflowClient  # noqa: PLC0415 - a second, for this file alone
+
+    return MlflowClient(tracking_uri=uri)
+
+
 def _logged(uri: str, experiment: str = "small") -> list[Any]:
-    client = MlflowClient(tracking_uri=uri)
+    client = _client(uri)
     found = client.get_experiment_by_name(experiment)
     assert found is not None
     return list(client.search_runs([found.experiment_id]))
@@ -71,7 +78,7 @@ def test_mlflow_has_every_run_with_parameters_metrics_and_tags(
     epochs = store.read("epochs").to_pandas()
     rows = _rows(store)
     assert set(logged) == set(rows)
-    client = MlflowClient(tracking_uri=uri)
+    client = _client(uri)
     for run_id, run in logged.items():
         row = rows[run_id]
         assert run.info.run_name == f"{row['architecture']}-seed-{row['seed']}"
@@ -93,7 +100,8 @@ def test_exporting_to_mlflow_again_doubles_nothing(
     store: ResultsStore, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is there stays; a run that was left half done is logged anew."""
-    log_batch = MlflowClient.log_batch
+    client = type(_client(uri))
+    log_batch = client.log_batch
     calls = 0
 
     def breaking(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
@@ -104,7 +112,7 @@ def test_exporting_to_mlflow_again_doubles_nothing(
         log_batch(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, "log_batch", breaking)
+        patch.setattr(client, "log_batch", breaking)
         with pytest.raises(KeyboardInterrupt):
             export_mlflow(store, uri)
     assert len(_logged(uri)) == 2
@@ -174,13 +182,19 @@ def test_a_database_that_cannot_be_used_gets_one_line(
     assert "\n" not in str(caught.value)
 
 
-def _events(folder: Path) -> EventAccumulator:
+def _events(folder: Path) -> "EventAccumulator":
+    from tensorboard.backend.event_processing.event_accumulator import (  # noqa: PLC0415 - as MLflow
+        EventAccumulator,
+    )
+
     events = EventAccumulator(str(folder))
     events.Reload()
     return events
 
 
-def _hyperparameters(events: EventAccumulator) -> dict[str, Any]:
+def _hyperparameters(events: "EventAccumulator") -> dict[str, Any]:
+    from tensorboard.plugins.hparams import plugin_data_pb2  # noqa: PLC0415 - as MLflow
+
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     return dict(plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams)
 

@@ -34,10 +34,10 @@ from mnistcmp.study.study import Run, Study
 from mnistcmp.training.check import check_network
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train
-from tests.conftest import CPU, SMALL
 from tests.support.clusters import KINDS
 from tests.support.commands import run_command
 from tests.support.custom_networks import RIGHT, WRONG
+from tests.support.fixtures import CPU, SMALL
 
 REFUSED = {
     "nowhere.nets:Net": "there is no module 'nowhere.nets' in this folder",

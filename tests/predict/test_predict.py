@@ -23,8 +23,8 @@ from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train, train_plainly
-from tests.conftest import CPU, SMALL
 from tests.support.commands import run_command
+from tests.support.fixtures import CPU, SMALL
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from mnistcmp.report.as_json import to_json
 from mnistcmp.report.text import to_markdown
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
-from tests.conftest import SMALL
 from tests.report.conftest import MakeReport
+from tests.support.fixtures import SMALL
 
 OTHER = SMALL.model_copy(update={"activation": "tanh"})
 

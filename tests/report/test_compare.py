@@ -22,8 +22,8 @@ from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train
-from tests.conftest import CPU
 from tests.support.commands import run_command
+from tests.support.fixtures import CPU
 from tests.support.pages import (
     WINDOWS,
     Look,

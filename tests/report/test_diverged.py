@@ -25,7 +25,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
 from mnistcmp.statistics import summarise
 from mnistcmp.study.study import Run, Study
-from tests.conftest import SMALL
+from tests.support.fixtures import SMALL
 from tests.support.stored import diverged, with_accuracy
 
 Store = Callable[[Study, Callable[[Run], bool]], ResultsStore]

@@ -15,8 +15,8 @@ from mnistcmp.report.tables import comparison_tables, report_tables
 from mnistcmp.report.text import print_comparison, print_report, print_table, to_markdown
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Study
-from tests.conftest import SMALL
 from tests.report.conftest import MakeStore
+from tests.support.fixtures import SMALL
 
 OTHER = SMALL.model_copy(update={"activation": "tanh"})
 STUDY = Study(

@@ -28,8 +28,8 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Study
 from mnistcmp.training.training import train
-from tests.conftest import CPU, SMALL
 from tests.support.commands import run_command
+from tests.support.fixtures import CPU, SMALL
 from tests.support.pages import (
     WINDOWS,
     Look,

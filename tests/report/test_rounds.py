@@ -20,7 +20,7 @@ from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import Round, TrainingResult
 from mnistcmp.training.training import train
-from tests.conftest import CPU, SMALL
+from tests.support.fixtures import CPU, SMALL
 
 CHAIN = SMALL.model_copy(update={"rounds": 3, "shuffle": False})
 STUDY = Study(

@@ -5,8 +5,8 @@ import pytest
 from mnistcmp.report.text import to_markdown
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.study import Study
-from tests.conftest import SMALL
 from tests.report.conftest import MakeReport
+from tests.support.fixtures import SMALL
 
 WHY = "Why it differs from the published table"
 

@@ -25,7 +25,7 @@ from mnistcmp.results.tables import pack
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
-from tests.conftest import SMALL
+from tests.support.fixtures import SMALL
 from tests.support.stored import content_of, diverged, files_of, folder_of
 
 Finish = Callable[[Run], Finished]

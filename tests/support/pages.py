@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import duckdb
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Request, sync_playwright
 
 from mnistcmp.results.store import ResultsStore
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Request
 
 Window = tuple[int, Literal["light", "dark"]]
 """Width in pixels, and colour scheme."""
@@ -35,6 +36,8 @@ def needs_browser(test: Test) -> Test:
 @contextmanager
 def open_browser(folder: Path) -> Iterator[Look]:
     """Debian's Chromium, headless; pages are put into the folder."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - for these tests alone
+
     with sync_playwright() as playwright:
         # A container's root may make no sandbox; the pages are our own.
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -75,17 +78,19 @@ def assert_fine(seen: Seen, window: Window) -> None:
     assert seen.background == {"light": "rgb(255, 255, 255)", "dark": "rgb(23, 24, 27)"}[window[1]]
 
 
-def _look_at(browser: Browser, html: str, window: Window, path: Path) -> Seen:
+def _look_at(browser: "Browser", html: str, window: Window, path: Path) -> Seen:
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - as playwright
+
     path.write_text(html, encoding="utf-8")
     width, scheme = window
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     complaints: list[str] = []
     requests: list[str] = []
 
-    def on_console(message: ConsoleMessage) -> None:
+    def on_console(message: "ConsoleMessage") -> None:
         complaints.append(message.text)
 
-    def on_request(request: Request) -> None:
+    def on_request(request: "Request") -> None:
         if request.url != path.as_uri() and not request.url.startswith("data:"):
             requests.append(request.url)
 

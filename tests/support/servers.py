@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
@@ -69,6 +67,8 @@ def start_s3_server(host: str = "127.0.0.1") -> "tuple[S3Server, subprocess.Pope
 
 
 def _client(service: str, url: str, key: str, secret: str) -> Any:  # noqa: ANN401 - made at run time
+    import boto3  # noqa: PLC0415 - for the few tests that need a server
+
     return boto3.client(
         service,
         endpoint_url=url,

@@ -11,7 +11,7 @@ from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.check import check_network
 from mnistcmp.training.training import Training, train, train_plainly
-from tests.conftest import CPU, SMALL
+from tests.support.fixtures import CPU, SMALL
 
 BREAKING = """
 import torch

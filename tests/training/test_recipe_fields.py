@@ -14,7 +14,7 @@ from mnistcmp.training.augmentation import AffineAugmentation
 from mnistcmp.training.engine import recipe_optimizer
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train
-from tests.conftest import CPU, SMALL
+from tests.support.fixtures import CPU, SMALL
 
 BLANK = torch.tensor(-0.4)
 STILL: dict[str, Any] = {"learning_rate": 1e-30, "batch_norm": "none"}

@@ -20,7 +20,7 @@ from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.stacked import compiled
 from mnistcmp.training.stacked.engine import StackedEngine
 from mnistcmp.training.training import train, train_plainly
-from tests.conftest import CPU, REPORTED, SMALL
+from tests.support.fixtures import CPU, REPORTED, SMALL
 
 VARIANTS: dict[str, dict[str, object]] = {
     "default": {},

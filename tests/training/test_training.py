@@ -20,7 +20,7 @@ from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.stacked.engine import StackedEngine
 from mnistcmp.training.training import Training, train
-from tests.conftest import CPU, SMALL
+from tests.support.fixtures import CPU, SMALL
 
 PLAIN = RECIPES["plain"].changes()
 

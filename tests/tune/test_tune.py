@@ -23,10 +23,10 @@ from mnistcmp.tune.folder import PointOutcome, read_points
 from mnistcmp.tune.report import PointEnded, build_search_report
 from mnistcmp.tune.search import plan_search
 from mnistcmp.tune.suggest import BATCH, STARTUP, suggested_points
-from tests.conftest import SMALL
 from tests.support.clusters import INTERRUPTIBLE
 from tests.support.commands import run_command
 from tests.support.custom_networks import RIGHT
+from tests.support.fixtures import SMALL
 
 pytestmark = pytest.mark.ray
 
