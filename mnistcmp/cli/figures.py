@@ -74,8 +74,7 @@ def _drawings(results: str | None) -> "tuple[list[Drawing], list[Drawing]]":
         return [draw_structure(entry, network) for entry in ARCHITECTURES.values()], []
     store = ResultsStore(results)
     report = build_report(store)
-    shown = {row.condition for row in report.rows}
-    groups = read_groups(store, [c for c in report.conditions if c.name in shown])
+    groups = read_groups(store, report.shown)
     dots = draw_accuracies(report.rows, groups, name=f"{file_stem(report.study)}-dots")
     return [*_structures(store, report), *draw_learning(groups)], dots
 

@@ -89,10 +89,8 @@ def launch(
     Runs that the results folder already has are not trained again, so an interrupted launch goes
     on where it stopped.
     """
+    from mnistcmp.api.launching import make_launch
     from mnistcmp.cli.selection import select_studies
-    from mnistcmp.cluster.custom import check_custom_networks
-    from mnistcmp.cluster.launch import Launch
-    from mnistcmp.cluster.notify import check_url
     from mnistcmp.cluster.places import LocalPlace
 
     studies = select_studies(
@@ -104,17 +102,15 @@ def launch(
         epochs=epochs,
         recipe=recipe,
     )
-    place = choose_place(address, local, device, output, workers)
+    place = choose_place(address, local, device, workers)
     if detach and isinstance(place, LocalPlace):
         raise UserError(
             "--detach submits to a cluster, and none is named or up. Name one with --address, or "
             "start one here: make cluster-up."
         )
-    if notify is not None:
-        check_url(notify)
     launches = [
-        Launch(
-            study=check_custom_networks(chosen, keep_weights=weights == "best"),
+        make_launch(
+            chosen,
             output=f"{output.rstrip('/')}/{chosen.name}" if output and len(studies) > 1 else output,
             fresh=fresh,
             device=device,
@@ -131,33 +127,19 @@ def launch(
 
 
 def choose_place(
-    address: str | None,
-    local: bool,
-    device: "DeviceChoice",
-    output: str | None,
-    workers: int | None,
+    address: str | None, local: bool, device: "DeviceChoice", workers: int | None
 ) -> "Place":
     """The cluster that is named or up, else this machine.
 
     Raises:
         UserError: Options contradict each other, or ask for what is not there.
     """
-    from mnistcmp.cluster.address import find_cluster
-    from mnistcmp.cluster.places import ClusterPlace, LocalPlace
+    from mnistcmp.api.launching import HERE
+    from mnistcmp.api.launching import choose_place as choose
 
-    if output is not None and not output.strip():
-        raise UserError("--output is empty. Name a folder or s3://BUCKET/PREFIX, or leave it out.")
     if local and address:
         raise UserError("--local and --address cannot go together. Take one of them.")
-    cluster = None if local else find_cluster(address)
-    if cluster is None:
-        from mnistcmp.training.device import resolve_device
-
-        resolve_device(device)
-        return LocalPlace(workers=workers)
-    if workers is not None:
-        raise UserError("--workers is for this machine; with a cluster, take --local too.")
-    return ClusterPlace(cluster)
+    return choose(HERE if local else address, device=device, workers=workers)
 
 
 def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:

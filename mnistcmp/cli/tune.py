@@ -104,7 +104,7 @@ def tune(
         fresh=fresh,
         device=device,
     )
-    place = choose_place(address, local, device, output, workers)
+    place = choose_place(address, local, device, workers)
     if isinstance(place, ClusterPlace):
         raise UserError(
             f"a search runs on this machine, and {place.cluster.found} names a cluster. Take "

@@ -70,7 +70,7 @@ class View(ABC):
     def close(self) -> None:
         """Leaves the terminal as it was."""
         if self.display is not None:
-            self.display.stop()
+            self.display.close()
             self.display = None
 
     def _what_is_left(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mnistcmp.errors import UserError
+from mnistcmp.networks.given import is_kept_by_value
 from mnistcmp.networks.source import find_source
 from mnistcmp.study.sources import custom_networks, record_sources
 from mnistcmp.study.study import Study
@@ -45,6 +46,12 @@ def shipped(study: Study) -> Iterator[dict[str, str]]:
     """
     files: dict[str, Path] = {}
     for name in custom_networks(study):
+        if is_kept_by_value(name):
+            raise UserError(
+                f"'{name}' is defined in a script or notebook, which a cluster's processes cannot "
+                "import. Put it into a module beside (in a notebook: %%writefile nets.py), and "
+                "give it from there; or train on this machine."
+            )
         source = find_source(name)
         if source.installed:
             continue

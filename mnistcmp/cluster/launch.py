@@ -1,5 +1,7 @@
 """A launch: what to train, where to keep it, and on what."""
 
+import pickle
+import sys
 import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +11,9 @@ from typing_extensions import override
 
 from mnistcmp.cluster.events import Event
 from mnistcmp.cluster.work import Work
-from mnistcmp.study.sources import verify_source
+from mnistcmp.networks.given import find_kept, is_kept_by_value, kept
+from mnistcmp.networks.source import find_source
+from mnistcmp.study.sources import custom_networks, verify_source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +52,10 @@ class Worker:
     """Whether results have the best epoch's weights."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """As `Study.sources`: what the worker imports is to be what was launched."""
+    defined: Mapping[str, bytes] = field(default_factory=dict)
+    """Name of a network that a script or notebook defines, to the pickled class or function."""
+    folders: tuple[str, ...] = ()
+    """Where custom networks' modules are, of those that the launching program imports from."""
     seconds_between: float = 1.0
     """Of two accounts of a stack in training, at least."""
 
@@ -62,7 +70,11 @@ class Worker:
 
         name = stack[0].architecture
         if name in self.sources:
-            verify_source(name, self.sources[name])
+            sys.path += [folder for folder in self.folders if folder not in sys.path]
+            if name in self.defined:
+                kept[name] = pickle.loads(self.defined[name])  # noqa: S301 - the launch's own
+            else:
+                verify_source(name, self.sources[name])
         where, results = resolve_device(device), []
         started = told = time.monotonic()
         for training in trainings(stack, mnist, where, keep_weights=self.keep_weights):
@@ -97,7 +109,17 @@ class Launch(Work):
     @property
     def worker(self) -> Worker:
         """What this asks of workers."""
-        return Worker(keep_weights=self.weights == "best", sources=self.study.sources)
+        from ray import cloudpickle  # noqa: PLC0415 - where Ray is
+
+        names = custom_networks(self.study)
+        folders = {folder: None for name in names for folder in find_source(name).folders}
+        by_value = filter(is_kept_by_value, names)
+        return Worker(
+            keep_weights=self.weights == "best",
+            sources=self.study.sources,
+            defined={name: cloudpickle.dumps(find_kept(name)) for name in by_value},  # type: ignore[no-untyped-call]
+            folders=tuple(folders),
+        )
 
     @override
     def drive(self, place: "RayPlace", output: str) -> Iterator[Event]:

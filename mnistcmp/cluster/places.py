@@ -4,12 +4,13 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from mnistcmp.cluster.address import Cluster
-from mnistcmp.cluster.events import BrokeOff, Event, Submitted, from_line
+from mnistcmp.cluster.events import BrokeOff, Event, Reported, Started, Submitted, from_line
 from mnistcmp.cluster.work import Work
 from mnistcmp.files import expand_home
 from mnistcmp.results.location import is_uri
@@ -38,6 +39,12 @@ class Place(ABC):
     def seen(self, output: str) -> str | None:
         """What this machine calls an output that an event names; None where it does not see it."""
         return output
+
+    def as_seen(self, event: Event) -> Event:
+        """An event whose output, if it names one, has the name that this machine sees it by."""
+        if isinstance(event, Started | Reported):
+            return replace(event, output=self.seen(event.output) or event.output)
+        return event
 
 
 class RayPlace(Place):

@@ -76,12 +76,25 @@ def local_ray(workers: int | None) -> Iterator[Resources]:
             object_store_memory=OBJECT_STORE_BYTES,
             _temp_dir=folder,
         ),
+        _interrupted_by_sigterm(),
     ):
-        # Ray's answer to SIGTERM is to abort with a traceback; `timeout`, systemd and schedulers of
-        # batch jobs send it where a person presses Ctrl-C.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield _resources("this machine")
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Ray's answer to SIGTERM is to abort with a traceback.
+
+    `timeout`, systemd and schedulers of batch jobs send it where a person presses Ctrl-C.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -116,6 +129,11 @@ class _NoFolders(list[str]):
 
 @contextmanager
 def _session(**options: Any) -> Iterator[None]:  # noqa: ANN401 - options of ray.init
+    if ray.is_initialized():
+        raise UserError(
+            "this process has a Ray already, of another launch or of its own. Let that end, or "
+            "call ray.shutdown()."
+        )
     job = JobConfig()
     job._py_driver_sys_path = _NoFolders()  # noqa: SLF001 - there is no public way
     try:

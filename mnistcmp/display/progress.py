@@ -1,4 +1,4 @@
-"""How far a launch is: a bar and its conditions in a terminal, a line now and then elsewhere."""
+"""How far a launch is: a bar and its conditions in terminal and notebook, else a line at times."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progress
+from mnistcmp.display.notebook import NotebookOutput
 from mnistcmp.display.terminal import SPARKS, Terminal
 from mnistcmp.errors import cut
 
@@ -35,6 +36,7 @@ class ProgressDisplay:
         )
         self._task = self._bar.add_task("", left="", total=1)
         self._live: Live | None = None
+        self._output = NotebookOutput() if terminal.is_jupyter else None
         self._next_line = 0.0
         self._errors: dict[tuple[str, tuple[int, ...]], list[float]] = {}
         """Validation errors that were told of runs in training, one after the other."""
@@ -46,20 +48,20 @@ class ProgressDisplay:
         if progress.diverged:
             counts += f", {progress.diverged} diverged"
         counts += f", {progress.failed} failed"
-        if not self._terminal.is_terminal:
+        if not self._terminal.is_terminal and self._output is None:
             self._say(progress, counts, left)
             return
-        self._bar.update(
-            self._task,
-            completed=progress.share,
-            description=f"{progress.done}/{progress.total} runs, {counts}",
-            left=left,
-        )
-        # The bar's clock goes on from the launch's, which a later `attach` has not seen begin.
-        self._bar.tasks[0].start_time = self._bar.get_time() - progress.elapsed
+        described = f"{progress.done}/{progress.total} runs, {counts}"
         named = [("latest", progress.latest), ("best", progress.best)]
         lines = [f"{name} {describe_ended(ended)}" for name, ended in named if ended is not None]
         lines += describe_conditions(progress.conditions, self._curves(progress.training))
+        if self._output is not None:
+            since = f"{described}, elapsed {clock(progress.elapsed)} {left}"
+            self._output.show(progress.share, [since, *lines])
+            return
+        self._bar.update(self._task, completed=progress.share, description=described, left=left)
+        # The bar's clock goes on from the launch's, which a later `attach` has not seen begin.
+        self._bar.tasks[0].start_time = self._bar.get_time() - progress.elapsed
         below = "\n".join(f"  {line}" for line in lines)
         if self._live is None:
             self._live = Live(console=self._terminal, transient=True)
@@ -95,7 +97,7 @@ class ProgressDisplay:
         described = describe_training(training)
         return {name: f"{text} {curves[name]}" for name, text in described.items()}
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Leaves the terminal as it was."""
         if self._live is not None:
             self._live.stop()

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mnistcmp.errors import UserError, in_short, unknown_name
+from mnistcmp.networks.given import find_kept, is_kept_by_value
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,16 +36,11 @@ def parse_name(name: str) -> tuple[str, str]:
     """The module and, in it, the class or function of a custom network; nothing is imported.
 
     Raises:
-        UserError: It has another form, or a module that no other process can import by that name.
+        UserError: It has another form, or a module that is not the user's.
     """
     module, _, attribute = name.partition(":")
     if not _is_well_formed(name):
         raise UserError(f"'{name}' does not name a network of your own; {_what_to_write(name)}.")
-    if module == "__main__":
-        raise UserError(
-            f"'{name}' cannot be imported by the processes that train: they have another "
-            "__main__. Put the network into a module, and name that."
-        )
     if (top := top_of(module)) == PACKAGE:
         raise UserError(
             f"'{name}' is inside this package. 'mnistcmp architectures' lists its networks; put "
@@ -141,6 +137,8 @@ def no_module(module: str) -> UserError:
 
 
 def _find(path: str) -> Any:  # noqa: ANN401 - whatever stands there
+    if is_kept_by_value(path):
+        return find_kept(path)
     name, _, attribute = path.partition(":")
     module = _import(name)
     if hasattr(module, attribute):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mnistcmp.errors import UserError
 from mnistcmp.networks.custom import PACKAGE, find_top, no_module, parse_name, top_of
+from mnistcmp.networks.given import is_kept_by_value, read_definition
 
 INSTALLED = {"site-packages", "dist-packages"}
 """What the folders are called that pip, and Debian, put packages in."""
@@ -27,8 +28,10 @@ class Source:
 
     files: dict[str, Path]
     """Path below a folder of the import path, to the file."""
-    installed: bool
+    installed: bool = False
     """Whether pip put it where it is; then others have to be given it by pip too."""
+    text: str = ""
+    """Of the definition in a script or notebook, whose own file is not among the files."""
 
     @property
     def digest(self) -> str:
@@ -37,7 +40,7 @@ class Source:
         Raises:
             UserError: A file cannot be read.
         """
-        whole = hashlib.sha256()
+        whole = hashlib.sha256(self.text.encode())
         for place, path in sorted(self.files.items()):
             try:
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -51,36 +54,55 @@ class Source:
         """Bytes of all files."""
         return sum(path.stat().st_size for path in self.files.values())
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of the import path that the files are below."""
+        return tuple({str(path)[: -len(place) - 1]: None for place, path in self.files.items()})
+
 
 def find_source(name: str) -> Source:
     """All of a network's top-level package, or its one file, and what beside it that imports.
 
     Raises:
-        UserError: There is no module of that name, or several are.
+        UserError: There is no module of that name, or several are; or a script's definition cannot
+            be read.
     """
+    if is_kept_by_value(name):
+        text, modules = read_definition(name)
+        return Source(files=_with_imports(set(map(top_of, modules))), text=text)
     module, _ = parse_name(name)
-    top = top_of(module)
-    spec = find_top(top)
+    spec = find_top(top_of(module))
     if spec is not None and _is_installed(spec):
         return Source(files=dict(_files(spec)), installed=True)
-    files: dict[str, Path] = {}
-    seen, waiting = {top}, [spec]
-    while waiting:
-        found = dict(_files(waiting.pop()))
-        files |= found
-        for imported in sorted(_imported(found.values()) - seen - sys.stdlib_module_names):
-            seen.add(imported)
-            beside = find_top(imported)
-            if beside is not None and not _is_installed(beside):
-                waiting.append(beside)
+    files = _with_imports({top_of(module)})
     if not files:
         raise no_module(module)
-    return Source(files=files, installed=False)
+    return Source(files=files)
+
+
+def _with_imports(tops: set[str]) -> dict[str, Path]:
+    """The files of packages and modules that are not installed, and of those that they import."""
+    files: dict[str, Path] = {}
+    seen: set[str] = set(sys.stdlib_module_names)
+    while tops := tops - seen:
+        seen |= tops
+        specs = [spec for top in sorted(tops) if (spec := find_top(top)) is not None]
+        found = {place: path for s in specs if not _is_installed(s) for place, path in _files(s)}
+        files |= found
+        tops = _imported(found.values())
+    return files
+
+
+def source_digest(name: str) -> str:
+    """The digest of what this process has imported or will import: that of the first call.
+
+    That of a script's or notebook's network is of what it defines now.
+    """
+    return find_source(name).digest if is_kept_by_value(name) else _digest_as_first_seen(name)
 
 
 @lru_cache(maxsize=64)
-def digest_as_first_seen(name: str) -> str:
-    """The digest at the first call: that of what this process has imported or will import."""
+def _digest_as_first_seen(name: str) -> str:
     return find_source(name).digest
 
 
@@ -90,9 +112,7 @@ def _is_installed(spec: ModuleSpec) -> bool:
     return spec.name == PACKAGE or any(INSTALLED & set(Path(place).parts) for place in places)
 
 
-def _files(spec: ModuleSpec | None) -> Iterator[tuple[str, Path]]:
-    if spec is None:
-        return
+def _files(spec: ModuleSpec) -> Iterator[tuple[str, Path]]:
     for folder in map(Path, spec.submodule_search_locations or ()):
         yield from _below(folder, folder.name)
     if spec.submodule_search_locations is None and spec.origin and Path(spec.origin).is_file():

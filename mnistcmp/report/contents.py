@@ -89,9 +89,9 @@ class Rounds:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Report:
-    """All that the report shows of a folder."""
+    """All that the report shows of a folder; printed, or shown by a notebook, it is for people."""
 
     study: str
     question: str | None
@@ -114,6 +114,24 @@ class Report:
     """Launched into the folder, and without a result."""
     failures: dict[str, str]
     """Run id to error, of those whose last attempt failed."""
+
+    def __repr__(self) -> str:
+        from mnistcmp.report.text import to_text  # noqa: PLC0415 - which is made of this
+
+        return to_text(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from mnistcmp.report.html.template import render  # noqa: PLC0415 - as above
+        from mnistcmp.report.tables import report_tables  # noqa: PLC0415 - as above
+
+        return render("notebook.html.j2", report=self, tables=report_tables(self))
+
+    @property
+    def shown(self) -> list[Condition]:
+        """The conditions that have a row: a launch may be finishing the first runs of others."""
+        names = {row.condition for row in self.rows}
+        return [condition for condition in self.conditions if condition.name in names]
 
     @property
     def recipe(self) -> Recipe | None:

@@ -44,6 +44,13 @@ def print_report(report: Report, console: Console) -> None:
     _print(console, "\n\n".join(explanation(report)))
 
 
+def to_text(report: Report, *, columns: int = 100) -> str:
+    """The report as `print_report` prints it where lines have so many columns."""
+    file = io.StringIO()
+    print_report(report, Console(file=file, width=columns, color_system=None, force_jupyter=False))
+    return file.getvalue().strip()
+
+
 def to_markdown(report: Report) -> str:
     """The report as Markdown."""
     tables = [part for table in report_tables(report) for part in markdown_table(table)]

@@ -57,7 +57,7 @@ class Output:
     @staticmethod
     def local(asked: str | None, name: str) -> "Output":
         """The output of what is trained on this machine, by default named as the study."""
-        place = asked or str(Path(RESULTS) / name)
+        place = _asked_or(asked, str(Path(RESULTS) / name))
         return Output(here=place, there=place)
 
     @staticmethod
@@ -67,7 +67,7 @@ class Output:
         Raises:
             UserError: The cluster does not see the folder that is asked for.
         """
-        there = asked or name
+        there = _asked_or(asked, name)
         if is_uri(there):
             return Output(here=there, there=there)
         if shared is None:
@@ -82,7 +82,7 @@ class Output:
         Raises:
             UserError: The output is relative, and there is no folder that it is below.
         """
-        place = asked or name
+        place = _asked_or(asked, name)
         if not is_uri(place) and not Path(place).is_absolute():
             if folder is None:
                 raise UserError(
@@ -102,3 +102,11 @@ class Output:
             ending = f"-{number}"
         here, there = self.here.rstrip("/"), self.there.rstrip("/")
         return Output(here=here + ending, there=there + ending)
+
+
+def _asked_or(asked: str | None, default: str) -> str:
+    if asked is None:
+        return default
+    if not asked.strip():
+        raise UserError("--output is empty. Name a folder or s3://BUCKET/PREFIX, or leave it out.")
+    return asked

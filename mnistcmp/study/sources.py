@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from mnistcmp.errors import UserError
 from mnistcmp.networks.custom import is_custom
-from mnistcmp.networks.source import digest_as_first_seen, find_source
+from mnistcmp.networks.source import find_source, source_digest
 from mnistcmp.study.study import Study
 
 
@@ -42,7 +42,7 @@ def verify_source(name: str, planned: str) -> None:
     Raises:
         UserError: The source is not found, or is another one.
     """
-    _refuse_other(name, digest_as_first_seen(name), planned)
+    _refuse_other(name, source_digest(name), planned)
 
 
 def _refuse_other(name: str, found: str, planned: str) -> None:

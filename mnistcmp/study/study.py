@@ -6,23 +6,25 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES, architecture
+from mnistcmp.networks.given import name_network
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.seeds import LARGEST_SEED, format_seeds, parse_seeds
+from mnistcmp.study.wrong import DIGEST, RECIPE_NAME, STUDY_NAME, in_one_line
 
-STUDY_NAME = r"^[a-z0-9][a-z0-9._-]*$"
-RECIPE_NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$"
-DIGEST = r"^[0-9a-f]{16}$"
-PATTERNS_IN_WORDS = {
-    STUDY_NAME: "allowed are small letters, digits, '.', '_' and '-', after a letter or digit",
-    RECIPE_NAME: "allowed are letters, digits, spaces, '.', '_', '+', '-', after a letter or digit",
-    DIGEST: "allowed are 16 hexadecimal digits, as a launch stores them",
-}
 UNNAMED = "recipe"
 """The name, in a study, of the one recipe that a study file gives as `recipe`."""
 
@@ -113,6 +115,11 @@ def _read_recipe(value: Any) -> Any:  # noqa: ANN401 - whatever a study file hol
     return value
 
 
+def _named(value: Any) -> Any:  # noqa: ANN401 - whatever a study file or a program holds
+    """A class's or function's name, which programs may give in place of one."""
+    return name_network(value) if callable(value) else value
+
+
 def _known_architecture(name: str) -> str:
     return architecture(name).name
 
@@ -120,7 +127,7 @@ def _known_architecture(name: str) -> str:
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_read_seeds), Field(min_length=1)]
 Names = Annotated[
-    tuple[Annotated[str, AfterValidator(_known_architecture)], ...],
+    tuple[Annotated[str, BeforeValidator(_named), AfterValidator(_known_architecture)], ...],
     BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
     Field(min_length=1),
 ]
@@ -139,9 +146,11 @@ class Study(BaseModel):
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
 
-    if TYPE_CHECKING:
-
-        def __init__(self, **content: Any) -> None: ...  # noqa: ANN401 - validated
+    def __init__(self, **content: Any) -> None:  # noqa: ANN401 - validated
+        try:
+            super().__init__(**content)
+        except ValidationError as error:
+            raise in_one_line(error, type(self).model_fields) from error
 
     name: Annotated[str, Field(pattern=STUDY_NAME, max_length=80)]
     """The study's name, and that of its results folder."""

@@ -60,7 +60,7 @@ def test_progress_fits_the_terminal(
     monkeypatch.setenv("FORCE_COLOR", "1")
     display = ProgressDisplay(Terminal())
     display.update(_progress())
-    display.stop()
+    display.close()
     printed = capsys.readouterr().out
     for shown in (
         "13/50 runs, 20 running on 2 workers, 1 diverged, 1 failed",

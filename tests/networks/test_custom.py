@@ -19,7 +19,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture
 from mnistcmp.networks.graph import UntraceableError, trace
 from mnistcmp.networks.layers import layer_table, parameter_count
-from mnistcmp.networks.source import digest_as_first_seen, find_source
+from mnistcmp.networks.source import _digest_as_first_seen, find_source
 from mnistcmp.predict.images import Digit
 from mnistcmp.predict.model import answer, choose_model
 from mnistcmp.provenance import environment
@@ -329,7 +329,7 @@ def test_stored_weights_answer_as_they_did(stored: ResultsStore, mnist: Mnist) -
     assert said.digits is not None
     assert max(range(10), key=said.digits[0].__getitem__) == pair["predicted_first_digit"]
     Path("right.py").write_text(f"{RIGHT}\n# changed", encoding="utf-8")
-    digest_as_first_seen.cache_clear()
+    _digest_as_first_seen.cache_clear()
     with pytest.raises(UserError, match="is not that of the study"):
         choose_model(stored, "right:Digits", 0)
 

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from mnistcmp.cluster.address import ADDRESS_VARIABLES
 from mnistcmp.data.mnist import Mnist, load_mnist, read_verified
 from mnistcmp.networks.architectures import ARCHITECTURES
-from mnistcmp.networks.source import digest_as_first_seen
+from mnistcmp.networks.source import _digest_as_first_seen
 from mnistcmp.provenance import environment
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
@@ -57,7 +57,7 @@ def custom_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     for name in set(sys.modules) - before:
         if str(folder) in str(getattr(sys.modules[name], "__file__", None)):
             del sys.modules[name]
-    digest_as_first_seen.cache_clear()
+    _digest_as_first_seen.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,10 @@ class Drawing:
     description: str
     figure: Figure
 
+    def _repr_svg_(self) -> str:
+        """What a notebook shows."""
+        return _described_svg(self, LIGHT, fonttype="path", facecolor=LIGHT["paper"])
+
 
 def file_stem(text: str) -> str:
     """A name of a file, and an id, for a condition or whatever else people named."""

@@ -36,9 +36,7 @@ MISTAKES = 8
 def report_page(store: ResultsStore, mnist: "Mnist", report: Report | None = None) -> str:
     """The page as HTML. `report` is that of the store, where it was made already."""
     report = report or build_report(store)
-    # A launch may be adding runs: what it finishes from here on is not shown.
-    shown = {row.condition for row in report.rows}
-    groups = read_groups(store, [c for c in report.conditions if c.name in shown])
+    groups = read_groups(store, report.shown)
     return render(
         "report.html.j2",
         report=report,

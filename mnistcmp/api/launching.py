@@ -1,0 +1,192 @@
+"""Launches from Python: on this machine or a cluster, with progress, or event by event."""
+
+import logging
+import warnings
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+from mnistcmp.api.results import Results
+from mnistcmp.cluster.address import find_cluster
+from mnistcmp.cluster.custom import check_custom_networks
+from mnistcmp.cluster.events import BrokeOff, Event, Progress, Refused, Reported
+from mnistcmp.cluster.launch import Launch
+from mnistcmp.cluster.notify import check_url
+from mnistcmp.cluster.places import ClusterPlace, LocalPlace, Place
+from mnistcmp.display.progress import ProgressDisplay
+from mnistcmp.display.terminal import Terminal
+from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.files import expand_home
+from mnistcmp.study.named import STUDIES
+from mnistcmp.study.study import Study
+
+# In a notebook, tqdm and Ray ask on their import for widgets that nothing here shows.
+warnings.filterwarnings("ignore", message="IProgress not found")
+logging.getLogger("ray.widgets.util").setLevel(logging.ERROR)
+
+Device = Literal["auto", "cpu", "cuda"]
+Weights = Literal["best", "none"]
+
+HERE = "local"
+"""In place of a cluster's address: this machine, even where a cluster is up."""
+
+
+def launch(
+    study: Study | str,
+    *,
+    output: str | Path | None = None,
+    on: str | None = None,
+    workers: int | None = None,
+    device: Device = "auto",
+    weights: Weights = "none",
+    fresh: bool = False,
+    notify: str | None = None,
+    progress: bool = True,
+) -> Results:
+    """Trains what is missing of a study, and returns what the results folder holds then.
+
+    Args:
+        study: A study, or the name of one that `mnistcmp studies` lists.
+        output: A folder or `s3://BUCKET/PREFIX`; by default `results/STUDY`. Runs that it has are
+            not trained again.
+        on: `"local"`, or the address of a cluster's dashboard; by default the cluster that is named
+            by the environment or up, else this machine.
+        workers: Runs at a time on this machine; by default one for each processor.
+        device: What trains; `"auto"` takes GPUs where there are any.
+        weights: `"best"` keeps each run's tested weights, for `mnistcmp predict`.
+        fresh: Whether a new folder is made beside an old one.
+        notify: A URL to which the answer is posted when the launch ends.
+        progress: Whether progress is shown, in a terminal or a notebook.
+
+    Raises:
+        UserError: Something is asked for wrongly or cannot be had; what was trained is kept.
+    """
+    place = choose_place(on, device=device, workers=workers)
+    work = _work(study, output, device=device, weights=weights, notify=notify, fresh=fresh)
+    if place.output(work).here is None:
+        raise UserError(
+            "the cluster's results folder is not seen from here, so there would be nothing to "
+            "return. Give output='s3://BUCKET/PREFIX', or take mnistcmp.events."
+        )
+    ended = None
+    display = ProgressDisplay(Terminal())
+    with closing(_run(place, work)) as told, closing(display):
+        for event in told:
+            if isinstance(event, Progress) and progress:
+                display.update(event)
+            elif isinstance(event, Reported):
+                ended = event
+    assert ended is not None  # noqa: S101 - every other end raises
+    for line in _complaints(ended):
+        warnings.warn(line, stacklevel=2)
+    return Results(ended.output)
+
+
+def events(
+    study: Study | str,
+    *,
+    output: str | Path | None = None,
+    on: str | None = None,
+    workers: int | None = None,
+    device: Device = "auto",
+    weights: Weights = "none",
+    fresh: bool = False,
+    notify: str | None = None,
+) -> Generator[Event, None, None]:
+    """Launches a study as `launch` does, and yields what happens while it trains.
+
+    The events are those of `mnistcmp launch --json-lines`; docs/reference.md lists them. The last
+    one is `Reported`. Whoever stops listening ends a launch on this machine, and leaves a cluster's
+    job as it is.
+
+    Raises:
+        UserError: As `launch`, and before anything is yielded where that can be.
+    """
+    place = choose_place(on, device=device, workers=workers)
+    work = _work(study, output, device=device, weights=weights, notify=notify, fresh=fresh)
+    return _run(place, work)
+
+
+def choose_place(on: str | None, *, device: Device, workers: int | None) -> Place:
+    """The cluster that is named or up, else this machine.
+
+    Raises:
+        UserError: It is not there, or has not what is asked for.
+    """
+    cluster = None if on == HERE else find_cluster(on)
+    if cluster is None:
+        from mnistcmp.training.device import resolve_device  # noqa: PLC0415 - imports torch
+
+        resolve_device(device)
+        return LocalPlace(workers=workers)
+    if workers is not None:
+        raise UserError(
+            "the number of workers (--workers) is for this machine; with a cluster, take --local "
+            f"too (in Python: on='{HERE}')."
+        )
+    return ClusterPlace(cluster)
+
+
+def make_launch(
+    study: Study,
+    *,
+    output: str | None = None,
+    device: Device = "auto",
+    weights: Weights = "none",
+    notify: str | None = None,
+    fresh: bool = False,
+) -> Launch:
+    """A launch whose custom networks are checked.
+
+    Raises:
+        UserError: One cannot be trained, or something else is asked for wrongly.
+    """
+    if notify is not None:
+        check_url(notify)
+    return Launch(
+        study=check_custom_networks(study, keep_weights=weights == "best"),
+        output=output,
+        fresh=fresh,
+        device=device,
+        weights=weights,
+        notify=notify,
+    )
+
+
+def _work(
+    study: Study | str,
+    output: str | Path | None,
+    *,
+    device: Device,
+    weights: Weights,
+    notify: str | None,
+    fresh: bool,
+) -> Launch:
+    if isinstance(study, str):
+        if study not in STUDIES:
+            raise unknown_name("study", study, STUDIES)
+        study = STUDIES[study]
+    folder = None if output is None else expand_home(str(output))
+    return make_launch(
+        study, output=folder, device=device, weights=weights, notify=notify, fresh=fresh
+    )
+
+
+def _run(place: Place, work: Launch) -> Generator[Event, None, None]:
+    """What happens, with outputs as this machine names them; what ends badly is raised."""
+    with closing(place.run(work)) as told:
+        for event in told:
+            if isinstance(event, Refused | BrokeOff):
+                raise UserError(event.message)
+            yield place.as_seen(event)
+
+
+def _complaints(ended: Reported) -> list[str]:
+    lines = [] if ended.notice is None else [ended.notice]
+    if ended.failed:
+        lines.append(
+            f"{len(ended.failed)} of {ended.trained} runs failed: {ended.failed[0].error}. "
+            "'failures' of the results says more."
+        )
+    return lines

@@ -1,0 +1,31 @@
+"""Executes docs/first-study.ipynb in an empty folder, and keeps what it printed in it.
+
+python -m tests.support.notebook
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from mnistcmp.cluster.address import ADDRESS_VARIABLES
+
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "first-study.ipynb"
+
+
+def executed(folder: Path) -> nbformat.NotebookNode:
+    """The notebook with its outputs, of a kernel whose working folder is `folder`."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for name in (*ADDRESS_VARIABLES, "MPLBACKEND"):
+        os.environ.pop(name, None)
+    resources = {"metadata": {"path": str(folder)}}
+    return NotebookClient(notebook, timeout=300, resources=resources).execute()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as empty:
+        nbformat.write(executed(Path(empty)), NOTEBOOK)
+    sys.stdout.write(f"{NOTEBOOK} is executed.\n")
