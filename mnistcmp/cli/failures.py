@@ -30,11 +30,14 @@ def failures(
 ) -> None:
     """List the runs that failed last time, and why; of one run all that is known of it."""
     from mnistcmp.report.as_json import dumps
+    from mnistcmp.report.numbers import plural
     from mnistcmp.results.store import ResultsStore
 
     store = ResultsStore(results)
     store.check_exists()
     rows = sorted(store.read("failures").to_pylist(), key=lambda row: row["failed_at"])
+    times = store.times_failed()
+    rows = [row | {"times": times[row["run_id"]]} for row in rows]
     if run is not None:
         rows = [row for row in rows if row["run_id"].startswith(run.lower())]
         if not rows:
@@ -46,7 +49,9 @@ def failures(
     elif len(rows) == 1:
         (row,) = rows
         echo(f"{row['architecture']} seed {row['seed']}, run {row['run_id']}")
-        echo(f"failed {row['failed_at']:%Y-%m-%d %H:%M:%S} UTC on {row['host'] or 'a lost worker'}")
+        where = row["host"] or "a lost worker"
+        often = plural(row["times"], "time")
+        echo(f"failed {row['failed_at']:%Y-%m-%d %H:%M:%S} UTC on {where}; {often} in all")
         echo(f"\n{row['traceback'].rstrip()}")
         echo(f"\nTo see it again, here: mnistcmp rerun {results} {row['run_id']} --pdb")
     else:
@@ -56,6 +61,7 @@ def failures(
                 "architecture": row["architecture"],
                 "seed": str(row["seed"]),
                 "host": row["host"] or "",
+                "times": str(row["times"]),
                 "error": cut(row["error"]),
             }
             for row in rows[-MOST_SHOWN:]

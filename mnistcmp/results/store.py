@@ -10,6 +10,7 @@ nothing half-stored: the next launch trains the runs again.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -145,6 +146,12 @@ class ResultsStore:
             of_finished = pc.is_in(rows["run_id"].cast(pa.string()), value_set=finished)
             rows = _latest(rows.filter(pc.invert(of_finished)))
         return rows.select(wanted)
+
+    def times_failed(self) -> Counter[str]:
+        """How often each run failed, those included that have finished since."""
+        files = self.location.list("failures", SUFFIX)
+        rows = read_files(self.location, "failures", files, ["run_id"])
+        return Counter(rows["run_id"].to_pylist())
 
     def weighted_run_ids(self) -> set[str]:
         """The finished runs whose weights are stored."""

@@ -15,33 +15,9 @@ from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import record_sources
 from mnistcmp.study.study import Run, Study
 from tests.support.commands import run_command
+from tests.support.custom_networks import RAISING
 from tests.support.fixtures import SMALL
 from tests.support.stored import NOON
-
-RAISING = """
-import torch
-
-class Raising(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer, self.epochs = torch.nn.Linear(392, 2), 0
-        self.error = ValueError("no third epoch")
-
-    def train(self, mode=True):
-        self.epochs += mode
-        answer = 6 * 7
-        if self.epochs == 3:
-            raise self.error
-        return super().train(mode)
-
-    def forward(self, pairs):
-        return self.layer(pairs.flatten(1))
-
-class Leaving(Raising):
-    def __init__(self):
-        super().__init__()
-        self.error = SystemExit(0)
-"""
 
 
 def _failed(run: Run, error: str) -> Failed:
@@ -56,6 +32,7 @@ def failing(folder: Path, store: ResultsStore, study: Study) -> list[str]:
     store.prepare(wider)
     runs = wider.runs()
     store.write(pack(study.name, [_failed(run, f"ValueError: {run.seed}") for run in runs]))
+    store.write(pack(study.name, [_failed(runs[0], "ValueError: 7")]))
     Path(folder / "results").symlink_to(store.location.name)
     return [run.run_id for run in runs]
 
@@ -69,7 +46,7 @@ def test_failures_are_listed_and_one_is_told_whole(
     assert "The last 2 of 2 runs that failed" in printed
     for run_id, seed in zip(failing, (7, 8), strict=True):
         assert re.search(rf"{run_id} +baseline +{seed} ", printed)
-        assert f"{seed}   there   ValueError: {seed}" in printed
+        assert f"{seed}   there       {3 - seed // 4}   ValueError: {seed}" in printed
     assert run_command(monkeypatch, "failures", "results", failing[0][:6]) == 0
     printed = capsys.readouterr().out
     assert "Traceback\n  in forward\nValueError: 7" in printed

@@ -1,5 +1,6 @@
 """The compose cluster: image, containers, a study on them, and what is left of it."""
 
+import ast
 import json
 import os
 import shutil
@@ -18,7 +19,9 @@ from mnistcmp.cluster.node import OBJECT_STORE_BYTES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.recipe import Recipe
+from tests.documents.examples import README_EXAMPLE
 from tests.support.clusters import Checkout, make_checkout
+from tests.support.custom_networks import RAISING
 from tests.support.servers import free_port
 
 IMAGE = f"mnistcmp:{__version__}-cpu"
@@ -146,6 +149,55 @@ def test_up_again_brings_the_killed_worker_back(checkout: Checkout) -> None:
     stores = (ResultsStore(checkout.results / "there"), ResultsStore(checkout.folder / "here"))
     found = [store.read("runs").select(columns) for store in stores]
     assert found[0] == found[1]
+
+
+PROGRAM = """
+print(sorted(results.runs["host"].unique()))
+
+
+class Own(nn.Module):
+    \"\"\"A class of the script itself.\"\"\"
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(392, 2))
+
+    def forward(self, pairs):
+        return self.layers(pairs)
+
+
+try:
+    mnistcmp.launch(mnistcmp.Study(name="own", architectures=[Own], seeds=1))
+except mnistcmp.UserError as error:
+    print(error)
+"""
+
+
+def test_the_readme_s_program_trains_on_the_cluster(checkout: Checkout) -> None:
+    """It finds the one that is up; a script's own network is refused in a line."""
+    done = checkout.python(f"from torch import nn\n\n{README_EXAMPLE}{PROGRAM}")
+    assert done.returncode == 0, done.stderr
+    hosts = {container[:12] for container in _containers(checkout, "worker")}
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("["))
+    assert set(ast.literal_eval(line)) <= hosts
+    assert "'__main__:Own' is defined in a script or notebook, which a cluster's" in done.stdout
+
+
+def test_a_run_that_raises_there_is_understood_here(checkout: Checkout) -> None:
+    """Its traceback and its last words come back, and it raises the same in this process."""
+    (checkout.folder / "raising.py").write_text(RAISING, encoding="utf-8")
+    launch = ("launch", "-a", "raising:Raising", "--seeds", "1", "--epochs", "4")
+    done = checkout.mnistcmp(*launch, "--output", "results/raising")
+    assert done.returncode == 1
+    assert "'mnistcmp failures results/raising' shows why" in done.stdout
+    listed = checkout.mnistcmp("failures", "results/raising").stdout
+    assert "ValueError: no third epoch" in listed
+    assert "in train" in listed
+    assert "it says this before it raises" in listed
+    run_id = ResultsStore(checkout.results / "raising").read("failures")["run_id"][0].as_py()
+    again = checkout.mnistcmp("rerun", "results/raising", run_id)
+    assert again.returncode == 1
+    assert "ValueError: no third epoch" in again.stderr
 
 
 def test_an_output_that_is_not_writable_inside_is_refused(checkout: Checkout) -> None:

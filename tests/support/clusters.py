@@ -65,6 +65,11 @@ class Checkout:
         """The command, called in the checkout."""
         return self._run([*SCRIPT, *arguments], **environment)
 
+    def python(self, program: str) -> "subprocess.CompletedProcess[str]":
+        """A program of a user's, run in the checkout."""
+        (self.folder / "program.py").write_text(program, encoding="utf-8")
+        return self._run([sys.executable, "program.py"])
+
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """The command, running beside the test and open to Ctrl-C."""
         return subprocess.Popen(

@@ -227,3 +227,30 @@ class Sparse(Complex):
         self.phase = torch.eye(2).to_sparse()
 """
 """What each stumbles over is said by the tests."""
+
+RAISING = """
+import torch
+
+class Raising(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.epochs = torch.nn.Linear(392, 2), 0
+        self.error = ValueError("no third epoch")
+
+    def train(self, mode=True):
+        self.epochs += mode
+        answer = 6 * 7
+        if self.epochs == 3:
+            print("it says this before it raises")
+            raise self.error
+        return super().train(mode)
+
+    def forward(self, pairs):
+        return self.layer(pairs.flatten(1))
+
+class Leaving(Raising):
+    def __init__(self):
+        super().__init__()
+        self.error = SystemExit(0)
+"""
+"""A module of networks that raise, or end their process, in the third epoch."""
