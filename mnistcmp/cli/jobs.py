@@ -1,5 +1,6 @@
 """`mnistcmp jobs`, `status`, `logs`, `attach` and `stop`: a cluster's jobs."""
 
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,11 +34,14 @@ def jobs(address: options.Address = None) -> None:
     Terminal().show("Jobs", rows)
 
 
-def status(job: JobId = None, address: options.Address = None) -> None:
+def status(
+    job: JobId = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show how far it is until it has ended.")
+    ] = False,
+    address: options.Address = None,
+) -> None:
     """Show the cluster, and how far a job is."""
-    from mnistcmp.cluster.events import Progress, from_line
-    from mnistcmp.display.progress import clock, describe_ended, describe_training
-
     client = _client(address)
     nodes = client.resources()
     echo(
@@ -49,7 +53,35 @@ def status(job: JobId = None, address: options.Address = None) -> None:
         echo("There is no job yet.")
         return
     found = client.job(job)
+    if watch and not found.ended:
+        _watch(client, found)
+        found = client.job(found.id)
     echo(f"Job {found.id}: {found.status.lower()}, {_took(found)}.")
+    _tell_progress(client, found)
+
+
+def _watch(client: "ClusterClient", job: "Job") -> None:
+    """Shows a job's progress until it has ended, or nobody wants to look any more."""
+    from mnistcmp.cluster.events import Progress
+    from mnistcmp.cluster.places import ClusterPlace
+    from mnistcmp.display.progress import ProgressDisplay
+
+    display = ProgressDisplay(Terminal())
+    with (
+        suppress(KeyboardInterrupt),
+        closing(display),
+        closing(ClusterPlace.follow(client, job.id)) as events,
+    ):
+        for event in events:
+            if isinstance(event, Progress):
+                display.update(event)
+
+
+def _tell_progress(client: "ClusterClient", found: "Job") -> None:
+    """The latest that a job's driver told of its progress, if it told any."""
+    from mnistcmp.cluster.events import Progress, from_line
+    from mnistcmp.display.progress import clock, describe_ended, describe_training
+
     told = map(from_line, reversed(client.log(found.id).splitlines()))
     progress = next((event for event in told if isinstance(event, Progress)), None)
     if progress is not None:

@@ -114,6 +114,10 @@ def test_a_launch_can_be_submitted_and_left(checkout: Checkout) -> None:
     *_, command, job = left.stdout.split()
     assert left.stdout.splitlines()[-1] == f"To follow it: mnistcmp {command} {job}"
     assert not (checkout.results / "left").exists()
+    watched = checkout.mnistcmp("status", job, "--watch")
+    assert (watched.returncode, watched.stderr) == (0, "")
+    assert "[4/4] 100%" in watched.stdout
+    assert f"Job {job}: succeeded" in watched.stdout
     attached = checkout.mnistcmp("attach", job)
     assert (attached.returncode, attached.stderr) == (0, "")
     assert "4 runs to train. Results go to" in attached.stdout
