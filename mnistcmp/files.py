@@ -31,18 +31,21 @@ def expand_home(path: str) -> str:
 def whole_file(path: Path, content: str) -> Iterator[Path]:
     """A file, or a folder, to write in place of `path`, which it becomes once all is written.
 
-    Folders on the way are made.
+    Folders on the way are made; a link is written where it points, and stays.
 
     Raises:
         UserError: It cannot be written; `content` says what it holds.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
+        if isinstance(error, FileExistsError):
+            reason = f"{error.filename} is no folder"
         raise UserError(
             f"cannot write {content} {path}: {reason}. Choose another place with --output."
         ) from error

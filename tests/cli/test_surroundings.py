@@ -209,6 +209,35 @@ def test_a_disk_that_is_full_gets_one_line_and_no_half_file(
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "made"),
+    [
+        ("export csv {} -o link", "nowhere/runs.csv"),
+        ("figures {} -o link/below --format svg", "nowhere/below/figure-1-baseline.svg"),
+        ("data sheet -o link/x.png", "nowhere/x.png"),
+        ("compare {0} {0} --html link", "nowhere"),
+    ],
+)
+def test_what_a_link_names_is_written_where_it_points(
+    store: ResultsStore, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, made: str
+) -> None:
+    """A link to nothing, for a file or a folder; it stays a link."""
+    (folder / "link").symlink_to("nowhere")
+    assert run_command(monkeypatch, *arguments.format(store.location).split()) == 0
+    assert (folder / made).is_file()
+    assert (folder / "link").is_symlink()
+
+
+def test_a_file_where_a_folder_is_to_be_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And what stands there stays."""
+    (folder / "file").touch()
+    assert run_command(monkeypatch, "data", "sheet", "-o", "file/x.png") == 2
+    assert "cannot write the picture file/x.png: " in (said := capsys.readouterr().err)
+    assert f"{folder}/file is no folder. Choose" in said
+
+
 @pytest.mark.parametrize("arguments", ["jobs", "report", "launch --all", "data sheet"])
 def test_a_working_folder_that_is_gone_gets_one_line(folder: Path, arguments: str) -> None:
     """The shell stands in it still."""
