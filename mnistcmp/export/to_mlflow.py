@@ -33,6 +33,11 @@ def export_mlflow(store: ResultsStore, tracking_uri: str) -> Exported:
     # that is not there.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    if _is_in_memory(tracking_uri):
+        raise UserError(
+            f"the MLflow store {tracking_uri} is a database in memory, which would end with this "
+            "command. Name a file with --tracking-uri, for instance sqlite:///mlflow.db."
+        )
     # Before the client, which makes a database where there is none.
     runs = list(finished_runs(store, "mlflow", "mlflow", "sqlalchemy"))
     from mlflow import MlflowClient  # noqa: PLC0415 - an extra
@@ -51,6 +56,12 @@ def export_mlflow(store: ResultsStore, tracking_uri: str) -> Exported:
             f"cannot use the MLflow store {tracking_uri}: {reason}. Name another with "
             "--tracking-uri, for instance sqlite:///mlflow.db or http://HOST:5000."
         ) from error
+
+
+def _is_in_memory(uri: str) -> bool:
+    """Whether it names a database of SQLite's that is no file."""
+    of_memory = uri.rstrip("/").endswith(":") or ":memory:" in uri or "mode=memory" in uri
+    return uri.startswith("sqlite") and of_memory
 
 
 def _export(runs: list[FinishedRun], client: "MlflowClient", tracking_uri: str) -> Exported:

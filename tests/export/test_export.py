@@ -141,6 +141,15 @@ def test_an_mlflow_store_that_cannot_be_used_is_named(store: ResultsStore) -> No
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "uri", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"]
+)
+def test_a_database_in_memory_is_refused(store: ResultsStore, uri: str) -> None:
+    """It would be gone with the command, which said that runs were exported."""
+    with pytest.raises(UserError, match="is a database in memory"):
+        export_mlflow(store, uri)
+
+
 @pytest.fixture(scope="module")
 def databases(tmp_path_factory: pytest.TempPathFactory, ready: Path) -> Path:
     """A folder with databases of MLflow's, and what is none."""
