@@ -22,6 +22,7 @@ from mnistcmp.report.figures.structure import draw_structure
 from mnistcmp.report.runs import read_groups
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import RECIPES, Recipe
+from tests.support.commands import mnistcmp
 
 DEFAULT = RECIPES["default"].network
 
@@ -192,3 +193,13 @@ main()
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "pairs.png").is_file()
+
+
+@pytest.mark.process
+def test_settings_that_are_no_text_get_one_line(tmp_path: Path) -> None:
+    """Matplotlib reads a `matplotlibrc` in the working folder when it is imported."""
+    (tmp_path / "matplotlibrc").write_bytes(b"\xff\xfe")
+    done = mnistcmp(tmp_path, os.environ, "data", "sheet")
+    assert done.returncode == 2
+    assert done.stderr.startswith("mnistcmp: matplotlib cannot read its settings: UnicodeDecodeErr")
+    assert done.stderr.count("\n") == 1

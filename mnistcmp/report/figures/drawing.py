@@ -14,11 +14,19 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
+from mnistcmp.errors import UserError, in_short
+
 # As matplotlib is imported, it asks for the backend of this name, which a notebook sets and which
 # may not be there. Files need none.
 _BACKEND = os.environ.pop("MPLBACKEND", None)
-import matplotlib as mpl  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+try:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+except (UnicodeError, OSError) as error:
+    raise UserError(
+        f"matplotlib cannot read its settings: {in_short(error)}. Correct the file matplotlibrc, "
+        "or take it away."
+    ) from error
 
 if _BACKEND is not None:
     os.environ["MPLBACKEND"] = _BACKEND
