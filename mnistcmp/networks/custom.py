@@ -4,7 +4,10 @@ Each way in which a custom network's import fails has a line of its own.
 """
 
 import importlib
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +27,7 @@ PACKAGE = "mnistcmp"
 """What is inside it is no custom network."""
 
 ANY_ERROR = Exception, SystemExit
-"""What a user's code may raise; Ctrl-C is another's."""
+"""What a user's code may raise inside `staying`; Ctrl-C is another's."""
 
 
 def is_custom(name: str) -> bool:
@@ -92,7 +95,8 @@ def make_network(path: str, *arguments: object) -> "nn.Module":
             " Name one that does."
         )
     try:
-        network = named(*arguments)
+        with staying():
+            network = named(*arguments)
     except ANY_ERROR as error:
         raise UserError(
             f"'{path}' is called without arguments, and raises {in_short(error)}."
@@ -102,6 +106,30 @@ def make_network(path: str, *arguments: object) -> "nn.Module":
             f"'{path}' returns {_a(network)}; it has to return a torch.nn.Module when it is called."
         )
     return network
+
+
+@contextmanager
+def staying() -> Iterator[None]:
+    """Has a user's code that would end this process, without a word or in a traceback, raise.
+
+    What `os._exit` does, and what is no Exception, as asyncio's CancelledError, is SystemExit then.
+    """
+    leave, here = os._exit, os.getpid()
+
+    def stay(status: int) -> None:
+        if os.getpid() != here:
+            leave(status)  # a child, as multiprocessing ends it
+        raise SystemExit(f"os._exit({status})")
+
+    vars(os)["_exit"] = stay
+    try:
+        yield
+    except (*ANY_ERROR, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise SystemExit(in_short(error)) from error
+    finally:
+        vars(os)["_exit"] = leave
 
 
 def find_top(top: str) -> ModuleSpec | None:
@@ -161,7 +189,7 @@ def _import(module: str) -> ModuleType:
     devices = range(cuda.device_count()) if cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     try:
         # A module that draws or seeds on its import would change the first run of each process.
-        with random.fork_rng(devices):
+        with random.fork_rng(devices), staying():
             return importlib.import_module(module)
     except ANY_ERROR as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None

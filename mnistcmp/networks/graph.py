@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 
-from mnistcmp.networks.custom import ANY_ERROR
+from mnistcmp.networks.custom import ANY_ERROR, staying
 from mnistcmp.networks.layers import parameter_count
 from mnistcmp.networks.outputs import Outputs, as_outputs
 
@@ -94,10 +94,10 @@ def _follow(network: nn.Module) -> fx.GraphModule:
     """The network as torch.fx reads it, with the shapes of what it gives for a blank pair."""
     was_training = network.training
     try:
-        traced = fx.symbolic_trace(network.eval())
-        # What the code computes and no output takes is no part of the network.
-        traced.graph.eliminate_dead_code()
-        with torch.inference_mode():
+        with staying(), torch.inference_mode():
+            traced = fx.symbolic_trace(network.eval())
+            # What the code computes and no output takes is no part of the network.
+            traced.graph.eliminate_dead_code()
             ShapeProp(traced).propagate(torch.zeros(1, 2, 14, 14))
     except ANY_ERROR as error:
         raise UntraceableError(str(error)) from error

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mnistcmp.errors import UserError, in_short
 from mnistcmp.networks.architectures import architecture
-from mnistcmp.networks.custom import ANY_ERROR
+from mnistcmp.networks.custom import ANY_ERROR, staying
 from mnistcmp.networks.outputs import Outputs, OutputsError
 from mnistcmp.seeding import Stream, seeded_torch
 from mnistcmp.study.recipe import Recipe
@@ -136,7 +136,8 @@ def _outputs(name: str, network: nn.Module, pairs: int) -> Outputs:
 def _attempt(name: str, work: Callable[[], Found]) -> Found:
     """The work's result; what the network's code raises becomes one line."""
     try:
-        return work()
+        with staying():
+            return work()
     except (UserError, OutputsError):
         raise
     except ANY_ERROR as error:

@@ -63,7 +63,9 @@ class Undecided(nn.Linear):
 """Which of them returns digits: `Digits` alone."""
 
 WRONG = """
+import asyncio
 import functools
+import os
 import random
 import sys
 import torch
@@ -186,6 +188,26 @@ class Leaves(Own):
 class LeavesLater(Own):
     def answer(self, found):
         sys.exit("enough")
+
+
+class LeavesAtOnce(Own):
+    def __init__(self) -> None:
+        os._exit(0)
+
+
+class LeavesAtOnceLater(Own):
+    def answer(self, found):
+        os._exit(0)
+
+
+class Cancelled(Own):
+    def answer(self, found):
+        raise asyncio.CancelledError("no Exception")
+
+
+class Closes(Own):
+    def __init__(self) -> None:
+        raise GeneratorExit
 
 
 class LeavesInTraining(Own):
