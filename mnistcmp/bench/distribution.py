@@ -1,4 +1,4 @@
-"""What distributing and storing costs, and how a study scales with workers."""
+"""What distributing and storing costs."""
 
 import tempfile
 import time
@@ -16,8 +16,6 @@ from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import local_ray
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.data.mnist import Digits, Mnist
-from mnistcmp.results.store import ResultsStore
-from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.result import Epochs, Predictions, Round, Score, TrainingResult
@@ -57,45 +55,6 @@ def measure_driver_cost(runs: int, workers: int | None) -> DriverCost:
         workers=cpus,
         wall_ms_per_run=1000 * wall / runs,
         driver_cpu_ms_per_run=1000 * cpu / runs,
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MeasuredScaling:
-    """A study as it was trained by so many workers of this machine."""
-
-    workers: int
-    runs: int
-    epochs: int
-    wall_seconds: float
-    """From the first stack handed out to the last run stored."""
-    training_share: float
-    """Of the workers' time, building and testing included; the rest is waiting, Ray and results."""
-    seconds_per_run: float
-    """Of a worker's time; over the driver's, it is the workers that one driver keeps busy."""
-
-
-def measure_scaling(workers: int, seeds: int, epochs: int, mnist: Mnist) -> MeasuredScaling:
-    """Trains a short Table I with so many workers, and throws it away.
-
-    Raises:
-        UserError: Ray does not start.
-    """
-    study = Study(name="measured", seeds=tuple(range(seeds)), recipe=Recipe(epochs=epochs))
-    warm_up = Study(name="warm-up", seeds=(0, 1), recipe=Recipe(epochs=1))
-    with local_ray(workers) as resources, tempfile.TemporaryDirectory() as folder:
-        for each in (warm_up, study):
-            launch = Launch(study=each, output=str(Path(folder) / each.name), device="cpu")
-            wall, _ = _timed(OpenPlace(resources, mnist).run(launch))
-        stored = ResultsStore(Path(folder) / study.name).read("runs")
-    trained = sum(stored["seconds"].to_pylist())
-    return MeasuredScaling(
-        workers=workers,
-        runs=len(stored),
-        epochs=epochs,
-        wall_seconds=wall,
-        training_share=trained / (workers * wall),
-        seconds_per_run=trained / len(stored),
     )
 
 

@@ -1,4 +1,4 @@
-"""`mnistcmp bench`: how fast training is here, what distributing costs, and how far it scales."""
+"""`mnistcmp bench`: how fast training is here, and what distributing costs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,7 +14,6 @@ from mnistcmp.display.terminal import Terminal
 TITLES = {
     "engine": "Training on one core: each way's step of one model, beside the stacked engine's",
     "driver": "Driver: a study of empty runs on the workers of this machine",
-    "scaling": "Scaling: a short Table I on this machine; the share is of the workers' time",
 }
 
 
@@ -23,7 +22,6 @@ class What(StrEnum):
 
     ENGINE = "engine"
     DRIVER = "driver"
-    SCALING = "scaling"
 
 
 def bench(
@@ -32,10 +30,10 @@ def bench(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Repetitions; medians are shown.")] = 7,
     width: Annotated[int, typer.Option(min=1, help="Runs in a stack.")] = 10,
-    runs: Annotated[int, typer.Option(min=10, help="Runs of the studies.")] = 1000,
+    runs: Annotated[int, typer.Option(min=10, help="Runs of the driver's study.")] = 1000,
     json: options.Json = False,
 ) -> None:
-    """Measure training speed, the driver's cost and scaling on this machine. Takes minutes.
+    """Measure training speed and the driver's cost on this machine. Takes minutes.
 
     Leave the machine alone meanwhile. Ratios of one call can be compared with each other; times of
     two calls less so.
@@ -48,9 +46,8 @@ def bench(
         return
     terminal = Terminal()
     for name, content in found.items():
-        rows = content if isinstance(content, list) else [content]
+        rows = content.get("timings", [content])
         if name == "engine":
-            rows = content["timings"]
             terminal.say(
                 f"Stacks of {width}, median of {rounds} rounds; sgemm "
                 f"{content['sgemm_gflops']:.0f} GFLOP/s."
@@ -59,23 +56,17 @@ def bench(
 
 
 def _measure(chosen: set[What], rounds: int, width: int, runs: int) -> dict[str, Any]:
-    from mnistcmp.bench.distribution import measure_driver_cost, measure_scaling
+    from mnistcmp.bench.distribution import measure_driver_cost
     from mnistcmp.bench.engine import measure_speed
     from mnistcmp.data.mnist import load_mnist
     from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
 
     found: dict[str, Any] = {}
-    mnist = load_mnist()
     if What.ENGINE in chosen:
-        speed = measure_speed(TABLE1_ARCHITECTURES, mnist, rounds=rounds, width=width)
+        speed = measure_speed(TABLE1_ARCHITECTURES, load_mnist(), rounds=rounds, width=width)
         found["engine"] = asdict(speed)
-    if chosen & {What.DRIVER, What.SCALING}:
-        cost = measure_driver_cost(runs, None)
-        found["driver"] = asdict(cost)
-    if What.SCALING in chosen:
-        seeds = -(-runs // len(TABLE1_ARCHITECTURES))
-        measured = [measure_scaling(count, seeds, 1, mnist) for count in sorted({1, cost.workers})]
-        found["scaling"] = [asdict(point) for point in measured]
+    if What.DRIVER in chosen:
+        found["driver"] = asdict(measure_driver_cost(runs, None))
     return found
 
 

@@ -202,7 +202,7 @@ def test_named_studies_run_one_after_the_other(tmp_path: Path, environment: dict
 
 
 def test_bench_measures_all_that_is_asked_for(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Every architecture in every way, a cost per run, one worker and all; nothing is left."""
+    """Every architecture in every way, a cost per run; nothing is left."""
     arguments = ("bench", "--runs", "20", "--rounds", "1", "--width", "2", "--json")
     done = subprocess.run(
         [*COMMAND, *arguments],
@@ -220,6 +220,4 @@ def test_bench_measures_all_that_is_asked_for(tmp_path: Path, environment: dict[
     cost = found["driver"]
     assert cost["runs"] == 20
     assert 0 < cost["driver_cpu_ms_per_run"] <= cost["wall_ms_per_run"] * 2
-    assert [point["workers"] for point in found["scaling"]] == sorted({1, cost["workers"]})
-    assert all(0 < point["training_share"] <= 1 for point in found["scaling"])
     assert list(tmp_path.iterdir()) == []
