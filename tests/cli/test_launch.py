@@ -15,6 +15,7 @@ from PIL import Image
 
 from mnistcmp.data.mnist import load_mnist
 from mnistcmp.results.store import ResultsStore
+from tests.cli.test_every_command import IN_THE_WAY
 from tests.support.clusters import INTERRUPTIBLE
 from tests.support.commands import mnistcmp
 
@@ -43,9 +44,16 @@ epochs = 2
 """
 
 
+NAMED = (
+    "launch --study table1 --study regularisation -a baseline -a siamese-shared-aux --seeds 3-4 "
+    "--epochs 2 --local --workers 1"
+)
+"""Two studies; the first has the runs of the study file."""
+
+
 @dataclass(frozen=True)
 class _Launched:
-    """A folder that a study was launched in."""
+    """A folder that studies were launched in."""
 
     folder: Path
     results: Path
@@ -53,54 +61,79 @@ class _Launched:
     errors: str
 
 
-def _launch_study(folder: Path, environment: dict[str, str], *arguments: str) -> _Launched:
-    (folder / "mine.toml").write_text(STUDY)
-    done = mnistcmp(folder, environment, "launch", "mine.toml", *arguments)
-    assert done.returncode == 0, done.stderr
-    return _Launched(folder, folder / "results" / "mine", done.stdout, done.stderr)
-
-
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> _Launched:
-    """A launch for people, without weights."""
-    return _launch_study(tmp_path_factory.mktemp("launched"), environment)
+    """A launch for people, without weights, in surroundings that are as bad as they get.
+
+    A long TMPDIR, -OO, a token and a home folder that cannot be read, files in workers' way.
+    """
+    folder = tmp_path_factory.mktemp("launched")
+    long = folder / "-".join(["long"] * 25)
+    long.mkdir()
+    for name in IN_THE_WAY:
+        (folder / f"{name}.py").write_text("# mine\n")
+    surroundings = {
+        "HOME": "/proc/none",
+        "PYTHONOPTIMIZE": "2",
+        "RAY_AUTH_TOKEN_PATH": "/proc",
+        "TMPDIR": str(long),
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "torch"),
+    }
+    done = mnistcmp(folder, environment | surroundings, *NAMED.split())
+    assert done.returncode == 0, done.stderr
+    assert not list(long.iterdir())
+    return _Launched(folder, folder / "results" / "table1-epochs-2", done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> _Launched:
-    """The same launch for a script, on two workers, with weights."""
+    """A launch of a study file for a script, on two workers, with weights."""
+    folder = tmp_path_factory.mktemp("scripted")
+    (folder / "mine.toml").write_text(STUDY)
     options = ("--json-lines", "--weights", "best", "--workers", "2")
-    return _launch_study(tmp_path_factory.mktemp("scripted"), environment, *options)
+    done = mnistcmp(folder, environment, "launch", "mine.toml", *options)
+    assert done.returncode == 0, done.stderr
+    return _Launched(folder, folder / "results" / "mine", done.stdout, done.stderr)
 
 
 def test_a_launch_tells_what_it_does_and_leaves_a_page(launched: _Launched) -> None:
     """From its beginning to its report, with nothing on standard error."""
     assert launched.errors == ""
-    assert "Study mine on this machine" in launched.printed
-    assert "Study mine, recipe" in launched.printed
-    assert "The page is results/mine/report.html" in launched.printed
+    assert "Study table1-epochs-2 on this machine" in launched.printed
+    assert "Study table1-epochs-2, recipe" in launched.printed
+    assert "The page is results/table1-epochs-2/report.html" in launched.printed
     assert (launched.results / "report.html").exists()
 
 
-def test_launching_twice_in_different_folders_gives_identical_metrics(
+def test_named_studies_run_one_after_the_other(launched: _Launched) -> None:
+    """Each into its folder, each with its report under its own question."""
+    for name, runs in (("table1-epochs-2", 4), ("regularisation-epochs-2", 16)):
+        assert len(ResultsStore(launched.folder / "results" / name).finished_run_ids()) == runs
+    printed = " ".join(launched.printed.split())
+    assert printed.index("Do weight sharing") < printed.index("What do dropout and batch norm do")
+    assert re.search(r"\[16/16\] 100%, .*batch norm 2/2 ", printed)
+
+
+def test_a_launch_needs_nothing_of_its_surroundings_and_gives_the_same_everywhere(
     launched: _Launched, scripted: _Launched
 ) -> None:
-    """Bit for bit, whatever process trained it, and whoever listened."""
+    """Bit for bit, in whatever folder, process or study it was trained, and whoever listened."""
     keys = {"runs": ["run_id"], "epochs": ["run_id", "epoch"], "predictions": ["run_id", "pair"]}
     for table, columns in keys.items():
         first, second = (
             ResultsStore(each.results).read(table).sort_by([(key, "ascending") for key in columns])
             for each in (launched, scripted)
         )
-        names = METRICS if table == "runs" else first.column_names
+        names = METRICS if table == "runs" else [n for n in first.column_names if n != "study"]
+        assert len(first) > 0
         assert first.select(names) == second.select(names)
 
 
 def test_a_launch_of_what_is_there_trains_nothing(
-    launched: _Launched, environment: dict[str, str]
+    scripted: _Launched, environment: dict[str, str]
 ) -> None:
     """It reports again."""
-    again = mnistcmp(launched.folder, environment, "launch", "mine.toml")
+    again = mnistcmp(scripted.folder, environment, "launch", "mine.toml")
     assert again.returncode == 0
     assert "All runs are in results/mine already" in again.stdout
     assert "Study mine, recipe" in again.stdout
@@ -187,18 +220,6 @@ def test_a_launch_that_is_told_to_end_stops_as_by_ctrl_c(
     printed, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "")
     assert "Interrupted. 0 new runs are kept" in printed
-
-
-def test_named_studies_run_one_after_the_other(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Each into its folder, each with its report under its own question."""
-    arguments = "--study table1 --study regularisation --seeds 1 --epochs 1 -a baseline"
-    done = mnistcmp(tmp_path, environment, "launch", *arguments.split())
-    assert (done.returncode, done.stderr) == (0, "")
-    for name, runs in (("table1-epochs-1", 1), ("regularisation-epochs-1", 4)):
-        assert len(list((tmp_path / "results" / name / "runs").glob("*.parquet"))) == runs
-    printed = " ".join(done.stdout.split())
-    assert printed.index("Do weight sharing") < printed.index("What do dropout and batch norm do")
-    assert re.search(r"\[4/4\] 100%, .*batch norm 1/1 ", printed)
 
 
 def test_bench_measures_all_that_is_asked_for(tmp_path: Path, environment: dict[str, str]) -> None:

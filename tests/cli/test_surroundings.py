@@ -15,6 +15,7 @@ import pytest
 from mnistcmp.cluster.address import find_cluster
 from mnistcmp.results.store import ResultsStore
 from tests.support.commands import mnistcmp_in_turn, run_command
+from tests.support.custom_networks import PRINTING
 
 pytestmark = pytest.mark.process
 
@@ -274,35 +275,6 @@ def test_a_folder_s_name_need_not_be_text(
     assert capsysbinary.readouterr().err.startswith(b"mnistcmp: there is no results folder")
 
 
-PRINTING = """
-import os
-import sys
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(392, 2)
-        print("from Python")
-        os.write(1, b"from below it\\n")
-        os.system("echo from a child")
-
-    def forward(self, pairs):
-        return self.layer(pairs.flatten(1))
-"""
-
-
-DYING = """
-class Dying(Net):
-    def forward(self, pairs):
-        # In a worker, not where it is checked before.
-        if "worker" in os.path.basename(sys.argv[0]):
-            os._exit(3)
-        return super().forward(pairs)
-"""
-
-
 def test_json_is_alone_on_standard_output(folder: Path) -> None:
     """Whatever a custom network prints, by whatever means."""
     (folder / "mine.py").write_text(PRINTING)
@@ -311,19 +283,3 @@ def test_json_is_alone_on_standard_output(folder: Path) -> None:
     assert json.loads(done.stdout)[0]["name"] == "mine:Net"
     for words in (b"from Python", b"from below it", b"from a child"):
         assert words in done.stderr
-
-
-@pytest.mark.ray
-def test_json_lines_are_alone_too(folder: Path) -> None:
-    """While runs fail with what is no text, and Ray tells of workers that died."""
-    dying = PRINTING.replace(
-        "        return", "        os.environ.get('RAY_JOB_ID') and os._exit(3)\n        return"
-    )
-    (folder / "mine.py").write_text(PRINTING + dying.replace("class Net", "class Dying"))
-    arguments = "launch -a mine:Net -a mine:Dying --seeds 1 --epochs 1 --local --json-lines"
-    done = _run(*arguments.split())
-    assert done.returncode == 1
-    assert json.loads(done.stdout.splitlines()[-1])["failed"][0]["condition"] == "mine:Dying"
-    for line in done.stdout.splitlines():
-        json.loads(line)
-    assert b"from below it" in done.stderr

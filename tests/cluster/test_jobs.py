@@ -20,7 +20,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run
 from mnistcmp.training.result import TrainingResult
 from tests.support.clusters import KINDS, Checkout, make_checkout
-from tests.support.commands import mnistcmp
+from tests.support.commands import mnistcmp, mnistcmp_in_turn
 from tests.support.custom_networks import RIGHT
 from tests.support.servers import S3Server, free_port
 from tests.support.stored import losses, losses_here
@@ -73,18 +73,22 @@ def launched(checkout: Checkout) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.usefixtures("launched")
-def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout) -> None:
+def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout, tmp_path: Path) -> None:
     """By its id or as the latest."""
-    listed = checkout.mnistcmp("jobs").stdout.split()
-    latest = next(word for word in listed if word.startswith("small-"))
-    status = checkout.mnistcmp("status").stdout
+    (latest,) = _job_ids(checkout)
+    lines = ["jobs", "status", f"logs {latest}", "logs", "logs -f", f"attach {latest}"]
+    done = mnistcmp_in_turn(checkout.folder, checkout.environment, lines, tmp_path)
+    assert {command.returncode for command in done.values()} == {0}
+    jobs, status, named, logs, followed, attached = (
+        command.stdout.decode() for command in done.values()
+    )
+    assert latest in jobs.split()
+    assert latest.startswith("small-")
     assert "3 nodes, 2 CPUs and 0 GPUs for tasks" in status
     assert "4 of 4 runs finished, 0 failed" in status
-    assert "Done. Results are in" in checkout.mnistcmp("logs", latest).stdout
-    assert checkout.mnistcmp("logs", "-f").stdout == checkout.mnistcmp("logs").stdout
-    attached = checkout.mnistcmp("attach", latest)
-    assert attached.returncode == 0
-    assert "Study small, recipe" in attached.stdout
+    assert "Done. Results are in" in named
+    assert followed == logs
+    assert "Study small, recipe" in attached
 
 
 def test_launch_trains_on_the_cluster_and_reports_as_at_home(
@@ -137,8 +141,8 @@ def test_results_go_to_an_object_store_and_are_read_from_it(
 
 def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
     """The job goes on without its launch, until it is stopped; what it trained is kept."""
-    launch = checkout.start("launch", "-a", "baseline", "--seeds", "400", "--epochs", "12")
-    runs = checkout.results / "table1-epochs-12" / "runs"
+    launch = checkout.start("launch", "-a", "baseline", "--seeds", "400", "--epochs", "4")
+    runs = checkout.results / "table1-epochs-4" / "runs"
     deadline = time.monotonic() + 90
     while not list(runs.glob("*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -200,11 +204,14 @@ def test_a_wrong_job_request_is_refused(
     assert message in event.message
 
 
-def test_an_unknown_job_is_refused(checkout: Checkout) -> None:
+def test_an_unknown_job_is_refused(checkout: Checkout, tmp_path: Path) -> None:
     """For every command that takes one."""
-    for command in ("status", "logs", "attach", "stop"):
-        line = _one_line(checkout.mnistcmp(command, "nonesuch"))
-        assert "there is no job 'nonesuch'" in line
+    lines = [f"{command} nonesuch" for command in ("status", "logs", "attach", "stop")]
+    done = mnistcmp_in_turn(checkout.folder, checkout.environment, lines, tmp_path)
+    for refused in done.values():
+        assert refused.returncode == 2
+        assert refused.stderr.count(b"\n") == 1
+        assert b"there is no job 'nonesuch'" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A Ray of this machine's own, wherever it is started."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,19 +11,20 @@ import pytest
 
 from mnistcmp.cluster.node import processors
 from mnistcmp.data.mnist import Mnist
-from tests.cli.test_every_command import IN_THE_WAY
 from tests.support.commands import mnistcmp
+from tests.support.custom_networks import PRINTING
 from tests.support.stored import losses, losses_here
 
 STUDY = """\
 name = "small"
-architectures = ["baseline", "mine:Mine"]
+architectures = ["baseline", "mine:Mine", "loud:Net", "loud:Dying"]
 seeds = "0"
 [recipe]
 epochs = 1
 train_pairs = 100
 test_pairs = 40
 """
+OWN = ', "mine:Mine", "loud:Net", "loud:Dying"'
 MINE = """\
 from torch import nn
 from beside import start
@@ -35,6 +37,10 @@ def start(layer):
     normal_(layer.weight)
     zeros_(layer.bias)
 """
+DYING = PRINTING.replace("class Net", "class Dying").replace(
+    "        return", "        os.environ.get('RAY_JOB_ID') and os._exit(3)\n        return"
+)
+"""In a worker, not where it is checked before."""
 IN_FLIGHT = """\
 import ray
 from mnistcmp.cluster.session import local_ray
@@ -51,41 +57,49 @@ def _environment(**changed: str) -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name not in ours} | changed
 
 
-@pytest.mark.ray
-def test_a_launch_needs_nothing_of_its_surroundings(tmp_path: Path, mnist: Mnist) -> None:
-    """A long TMPDIR, -OO, a token and a home folder that cannot be read, files in workers' way."""
-    long = tmp_path / ("long" * 25)
-    long.mkdir()
-    folder = tmp_path / "working"
-    folder.mkdir()
-    for name in IN_THE_WAY:
-        (folder / f"{name}.py").write_text("# mine\n")
-    (folder / "small.toml").write_text(STUDY.replace(', "mine:Mine"', ""))
-    unreadable = {"HOME": "/proc/none", "RAY_AUTH_TOKEN_PATH": "/proc"}
-    environment = _environment(TMPDIR=str(long), PYTHONOPTIMIZE="2", **unreadable)
-    done = mnistcmp(folder, environment, "launch", "small.toml", "--local")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert losses(folder / "results" / "small") == losses_here(folder / "small.toml", mnist)
-    assert not list(long.iterdir())
+@pytest.fixture(scope="module")
+def beside(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+    """A launch for scripts with networks of which one changes torch, one prints and one dies."""
+    folder = tmp_path_factory.mktemp("beside")
+    for name, content in {
+        "small.toml": STUDY,
+        "mine.py": MINE,
+        "beside.py": BESIDE,
+        "loud.py": PRINTING + DYING,
+    }.items():
+        (folder / name).write_text(content)
+    (folder / "home").mkdir()
+    environment = _environment(HOME=str(folder / "home"))
+    arguments = ("launch", "small.toml", "--local", "--workers", "1", "--json-lines")
+    return folder, mnistcmp(folder, environment, *arguments)
 
 
 @pytest.mark.ray
 def test_a_result_is_the_same_beside_a_network_that_changes_torch(
-    tmp_path: Path, mnist: Mnist
+    beside: tuple[Path, "subprocess.CompletedProcess[str]"], mnist: Mnist
 ) -> None:
     """Its module is never in a process of other networks; a fresh home stays as it is."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (tmp_path / "small.toml").write_text(STUDY)
-    (tmp_path / "mine.py").write_text(MINE)
-    (tmp_path / "beside.py").write_text(BESIDE)
-    environment = _environment(HOME=str(home))
-    done = mnistcmp(tmp_path, environment, "launch", "small.toml", "--local", "--workers", "1")
-    assert (done.returncode, done.stderr) == (0, "")
-    alone = tmp_path / "alone.toml"
-    alone.write_text(STUDY.replace(', "mine:Mine"', ""))
-    assert losses_here(alone, mnist).items() <= losses(tmp_path / "results" / "small").items()
-    assert not (home / ".ray").exists()
+    folder, _ = beside
+    alone = folder / "alone.toml"
+    alone.write_text(STUDY.replace(OWN, ""))
+    there = losses(folder / "results" / "small")
+    assert losses_here(alone, mnist).items() <= there.items()
+    assert len(there) == 3
+    assert not (folder / "home" / ".ray").exists()
+
+
+@pytest.mark.ray
+def test_json_lines_are_alone_on_standard_output(
+    beside: tuple[Path, "subprocess.CompletedProcess[str]"],
+) -> None:
+    """While runs fail with what is no text, and Ray tells of workers that died."""
+    _, done = beside
+    assert done.returncode == 1
+    *_, last = map(json.loads, done.stdout.splitlines())
+    assert [failed["condition"] for failed in last["failed"]] == ["loud:Dying"]
+    assert "from below it" in done.stderr
 
 
 @pytest.mark.ray

@@ -2,13 +2,12 @@
 
 import os
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
 from mnistcmp.data.mnist import Mnist
-from tests.support.commands import mnistcmp
+from tests.support.commands import mnistcmp, mnistcmp_in_turn
 from tests.support.stored import losses, losses_here
 
 pytestmark = pytest.mark.ray
@@ -21,7 +20,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(pattern, DOCUMENT, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_document_s_example_works(custom_folder: Path, mnist: Mnist) -> None:
+def test_the_document_s_example_works(custom_folder: Path, tmp_path: Path, mnist: Mnist) -> None:
     """In an empty folder, its blocks in their order; the study file's runs are there by then.
 
     They are those of a training in this process. A network that has changed is refused there.
@@ -30,14 +29,14 @@ def test_the_document_s_example_works(custom_folder: Path, mnist: Mnist) -> None
     (custom_folder / "mynets.py").write_text(network, encoding="utf-8")
     (custom_folder / "study.toml").write_text(study, encoding="utf-8")
     unnamed = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MNISTCMP_"))}
-    printed = []
-    for command in [line for block in _blocks("sh") for line in block.splitlines()]:
-        program, *arguments = shlex.split(command)
-        assert program == "mnistcmp"
-        done = mnistcmp(custom_folder, unnamed, *arguments)
-        assert (done.returncode, done.stderr) == (0, ""), command
-        printed.append(" ".join(done.stdout.split()))
-    layers, first, second, compared = printed
+    typed = [line.split(maxsplit=1) for block in _blocks("sh") for line in block.splitlines()]
+    assert {program for program, _ in typed} == {"mnistcmp"}
+    commands = [arguments for _, arguments in typed]
+    done = mnistcmp_in_turn(custom_folder, unnamed, commands, tmp_path)
+    assert [(each.returncode, each.stderr) for each in done.values()] == [(0, b"")] * 4
+    layers, first, second, compared = (
+        " ".join(each.stdout.decode().split()) for each in done.values()
+    )
     assert "digit.5" in layers
     # Name, n, numbers, then weight sharing, auxiliary loss and parameters.
     for text in (first, second):

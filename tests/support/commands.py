@@ -77,7 +77,7 @@ def mnistcmp_in_turn(
         env=environment,
         capture_output=True,
         check=False,
-        timeout=180,
+        timeout=600,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     found = {}

@@ -276,3 +276,22 @@ class Leaving(Raising):
         self.error = SystemExit(0)
 """
 """A module of networks that raise, or end their process, in the third epoch."""
+
+PRINTING = """
+import os
+import sys
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(392, 2)
+        print("from Python")
+        os.write(1, b"from below it\\n")
+        os.system("echo from a child")
+
+    def forward(self, pairs):
+        return self.layer(pairs.flatten(1))
+"""
+"""Prints, by every means there is."""
