@@ -1,6 +1,5 @@
 """`mnistcmp export`: stored results in other tools' formats."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,11 +23,10 @@ def mlflow(
 
     Needs mnistcmp[mlflow]. What is there already is left as it is.
     """
-    from mnistcmp.export.to_mlflow import export_mlflow
+    from mnistcmp.export.to_mlflow import default_uri, export_mlflow
     from mnistcmp.results.store import ResultsStore
 
-    place = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    _tell(export_mlflow(ResultsStore(results), place))
+    _tell(export_mlflow(ResultsStore(results), tracking_uri or default_uri()))
 
 
 def tensorboard(results: options.Results, output: options.Folder = Path("tensorboard")) -> None:

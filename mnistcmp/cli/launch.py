@@ -1,6 +1,7 @@
 """`mnistcmp launch`: trains what is missing of a study, and reports."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -80,6 +81,14 @@ def launch(
             "the URL.",
         ),
     ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="mlflow|tensorboard",
+            help="Show the runs there while they train; may be given twice. mlflow goes to "
+            "MLFLOW_TRACKING_URI, else sqlite:///mlflow.db; tensorboard to a folder of that name.",
+        ),
+    ] = None,
     json_lines: options.JsonLines = False,
 ) -> None:
     """Train a study's runs and print the report.
@@ -108,6 +117,8 @@ def launch(
             "--detach submits to a cluster, and none is named or up. Name one with --address, or "
             "start one here: make cluster-up."
         )
+    if detach and track:
+        raise UserError("--track follows a launch and --detach leaves it. Take one of them.")
     launches = [
         make_launch(
             chosen,
@@ -122,7 +133,7 @@ def launch(
     if dry_run:
         for each in launches:
             _print_plan(each, place, Terminal(stderr=json_lines))
-    elif status := _launch_each(launches, place, json=json_lines, detach=detach):
+    elif status := _launch_each(launches, place, json=json_lines, detach=detach, track=track or []):
         raise typer.Exit(status)
 
 
@@ -173,20 +184,24 @@ def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
     terminal.say(f"Results folder: {where}. {len(missing)} runs to train. Nothing was done.")
 
 
-def _launch_each(launches: list["Launch"], place: "Place", *, json: bool, detach: bool) -> int:
+def _launch_each(
+    launches: list["Launch"], place: "Place", *, json: bool, detach: bool, track: Sequence[str]
+) -> int:
     """One launch after the other, until one is interrupted; the worst exit status.
 
     With `detach`, the next one is submitted as soon as one is, and they share the cluster.
     """
     from mnistcmp.cli.view import LaunchView
     from mnistcmp.cluster.places import LocalPlace
+    from mnistcmp.cluster.tracking import tracked
 
     status = 0
     for number, launch in enumerate(launches, start=1):
         view = LaunchView(place, json=json)
         if isinstance(place, LocalPlace):
             view.say(f"Study {launch.name} on this machine: no cluster is named.")
-        status = max(status, view.follow(place.run(launch), detach=detach))
+        events = tracked(place.run(launch), launch.study, track, view.say)
+        status = max(status, view.follow(events, detach=detach))
         if status == INTERRUPTED:
             if left := ", ".join(launch.name for launch in launches[number:]):
                 view.say(f"Not started: {left}.")

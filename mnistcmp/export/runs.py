@@ -45,10 +45,8 @@ class FinishedRun:
     @property
     def parameters(self) -> dict[str, str | int | float]:
         """What distinguishes the run: architecture, seed, the recipe's fields."""
-        fields = Recipe.model_validate_json(self.row["recipe"]).model_dump(mode="json")
-        # Neither tool takes a list for a value.
-        plain = {k: str(v) if isinstance(v, list) else v for k, v in fields.items()}
-        return {"architecture": self.row["architecture"], "seed": self.row["seed"], **plain}
+        recipe = Recipe.model_validate_json(self.row["recipe"])
+        return parameters_of(self.row["architecture"], self.row["seed"], recipe)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -58,20 +56,42 @@ class FinishedRun:
         return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def finished_runs(store: ResultsStore, tool: str, *modules: str) -> Iterator[FinishedRun]:
-    """The finished runs, in the order of architecture and seed, for a tool that is an extra.
+def parameters_of(architecture: str, seed: int, recipe: Recipe) -> dict[str, str | int | float]:
+    """What distinguishes a run, as each tool takes it."""
+    fields = recipe.model_dump(mode="json")
+    # Neither tool takes a list for a value.
+    plain = {k: str(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return {"architecture": architecture, "seed": seed, **plain}
+
+
+def name_of(architecture: str, seed: int, recipe_hash: str | None) -> str:
+    """A run's name; the recipe is in it where there are several."""
+    name = f"{architecture}-seed-{seed}"
+    return name if recipe_hash is None else f"{name}-recipe-{recipe_hash}"
+
+
+def import_extra(tool: str, *modules: str, needed_by: str) -> None:
+    """Imports the modules of a tool that not everybody has.
 
     Raises:
-        UserError: There are none, or one of the tool's modules is not installed.
+        UserError: One of them is not installed.
     """
     try:
         for module in modules:
             importlib.import_module(module)
     except ImportError as error:
         raise UserError(
-            f"'mnistcmp export {tool}' needs packages that are not installed. Install them: "
+            f"'{needed_by}' needs packages that are not installed. Install them: "
             f"pip install 'mnistcmp[{tool}]'."
         ) from error
+
+
+def finished_runs(store: ResultsStore) -> Iterator[FinishedRun]:
+    """The finished runs, in the order of architecture and seed.
+
+    Raises:
+        UserError: There are none.
+    """
     store.check_exists()
     runs = store.read("runs").sort_by([("architecture", "ascending"), ("seed", "ascending")])
     if not len(runs):
@@ -80,10 +100,9 @@ def finished_runs(store: ResultsStore, tool: str, *modules: str) -> Iterator[Fin
     of_run = dict(iter(epochs.groupby("run_id")))
     several = len(set(runs["recipe_hash"].to_pylist())) > 1
     for row in runs.to_pylist():
-        name = f"{row['architecture']}-seed-{row['seed']}"
         yield FinishedRun(
             row=row,
             # A run that diverged in its first epoch has none.
             epochs=of_run.get(row["run_id"], epochs[:0])[list(BEST)].to_dict("list"),
-            name=f"{name}-recipe-{row['recipe_hash']}" if several else name,
+            name=name_of(row["architecture"], row["seed"], row["recipe_hash"] if several else None),
         )
