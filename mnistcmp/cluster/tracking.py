@@ -8,6 +8,7 @@ from threading import Thread
 from mnistcmp.cluster.events import Event, Progress
 from mnistcmp.export.live import LiveRun, Tracker, make_trackers
 from mnistcmp.export.runs import name_of, parameters_of
+from mnistcmp.export.to_mlflow import why
 from mnistcmp.study.study import Run, Study
 
 MOST_WAITING = 100
@@ -67,7 +68,7 @@ class Tracking:
                 self._tell(progress)
             self._tracker.close()
         except Exception as error:  # noqa: BLE001 - a tool's libraries raise what they like
-            self._problem = self._tracker.why(error)
+            self._problem = why(error)
             with suppress(Exception):
                 self._tracker.close()
 
@@ -115,7 +116,8 @@ def tracked(
         UserError: A tool is unknown, or not installed; nothing was begun.
     """
     trackers = make_trackers(tools)
-    with closing(events), ExitStack() as ends:
+    # Training ends before the tools are waited for, also where it is interrupted.
+    with ExitStack() as ends, closing(events):
         trackings = [Tracking(tracker, study, say) for tracker in trackers]
         for tracking in trackings:
             ends.enter_context(closing(tracking))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from mnistcmp.errors import in_short, unknown_name
+from mnistcmp.errors import unknown_name
 from mnistcmp.export.runs import import_extra
 from mnistcmp.export.to_mlflow import (
     LIVE,
@@ -18,7 +18,6 @@ from mnistcmp.export.to_mlflow import (
     default_uri,
     experiment_id,
     import_mlflow,
-    why,
 )
 from mnistcmp.export.to_tensorboard import quiet_writers, tag_of
 
@@ -59,10 +58,6 @@ class Tracker(ABC):
     def close(self) -> None:
         """Leaves the runs that have not ended."""
 
-    def why(self, error: Exception) -> str:
-        """An error of the tool's as one line."""
-        return in_short(error)
-
 
 class LiveMlflow(Tracker):
     """An experiment named as the study, with a run for each run.
@@ -97,10 +92,6 @@ class LiveMlflow(Tracker):
     def close(self) -> None:
         for logged in self._logged.values():
             self._connected().set_terminated(logged, "KILLED")
-
-    @override
-    def why(self, error: Exception) -> str:
-        return why(error)
 
     def _connected(self) -> "MlflowClient":
         # Only now: it may have to make a database, or to wait for one.
@@ -137,11 +128,11 @@ class LiveTensorboard(Tracker):
 
     tool = "tensorboard"
 
-    def __init__(self, folder: Path = Path("tensorboard")) -> None:
+    def __init__(self) -> None:
         # PyTorch too, now: another thread that imports it later might meet this one half way.
         modules = ("tensorboard", "torch.utils.tensorboard")
         import_extra("tensorboard", *modules, needed_by="--track tensorboard")
-        self.place = str(folder)
+        self.place = "tensorboard"
         self._launch = time.strftime("live-%Y%m%d-%H%M%S")
         self._writers: dict[str, Any] = {}
 
