@@ -279,7 +279,7 @@ def test_what_is_not_ray_is_refused(
 ) -> None:
     """Web servers of other kinds."""
     server = http.server.HTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     line = _one_line(checkout.mnistcmp("launch", "--all", MNISTCMP_ADDRESS=address))
     server.shutdown()

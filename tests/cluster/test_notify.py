@@ -35,7 +35,7 @@ def server() -> Iterator[tuple[str, list[bytes]]]:
             """Nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{serving.server_port}", posted
         serving.shutdown()
 

@@ -26,10 +26,12 @@ def made_up(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> 
     def stored(study: Study, accuracy: Callable[[Run], float | None]) -> ResultsStore:
         store = ResultsStore(tmp_path)
         store.prepare(study)
-        for run in study.runs():
-            if (reached := accuracy(run)) is not None:
-                result = with_accuracy(finished.result, reached / 100)
-                store.write(pack(study.name, [replace(finished, run=run, result=result)]))
+        ended = [
+            replace(finished, run=run, result=with_accuracy(finished.result, reached / 100))
+            for run in study.runs()
+            if (reached := accuracy(run)) is not None
+        ]
+        store.write(pack(study.name, ended))
         return store
 
     return stored

@@ -47,11 +47,13 @@ def stored(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> S
     def store_study(study: Study, broke: Callable[[Run], bool]) -> ResultsStore:
         store = ResultsStore(tmp_path / "results")
         store.prepare(study)
+        ended = []
         for run in study.runs():
             result = with_accuracy(finished.result, 0.8 + 0.01 * run.seed)
             if broke(run):
                 result = diverged(result, 1 + run.seed % 2)
-            store.write(pack(study.name, [replace(finished, run=run, result=result)]))
+            ended.append(replace(finished, run=run, result=result))
+        store.write(pack(study.name, ended))
         return store
 
     return store_study
