@@ -153,6 +153,7 @@ def test_runs_that_fail_are_a_warning(done: tuple[str, dict[str, Any]]) -> None:
     assert done[1]["missing"] == ["__main__:Raises"]
 
 
+@pytest.mark.ray
 def test_a_cluster_that_does_not_answer_is_one_line(done: tuple[str, dict[str, Any]]) -> None:
     """As on the command line."""
     assert "no cluster answers at http://127.0.0.1:1" in done[1]["on a cluster"]

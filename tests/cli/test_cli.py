@@ -72,9 +72,9 @@ BAD_REQUESTS = {
     "compare baseline siamese-shared": "there is no results folder results/table1",
     "compare . results/other": "there is no results folder results/other",
     "figures nowhere": "there is no results folder nowhere",
-    "figures --format svg -o file": "cannot write the figure file/figure-1-baseline.svg: File ex",
+    "figures --format svg -o file": "cannot write the figure file/figure-1-baseline.svg: ",
     "architectures basline": "unknown architecture 'basline'; did you mean 'baseline",
-    "data sheet -o file/x.png": "cannot write the picture file/x.png: ",
+    "data sheet -o file/x.png": "working/file is no folder. Choose another place with --output.",
 }
 
 
