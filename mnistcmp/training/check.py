@@ -52,7 +52,7 @@ def check_network(name: str, recipe: Recipe, *, keep_weights: bool = False) -> O
             "from torch's default generator alone, which is seeded for each run."
         )
     if keep_weights:
-        storable(name, engine.state(0))
+        storable(name, _attempt(name, lambda: engine.state(0)))
     engine.network.eval()
     with seeded_torch(run.seed, Stream.DROPOUT, CPU), torch.inference_mode():
         outputs = _outputs(name, engine.network, EVALUATION_BATCH)
@@ -85,7 +85,7 @@ def _check_steps(name: str, run: Run) -> tuple[PlainEngine, Tensor]:
     It starts as a training does, so that a step is the one of a training.
     """
     with seeded_torch(run.seed, Stream.DROPOUT, CPU):
-        engine = PlainEngine(run, CPU)
+        engine = _attempt(name, lambda: PlainEngine(run, CPU))
         engine.network.train()
         whole, rest = run.recipe.batch_size, run.recipe.split_size % run.recipe.batch_size
         losses = [_check_batch(name, engine, pairs) for pairs in (whole, rest) if pairs]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ from tests.support.commands import run_command
 from tests.support.custom_networks import RIGHT, WRONG
 from tests.support.fixtures import CPU, SMALL
 
+NOT_KEPT = "cannot be kept with its weights. Take --weights none"
 REFUSED = {
     "nowhere.nets:Net": "there is no module 'nowhere.nets' in this folder",
     "broken:Net": "importing 'broken' raises SyntaxError: ",
@@ -63,6 +65,7 @@ REFUSED = {
     "wrong:LeavesAtOnceLater": "raises SystemExit: os._exit(0). It is given pairs",
     "wrong:Cancelled": "raises SystemExit: CancelledError: no Exception. It is given pairs",
     "wrong:Closes": "is called without arguments, and raises SystemExit: GeneratorExit.",
+    "wrong:Bodiless": "raises NotImplementedError: Cannot copy out of meta tensor",
     "exiting:Net": "importing 'exiting' raises SystemExit: 1. Correct the module first",
     "wrong:Raises": "'wrong:Raises' raises ValueError: no. It is given pairs, (N, 2, 14, 14)",
     "wrong:Garbles": "'wrong:Garbles' raises ValueError: ? ?[31mxxx",
@@ -139,16 +142,22 @@ def test_a_run_is_the_same_alone_and_beside_others(mnist: Mnist) -> None:
     assert alone.parameters == 196 * 30 + 30 + 310 + 42
 
 
-@pytest.mark.parametrize("name", ["Noted", "Complex", "Sparse"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Refusing", "raises ValueError: no state."),
+        *product(("Noted", "Complex", "Sparse"), [NOT_KEPT]),
+    ],
+)
 @pytest.mark.usefixtures("nets")
 def test_a_state_that_cannot_be_kept_is_said_before_training(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, message: str
 ) -> None:
     """Where weights are asked for, and only there."""
     arguments = ("launch", "-a", f"wrong:{name}", "--dry-run", "--local")
     assert run_command(monkeypatch, *arguments) == 0
     assert run_command(monkeypatch, *arguments, "--weights", "best") == 2
-    assert "cannot be kept with its weights. Take --weights none" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("nets")

@@ -234,6 +234,20 @@ class Noted(Own):
         return found[:, :2]
 
 
+class Refusing(Noted):
+    def get_extra_state(self):
+        raise ValueError("no state")
+
+
+class Bodiless(Own):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("nothing", torch.zeros(2, device="meta"))
+
+    def answer(self, found):
+        return found[:, :2]
+
+
 class Complex(Own):
     def __init__(self) -> None:
         super().__init__()
