@@ -91,7 +91,8 @@ class ResultsStore:
                 case "runs":
                     self._delete_torn(returned.finished_run_ids, file)
                 case "failures":
-                    self._leave_columns("runs")
+                    for name in ("runs", "epochs", "predictions"):
+                        self._leave_columns(name)
             self.location.write(folder, file, content)
 
     def _leave_columns(self, name: str) -> None:
