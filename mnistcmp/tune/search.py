@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -203,6 +204,10 @@ def plan_search(
 
 
 def _check(search: Search) -> None:
+    if sys.flags.optimize > 1:
+        raise UserError(
+            "Ray Tune does not work without docstrings. Search without PYTHONOPTIMIZE=2 and -OO."
+        )
     architectures = search.study.architectures
     if len(architectures) > 1 and any(map(is_custom, architectures)):
         raise UserError(

@@ -1,5 +1,8 @@
 """Searches as they are asked for: grids, ranges, points, and what is refused."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from mnistcmp.errors import UserError
@@ -8,6 +11,7 @@ from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
 from mnistcmp.tune.search import Method, plan_search
 from mnistcmp.tune.space import Choice, Range, parse_grid, parse_range
+from tests.support.commands import mnistcmp
 
 BASE = Study(name="base", seeds=(0, 1))
 
@@ -138,6 +142,15 @@ def test_a_wrong_search_is_refused_in_one_line(asked: tuple[Method, ...], messag
         plan_search(BASE, grids=[grid] if grid else [], ranges=ranges, method=method)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.process
+def test_a_search_without_docstrings_is_refused(tmp_path: Path) -> None:
+    """Ray Tune would end in a traceback."""
+    environment = os.environ | {"PYTHONOPTIMIZE": "2"}
+    done = mnistcmp(tmp_path, environment, "tune", "--dry-run", "--local")
+    message = "mnistcmp: Ray Tune does not work without docstrings. Search without PYTHONOPTIMIZE=2"
+    assert (done.returncode, done.stderr) == (2, f"{message} and -OO.\n")
 
 
 @pytest.mark.parametrize("names", [("baseline", "mine:Net"), ("mine:Net", "other:Net")])
