@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typing_extensions import override
 
 from mnistcmp.cluster import tracking
@@ -26,6 +24,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Study
 from tests.support.commands import mnistcmp, run_command
 from tests.support.servers import free_port
+from tests.support.trackers import mlflow_client, new_mlflow_store, tensorboard_events
 
 # MLflow loads its experiments' tags in a way that SQLAlchemy is to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -65,9 +64,11 @@ EVENTS = (
 
 
 @pytest.fixture
-def uri(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def uri(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """A real MLflow store, in a file; by its whole path, as MLflow keeps it open by its name."""
-    uri = f"sqlite:///{folder}/mlflow.db"
+    uri = new_mlflow_store(folder, tmp_path_factory)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     return uri
 
@@ -87,20 +88,19 @@ def _tracked(tool: str, study: Study, said: list[str]) -> Iterator[Tracking]:
 
 
 def _logged(uri: str, study: str = "small") -> dict[str, Any]:
-    client = MlflowClient(tracking_uri=uri)
+    client = mlflow_client(uri)
     found = client.get_experiment_by_name(study)
     assert found is not None
     return {run.info.run_name: run for run in client.search_runs([found.experiment_id])}
 
 
 def _history(uri: str, run: Any, metric: str) -> list[tuple[int, float]]:  # noqa: ANN401 - MLflow's
-    found = MlflowClient(tracking_uri=uri).get_metric_history(run.info.run_id, metric)
+    found = mlflow_client(uri).get_metric_history(run.info.run_id, metric)
     return [(metric.step, metric.value) for metric in found]
 
 
 def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    events = EventAccumulator(str(folder))
-    events.Reload()
+    events = tensorboard_events(folder)
     return {
         tag: [(scalar.step, scalar.value) for scalar in events.Scalars(tag)]
         for tag in events.Tags()["scalars"]

@@ -28,38 +28,28 @@ from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
 from tests.support.commands import run_command
 from tests.support.stored import diverged
+from tests.support.trackers import (
+    empty_mlflow,
+    mlflow_client,
+    new_mlflow_store,
+    tensorboard_events,
+)
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 # MLflow loads its experiments' tags in a way that SQLAlchemy is to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of MLflow's, with nothing in it. It takes MLflow seconds to make one."""
-    path = tmp_path_factory.mktemp("mlflow") / "ready.db"
-    _client(f"sqlite:///{path}").get_experiment_by_name("x")
-    return path
-
-
 @pytest.fixture
-def uri(tmp_path: Path, ready: Path) -> str:
+def uri(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A real MLflow store, in a file."""
-    shutil.copy(ready, tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path}/mlflow.db"
-
-
-def _client(uri: str) -> "MlflowClient":
-    from mlflow import MlflowClient  # noqa: PLC0415 - a second, for this file alone
-
-    return MlflowClient(tracking_uri=uri)
+    return new_mlflow_store(tmp_path, tmp_path_factory)
 
 
 def _logged(uri: str, experiment: str = "small") -> list[Any]:
-    client = _client(uri)
+    client = mlflow_client(uri)
     found = client.get_experiment_by_name(experiment)
     assert found is not None
     return list(client.search_runs([found.experiment_id]))
@@ -78,7 +68,7 @@ def test_mlflow_has_every_run_with_parameters_metrics_and_tags(
     epochs = store.read("epochs").to_pandas()
     rows = _rows(store)
     assert set(logged) == set(rows)
-    client = _client(uri)
+    client = mlflow_client(uri)
     for run_id, run in logged.items():
         row = rows[run_id]
         assert run.info.run_name == f"{row['architecture']}-seed-{row['seed']}"
@@ -100,7 +90,7 @@ def test_exporting_to_mlflow_again_doubles_nothing(
     store: ResultsStore, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is there stays; a run that was left half done is logged anew."""
-    client = type(_client(uri))
+    client = type(mlflow_client(uri))
     log_batch = client.log_batch
     calls = 0
 
@@ -151,11 +141,11 @@ def test_a_database_in_memory_is_refused(store: ResultsStore, uri: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def databases(tmp_path_factory: pytest.TempPathFactory, ready: Path) -> Path:
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with databases of MLflow's, and what is none."""
     folder = tmp_path_factory.mktemp("databases")
     for name in ("ready.db", "locked.db"):
-        shutil.copy(ready, folder / name)
+        shutil.copy(empty_mlflow(tmp_path_factory), folder / name)
     (folder / "text.db").write_text("this is no database, but a text of several words.")
     (folder / "folder.db").mkdir()
     with sqlite3.connect(folder / "other.db") as other:
@@ -191,18 +181,8 @@ def test_a_database_that_cannot_be_used_gets_one_line(
     assert "\n" not in str(caught.value)
 
 
-def _events(folder: Path) -> "EventAccumulator":
-    from tensorboard.backend.event_processing.event_accumulator import (  # noqa: PLC0415 - as MLflow
-        EventAccumulator,
-    )
-
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    return events
-
-
 def _hyperparameters(events: "EventAccumulator") -> dict[str, Any]:
-    from tensorboard.plugins.hparams import plugin_data_pb2  # noqa: PLC0415 - as MLflow
+    from tensorboard.plugins.hparams import plugin_data_pb2  # noqa: PLC0415 - as tests.support.trackers
 
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     return dict(plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams)
@@ -214,7 +194,7 @@ def test_tensorboard_has_curves_and_hyperparameters(store: ResultsStore, tmp_pat
     assert export_tensorboard(store, output).new == 4
     epochs = store.read("epochs").to_pandas()
     for row in _rows(store).values():
-        events = _events(output / "small" / f"{row['architecture']}-seed-{row['seed']}")
+        events = tensorboard_events(output / "small" / f"{row['architecture']}-seed-{row['seed']}")
         own = epochs[epochs["run_id"] == row["run_id"]]
         for tag, column in (
             ("loss/train", "train_loss"),
