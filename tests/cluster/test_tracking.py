@@ -220,6 +220,7 @@ def test_a_store_that_refuses_is_named_once_and_holds_nothing_up(
     text = Path("text.db").absolute()
     text.write_text("this is no database, but a text of several words.")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", name.format(port=free_port(), text=text))
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with _tracked("mlflow", study, said) as following:
         deadline = time.monotonic() + 60
         while not said and time.monotonic() < deadline:
