@@ -178,7 +178,7 @@ def test_the_readme_s_program_trains_on_the_cluster(checkout: Checkout) -> None:
     done = checkout.python(f"from torch import nn\n\n{README_EXAMPLE}{PROGRAM}")
     assert done.returncode == 0, done.stderr
     hosts = {container[:12] for container in _containers(checkout, "worker")}
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("["))
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("['"))
     assert set(ast.literal_eval(line)) <= hosts
     assert "'__main__:Own' is defined in a script or notebook, which a cluster's" in done.stdout
 
