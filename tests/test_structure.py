@@ -30,6 +30,7 @@ LAYERS = {
     "cluster": 7,
     "tune": 8,
     "display": 8,
+    "watch": 9,
     "api": 9,
     "bench": 9,
     "cli": 10,

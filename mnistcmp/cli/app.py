@@ -29,6 +29,7 @@ from mnistcmp.cli.predict import predict
 from mnistcmp.cli.report import compare, report
 from mnistcmp.cli.tune import EXAMPLES as TUNE_EXAMPLES
 from mnistcmp.cli.tune import tune
+from mnistcmp.cli.watch import watch
 from mnistcmp.errors import UserError
 from mnistcmp.files import expand_home
 
@@ -96,7 +97,7 @@ app = typer.Typer(
 app.callback(help=_paragraphs(_root.__doc__))(_root)
 _add(app, launch, epilog=EXAMPLES)
 _add(app, tune, epilog=TUNE_EXAMPLES)
-_add(app, report, studies, failures, rerun, predict, compare, figures, architectures, bench)
+_add(app, watch, report, studies, failures, rerun, predict, compare, figures, architectures, bench)
 _add(app, jobs, status, logs, attach, stop, panel="Jobs on a cluster")
 _data = typer.Typer(
     help="Verify MNIST, and look at the pairs that are made of it.", no_args_is_help=True

@@ -73,6 +73,10 @@ def launch(
             "--detach", help="Submit to the cluster and come back; 'mnistcmp attach' follows."
         ),
     ] = False,
+    show: Annotated[
+        bool,
+        typer.Option("--open", help="Open the page that follows the launch ('mnistcmp watch')."),
+    ] = False,
     notify: Annotated[
         str | None,
         typer.Option(
@@ -130,10 +134,17 @@ def launch(
         )
         for chosen in studies
     ]
+    if detach and show:
+        raise UserError(
+            "--open shows what is followed, and --detach follows nothing. Take one of them; "
+            "'mnistcmp watch RESULTS' opens the page at any time."
+        )
     if dry_run:
         for each in launches:
             _print_plan(each, place, Terminal(stderr=json_lines))
-    elif status := _launch_each(launches, place, json=json_lines, detach=detach, track=track or []):
+    elif status := _launch_each(
+        launches, place, json=json_lines, detach=detach, show=show, track=track or []
+    ):
         raise typer.Exit(status)
 
 
@@ -185,7 +196,13 @@ def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
 
 
 def _launch_each(
-    launches: list["Launch"], place: "Place", *, json: bool, detach: bool, track: Sequence[str]
+    launches: list["Launch"],
+    place: "Place",
+    *,
+    json: bool,
+    detach: bool,
+    show: bool,
+    track: Sequence[str],
 ) -> int:
     """One launch after the other, until one is interrupted; the worst exit status.
 
@@ -197,7 +214,7 @@ def _launch_each(
 
     status = 0
     for number, launch in enumerate(launches, start=1):
-        view = LaunchView(place, json=json)
+        view = LaunchView(place, json=json, opens=show)
         if isinstance(place, LocalPlace):
             view.say(f"Study {launch.name} on this machine: no cluster is named.")
         events = tracked(place.run(launch), launch.study, track, view.say)

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from mnistcmp.cli.console import FAILED, INTERRUPTED, echo, print_json
 from mnistcmp.cli.report import default_page, make_page
+from mnistcmp.cli.watch import watch_beside
 from mnistcmp.cluster import events as told
 from mnistcmp.cluster.places import Place
 from mnistcmp.display.progress import ProgressDisplay, clock, describe_ended
@@ -110,6 +111,18 @@ class LaunchView(View):
 
     work, parts = "launch", "runs"
 
+    def __init__(
+        self, place: Place, *, json: bool, job: str | None = None, opens: bool = False
+    ) -> None:
+        super().__init__(place, json=json, job=job)
+        self._opens = opens
+
+    def _open_page(self, results: str) -> None:
+        if self.is_seen:
+            watch_beside(results)
+        else:
+            self.say(f"No page is opened: {results} is not seen from this machine.")
+
     @override
     def show(self, event: told.Event) -> None:
         if isinstance(event, told.Started | told.Reported):
@@ -124,8 +137,11 @@ class LaunchView(View):
                 self.say(
                     f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
                 )
-            case told.Started() if not self.json:
-                self._say_started("Training", f"{event.total} runs to train", event)
+            case told.Started():
+                if not self.json:
+                    self._say_started("Training", f"{event.total} runs to train", event)
+                if self._opens:
+                    self._open_page(event.output)
             case told.Progress():
                 self.ended = event.finished
                 if not self.json:

@@ -1,6 +1,6 @@
 """A launch where Ray is: trains what is missing, stores it, and tells how far it is."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ SECONDS_A_WORKER = 0.01
 """Between two accounts of one worker, for each that there is: one takes the driver 1.2 ms."""
 
 
-def drive_launch(launch: Launch, place: RayPlace, output: str) -> Iterator[Event]:
+def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Event, None, None]:
     """Trains what is missing of a study, stores what comes back, and reports.
 
     Tells `Started`, then `Progress` now and then and at the end, at last `Reported`. Without a

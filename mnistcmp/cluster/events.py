@@ -99,6 +99,8 @@ class InTraining:
 
     condition: str
     seeds: tuple[int, ...]
+    host: str
+    device: str
     epoch: int
     """The latest that was told, counted from 1; each run has done so many."""
     epochs: int

@@ -3,7 +3,7 @@
 import pickle
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -13,6 +13,7 @@ from mnistcmp.cluster.events import Event
 from mnistcmp.cluster.work import Work
 from mnistcmp.networks.given import find_kept, is_kept_by_value, kept
 from mnistcmp.networks.source import find_source
+from mnistcmp.provenance import environment
 from mnistcmp.study.sources import custom_networks, verify_source
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 class Trained:
     """How far a stack is that a worker trains; accuracies of its runs, 0 to 1."""
 
+    host: str
+    device: str
     epochs: int
     """Done by each run, all rounds together."""
     seconds: float
@@ -83,6 +86,8 @@ class Worker:
                 if (now := time.monotonic()) - told >= self.seconds_between:
                     told = now
                     yield Trained(
+                        host=environment().host,
+                        device=str(where),
                         epochs=training.epochs_done,
                         seconds=now - started,
                         train=_rounded(training.train_accuracies),
@@ -122,7 +127,7 @@ class Launch(Work):
         )
 
     @override
-    def drive(self, place: "RayPlace", output: str) -> Iterator[Event]:
+    def drive(self, place: "RayPlace", output: str) -> Generator[Event, None, None]:
         from mnistcmp.cluster.driver import drive_launch  # noqa: PLC0415 - imports Ray and torch
 
         return drive_launch(self, place, output)

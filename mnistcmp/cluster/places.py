@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.events import BrokeOff, Event, Reported, Started, Submitted, from_line
+from mnistcmp.cluster.live import recorded
 from mnistcmp.cluster.work import Work
 from mnistcmp.files import expand_home
 from mnistcmp.results.location import is_uri
@@ -61,7 +62,8 @@ class RayPlace(Place):
     @override
     def run(self, work: Work) -> Generator[Event, None, None]:
         output = self.output(work)
-        yield from work.drive(self, (output.fresh() if work.fresh else output).there)
+        there = (output.fresh() if work.fresh else output).there
+        yield from recorded(work.drive(self, there), there)
 
 
 class LocalPlace(RayPlace):

@@ -107,12 +107,12 @@ class Tally:
                 self._best = ended
 
     def due(self) -> bool:
-        """Whether there is something to tell that was not told yet, and it is time to."""
+        """Whether it is time to tell what was not told yet, or that the launch is still there."""
         now = time.monotonic()
         least, most = SECONDS_BETWEEN
         between = min(most, max(least, (now - self._started) / MORE_SELDOM))
         done = self._finished + len(self.failed) == self._total
-        return self._is_new and (done or now - self._told_at >= between)
+        return (self._is_new and done) or now - self._told_at >= (between if self._is_new else most)
 
     def progress(self) -> Progress:
         """How far the launch is now."""
@@ -141,6 +141,8 @@ class Tally:
         return InTraining(
             condition=self._combined.condition_of(stack[0]).name,
             seeds=tuple(run.seed for run in stack),
+            host=trained.host,
+            device=trained.device,
             epoch=trained.epochs,
             epochs=stack[0].recipe.rounds * stack[0].recipe.epochs,
             train=trained.train,

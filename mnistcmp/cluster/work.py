@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -50,7 +50,7 @@ class Work(BaseModel, ABC):
         return self.study.name
 
     @abstractmethod
-    def drive(self, place: "RayPlace", output: str) -> Iterator[Event]:
+    def drive(self, place: "RayPlace", output: str) -> Generator[Event, None, None]:
         """Does the work where Ray is, storing into `output`, and tells what happens.
 
         Raises:

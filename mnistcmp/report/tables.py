@@ -10,7 +10,7 @@ from mnistcmp.statistics import Difference, Summary
 
 DIGIT_PAIRS = 10
 """Pairs of digits that are listed: those where two sides differ most."""
-_TEXT = {"reference", "weight sharing", "auxiliary loss", "device", "MD5"}
+_TEXT = {"reference", "weight sharing", "auxiliary loss", "device", "MD5", "model", "in training"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """A search where Ray is: trains the points that are missing, and leaves the best as a study."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 
 from mnistcmp.cluster.events import Event, Started
@@ -17,7 +17,7 @@ from mnistcmp.tune.search import Point, Search
 from mnistcmp.tune.suggest import suggested_points
 
 
-def drive_search(search: Search, place: RayPlace, output: str) -> Iterator[Event]:
+def drive_search(search: Search, place: RayPlace, output: str) -> Generator[Event, None, None]:
     """Trains the points of a search that are missing, and stores each when it ends.
 
     Tells `Started`, then `PointEnded` after each point, at last `SearchReported`. Without a missing

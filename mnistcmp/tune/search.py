@@ -3,7 +3,7 @@
 import itertools
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,7 +62,7 @@ class Search(Work):
         return f"tune-{self.study.name}"[:80]
 
     @override
-    def drive(self, place: "RayPlace", output: str) -> Iterator[Event]:
+    def drive(self, place: "RayPlace", output: str) -> Generator[Event, None, None]:
         from mnistcmp.tune.driver import drive_search  # noqa: PLC0415 - imports Ray and torch
 
         return drive_search(self, place, output)

@@ -163,7 +163,9 @@ def test_epochs_are_told_while_runs_train_and_a_death_in_between_costs_nothing(
     monkeypatch.setattr("mnistcmp.cluster.tally.SECONDS_BETWEEN", (0.0, 0.0))
 
     def trained(epochs: int) -> Trained:
-        return Trained(epochs=epochs, seconds=1.0, train=(0.5,), validation=(0.25,))
+        return Trained(
+            host="here", device="cpu", epochs=epochs, seconds=1.0, train=(0.5,), validation=(0.25,)
+        )
 
     class Telling(Worker):
         def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:

@@ -23,7 +23,14 @@ FIRST, SECOND, THIRD = (
 
 
 def _trained(epochs: int, seconds: float) -> Trained:
-    return Trained(epochs=epochs, seconds=seconds, train=(0.5, 0.5), validation=(0.5, 0.5))
+    return Trained(
+        host="here",
+        device="cpu",
+        epochs=epochs,
+        seconds=seconds,
+        train=(0.5, 0.5),
+        validation=(0.5, 0.5),
+    )
 
 
 def test_nothing_is_foretold_before_something_was_measured() -> None:

@@ -114,7 +114,12 @@ def test_a_lost_stack_is_in_training_no_more_when_its_runs_end_one_by_one(
     """What it had told is of a worker that is gone."""
     stack = tuple(run for run in study.runs() if run.architecture == "baseline")
     tally = Tally([stack], workers=1, combined=combine([study], place="x"))
-    tally.note_epoch(stack, Trained(epochs=1, seconds=1, train=(0.5, 0.5), validation=(0.5, 0.5)))
+    tally.note_epoch(
+        stack,
+        Trained(
+            host="here", device="cpu", epochs=1, seconds=1, train=(0.5, 0.5), validation=(0.5, 0.5)
+        ),
+    )
     (told,) = tally.progress().training
     assert (told.condition, told.seeds, told.epoch) == ("baseline", (0, 1), 1)
     tally.note(stack[:1], [finish(stack[0])])

@@ -38,6 +38,8 @@ def _progress() -> Progress:
             InTraining(
                 condition="siamese-separate",
                 seeds=tuple(range(10)),
+                host="here",
+                device="cpu",
                 epoch=57,
                 epochs=150,
                 train=(1.0,) * 10,

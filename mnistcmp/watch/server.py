@@ -1,0 +1,147 @@
+"""A small server for the page: on this machine alone, unless it is told otherwise."""
+
+import asyncio
+import errno
+import ipaddress
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from mnistcmp.errors import UserError
+from mnistcmp.watch.state import Watched
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+GRACE = 30.0
+"""Seconds that the page can still be had after the launch has ended, where the server is to end
+with it."""
+EMPTY = "nothing is trained into this folder now, and no run of it has finished"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Server:
+    """Shows what is watched at a host and port, until it is closed.
+
+    Args:
+        watched: The folder.
+        host: An address of this machine.
+        port: 0 takes one that is free.
+        ends: Whether it ends with the launch.
+
+    Raises:
+        UserError: The host is not this machine's, or the port is in use.
+    """
+
+    def __init__(self, watched: Watched, host: str, port: int, *, ends: bool = False) -> None:
+        self._watched, self._host, self._port, self._ends = watched, host, port, ends
+        self._had_whole_report = False
+        """Whether somebody saw the end."""
+
+    def serve(self, on_ready: Callable[[str], None]) -> None:
+        """Serves until it is interrupted, or the launch has ended; tells the URL when it begins."""
+        try:
+            asyncio.run(self._serve(on_ready))
+        except OSError as error:
+            reason = "is in use, by another page perhaps: choose another with --port"
+            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                reason = f"cannot be had: {error.strerror}"
+            raise UserError(f"port {self._port} of {self._host} {reason}.") from error
+
+    async def _serve(self, on_ready: Callable[[str], None]) -> None:
+        application = web.Application(middlewares=[self._guard])
+        application.add_routes(
+            [
+                web.get("/", self._page),
+                web.get("/live", self._live),
+                web.get("/report", self._report),
+                web.get("/watch.js", self._script),
+            ]
+        )
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._host, self._port)
+            await site.start()
+            address, self._port, *_ = runner.addresses[0]
+            host = f"[{address}]" if ":" in address else address
+            on_ready(f"http://{host}:{self._port}/")
+            await self._keep_fresh()
+        finally:
+            await runner.cleanup()
+
+    async def _keep_fresh(self) -> None:
+        """Draws the report again as runs come in, while somebody looks."""
+        while self._watched.goes_on or not self._ends:
+            await asyncio.sleep(1)
+            if self._watched.is_looked_at:
+                # It is said where somebody asks for it.
+                with suppress(UserError):
+                    await asyncio.to_thread(self._watched.refresh_report)
+        # Open pages turn to the report now; whoever comes later has the file.
+        over = time.monotonic()
+        while time.monotonic() < over + GRACE and not self._had_whole_report:
+            await asyncio.sleep(1)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answers those alone who know it by an address: other sites' names may lead here too."""
+        named = urlsplit(f"//{request.host}").hostname or ""
+        if is_loopback(self._host) and not is_loopback(named):
+            raise web.HTTPForbidden(text="Not by this name.")
+        answer = await handler(request)
+        answer.headers.update(HEADERS)
+        return answer
+
+    async def _page(self, _: web.Request) -> web.Response:
+        if self._watched.goes_on:
+            return _html(self._watched.page())
+        answer = await self._whole_report()
+        self._had_whole_report = True
+        return answer
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return web.json_response(text=json.dumps(asdict(self._watched.look(asked=True))))
+
+    async def _report(self, _: web.Request) -> web.Response:
+        if self._watched.report():
+            return _html(self._watched.report())
+        return await self._whole_report()
+
+    async def _whole_report(self) -> web.Response:
+        """All that is stored now."""
+        try:
+            await asyncio.to_thread(self._watched.refresh_report)
+        except UserError as error:
+            return web.Response(text=f"{error}\n", status=500)
+        return _html(self._watched.report()) if self._watched.report() else _nothing()
+
+    async def _script(self, _: web.Request) -> web.Response:
+        script = files("mnistcmp.report.html") / "templates" / "watch.js"
+        return web.Response(text=script.read_text("utf-8"), content_type="text/javascript")
+
+
+def _html(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/html")
+
+
+def _nothing() -> web.Response:
+    return web.Response(text=f"There is nothing to see yet: {EMPTY}.\n", status=404)
