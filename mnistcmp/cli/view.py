@@ -117,12 +117,6 @@ class LaunchView(View):
         super().__init__(place, json=json, job=job)
         self._opens = opens
 
-    def _open_page(self, results: str) -> None:
-        if self.is_seen:
-            watch_beside(results)
-        else:
-            self.say(f"No page is opened: {results} is not seen from this machine.")
-
     @override
     def show(self, event: told.Event) -> None:
         if isinstance(event, told.Started | told.Reported):
@@ -138,15 +132,9 @@ class LaunchView(View):
                     f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
                 )
             case told.Started():
-                if not self.json:
-                    self._say_started("Training", f"{event.total} runs to train", event)
-                if self._opens:
-                    self._open_page(event.output)
+                self._show_beginning(event)
             case told.Progress():
-                self.ended = event.finished
-                if not self.json:
-                    self.display = self.display or ProgressDisplay(self.terminal)
-                    self.display.update(event)
+                self._show_progress(event)
             case told.Reported():
                 self._show_end(event)
             case told.BrokeOff():
@@ -155,6 +143,20 @@ class LaunchView(View):
                 self.status = FAILED
             case told.Refused():
                 raise UserError(event.message)
+
+    def _show_beginning(self, event: told.Started) -> None:
+        if not self.json:
+            self._say_started("Training", f"{event.total} runs to train", event)
+        if self._opens and self.is_seen:
+            watch_beside(event.output)
+        elif self._opens:
+            self.say(f"No page is opened: {event.output} is not seen from this machine.")
+
+    def _show_progress(self, event: told.Progress) -> None:
+        self.ended = event.finished
+        if not self.json:
+            self.display = self.display or ProgressDisplay(self.terminal)
+            self.display.update(event)
 
     def _show_end(self, event: told.Reported) -> None:
         self.close()

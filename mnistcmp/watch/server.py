@@ -4,7 +4,7 @@ import asyncio
 import errno
 import ipaddress
 import json
-import time
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -45,7 +45,7 @@ class Server:
         watched: The folder.
         host: An address of this machine.
         port: 0 takes one that is free.
-        ends: Whether it ends with the launch.
+        ends: Whether it ends with the launch, or with the process that started this one.
 
     Raises:
         UserError: The host is not this machine's, or the port is in use.
@@ -53,8 +53,7 @@ class Server:
 
     def __init__(self, watched: Watched, host: str, port: int, *, ends: bool = False) -> None:
         self._watched, self._host, self._port, self._ends = watched, host, port, ends
-        self._had_whole_report = False
-        """Whether somebody saw the end."""
+        self._seen_to_its_end, self._parent = asyncio.Event(), os.getppid()
 
     def serve(self, on_ready: Callable[[str], None]) -> None:
         """Serves until it is interrupted, or the launch has ended; tells the URL when it begins."""
@@ -90,16 +89,15 @@ class Server:
 
     async def _keep_fresh(self) -> None:
         """Draws the report again as runs come in, while somebody looks."""
-        while self._watched.goes_on or not self._ends:
+        while not self._ends or (self._watched.goes_on and os.getppid() == self._parent):
             await asyncio.sleep(1)
             if self._watched.is_looked_at:
                 # It is said where somebody asks for it.
                 with suppress(UserError):
                     await asyncio.to_thread(self._watched.refresh_report)
         # Open pages turn to the report now; whoever comes later has the file.
-        over = time.monotonic()
-        while time.monotonic() < over + GRACE and not self._had_whole_report:
-            await asyncio.sleep(1)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._seen_to_its_end.wait(), GRACE)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -114,9 +112,8 @@ class Server:
     async def _page(self, _: web.Request) -> web.Response:
         if self._watched.goes_on:
             return _html(self._watched.page())
-        answer = await self._whole_report()
-        self._had_whole_report = True
-        return answer
+        self._seen_to_its_end.set()
+        return await self._whole_report()
 
     async def _live(self, _: web.Request) -> web.Response:
         return web.json_response(text=json.dumps(asdict(self._watched.look(asked=True))))
