@@ -37,6 +37,8 @@ def _progress(condition: str = "baseline", epoch: int = 0, *ended: Ended) -> Pro
     part = InTraining(
         condition=condition,
         seeds=SEEDS,
+        host="here",
+        device="cpu",
         epoch=epoch,
         epochs=4,
         train=tuple(epoch / 8 + seed / 16 for seed in SEEDS),
