@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from mnistcmp.cluster.events import BrokeOff, Event, Progress, Refused, Reported
 from mnistcmp.cluster.launch import Launch
 from mnistcmp.cluster.notify import check_url
 from mnistcmp.cluster.places import ClusterPlace, LocalPlace, Place
+from mnistcmp.cluster.tracking import tracked
 from mnistcmp.display.progress import ProgressDisplay
 from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError, unknown_name
@@ -42,6 +43,7 @@ def launch(
     weights: Weights = "none",
     fresh: bool = False,
     notify: str | None = None,
+    track: Sequence[str] = (),
     progress: bool = True,
 ) -> Results:
     """Trains what is missing of a study, and returns what the results folder holds then.
@@ -57,6 +59,7 @@ def launch(
         weights: `"best"` keeps each run's tested weights, for `mnistcmp predict`.
         fresh: Whether a new folder is made beside an old one.
         notify: A URL to which the answer is posted when the launch ends.
+        track: `"mlflow"`, `"tensorboard"`, or both: tools that show the runs while they train.
         progress: Whether progress is shown, in a terminal or a notebook.
 
     Raises:
@@ -71,7 +74,7 @@ def launch(
         )
     ended = None
     display = ProgressDisplay(Terminal())
-    with closing(_run(place, work)) as told, closing(display):
+    with closing(_run(place, work, track)) as told, closing(display):
         for event in told:
             if isinstance(event, Progress) and progress:
                 display.update(event)
@@ -93,6 +96,7 @@ def events(
     weights: Weights = "none",
     fresh: bool = False,
     notify: str | None = None,
+    track: Sequence[str] = (),
 ) -> Generator[Event, None, None]:
     """Launches a study as `launch` does, and yields what happens while it trains.
 
@@ -105,7 +109,7 @@ def events(
     """
     place = choose_place(on, device=device, workers=workers)
     work = _work(study, output, device=device, weights=weights, notify=notify, fresh=fresh)
-    return _run(place, work)
+    return _run(place, work, track)
 
 
 def choose_place(on: str | None, *, device: Device, workers: int | None) -> Place:
@@ -173,9 +177,9 @@ def _work(
     )
 
 
-def _run(place: Place, work: Launch) -> Generator[Event, None, None]:
+def _run(place: Place, work: Launch, track: Sequence[str]) -> Generator[Event, None, None]:
     """What happens, with outputs as this machine names them; what ends badly is raised."""
-    with closing(place.run(work)) as told:
+    with closing(tracked(place.run(work), work.study, track, warnings.warn)) as told:
         for event in told:
             if isinstance(event, Refused | BrokeOff):
                 raise UserError(event.message)

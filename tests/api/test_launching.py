@@ -165,6 +165,8 @@ def test_a_launch_that_is_asked_for_wrongly_is_refused(
     """Before anything is trained or yielded, and nothing is written."""
     with pytest.raises(UserError, match="unknown study 'table2'; did you mean 'table1'"):
         mnistcmp.events("table2")
+    with pytest.raises(UserError, match="unknown tool 'wandb'; allowed: mlflow, tensorboard"):
+        next(mnistcmp.events("table1", on="local", track=["wandb"]))
     with pytest.raises(UserError, match="output is empty"):
         mnistcmp.launch("table1", output=" ", on="local")
     with pytest.raises(UserError, match="the study field 'name' is missing"):
