@@ -5,7 +5,9 @@ import warnings
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from mnistcmp.api.results import Results
 from mnistcmp.cluster.address import find_cluster
@@ -42,6 +44,8 @@ def launch(
     device: Device = "auto",
     weights: Weights = "none",
     fresh: bool = False,
+    run_timeout: float | None = None,
+    max_failures: int | None = None,
     notify: str | None = None,
     track: Sequence[str] = (),
     progress: bool = True,
@@ -58,6 +62,8 @@ def launch(
         device: What trains; `"auto"` takes GPUs where there are any.
         weights: `"best"` keeps each run's tested weights, for `mnistcmp predict`.
         fresh: Whether a new folder is made beside an old one.
+        run_timeout: Seconds after which a run is ended as failed; by default, one that hangs is.
+        max_failures: How many runs fail before no more are trained; by default all are.
         notify: A URL to which the answer is posted when the launch ends.
         track: `"mlflow"`, `"tensorboard"`, or both: tools that show the runs while they train.
         progress: Whether progress is shown, in a terminal or a notebook.
@@ -66,7 +72,16 @@ def launch(
         UserError: Something is asked for wrongly or cannot be had; what was trained is kept.
     """
     place = choose_place(on, device=device, workers=workers)
-    work = _work(study, output, device=device, weights=weights, notify=notify, fresh=fresh)
+    work = _work(
+        study,
+        output,
+        device=device,
+        weights=weights,
+        fresh=fresh,
+        run_timeout=run_timeout,
+        max_failures=max_failures,
+        notify=notify,
+    )
     if place.output(work).here is None:
         raise UserError(
             "the cluster's results folder is not seen from here, so there would be nothing to "
@@ -95,6 +110,8 @@ def events(
     device: Device = "auto",
     weights: Weights = "none",
     fresh: bool = False,
+    run_timeout: float | None = None,
+    max_failures: int | None = None,
     notify: str | None = None,
     track: Sequence[str] = (),
 ) -> Generator[Event, None, None]:
@@ -108,7 +125,16 @@ def events(
         UserError: As `launch`, and before anything is yielded where that can be.
     """
     place = choose_place(on, device=device, workers=workers)
-    work = _work(study, output, device=device, weights=weights, notify=notify, fresh=fresh)
+    work = _work(
+        study,
+        output,
+        device=device,
+        weights=weights,
+        fresh=fresh,
+        run_timeout=run_timeout,
+        max_failures=max_failures,
+        notify=notify,
+    )
     return _run(place, work, track)
 
 
@@ -132,49 +158,37 @@ def choose_place(on: str | None, *, device: Device, workers: int | None) -> Plac
     return ClusterPlace(cluster)
 
 
-def make_launch(
-    study: Study,
-    *,
-    output: str | None = None,
-    device: Device = "auto",
-    weights: Weights = "none",
-    notify: str | None = None,
-    fresh: bool = False,
-) -> Launch:
+def make_launch(study: Study, *, output: str | None, **options: Any) -> Launch:  # noqa: ANN401
     """A launch whose custom networks are checked.
 
+    Args:
+        study: What is trained.
+        output: As it is asked for.
+        options: Further fields of a `Launch`.
+
     Raises:
-        UserError: One cannot be trained, or something else is asked for wrongly.
+        UserError: A network cannot be trained, or something else is asked for wrongly.
     """
-    if notify is not None:
-        check_url(notify)
-    return Launch(
-        study=check_custom_networks(study, keep_weights=weights == "best"),
-        output=output,
-        fresh=fresh,
-        device=device,
-        weights=weights,
-        notify=notify,
-    )
+    if (url := options.get("notify")) is not None:
+        check_url(url)
+    keep_weights = options.get("weights") == "best"
+    study = check_custom_networks(study, keep_weights=keep_weights)
+    return Launch(study=study, output=output, **options)
 
 
-def _work(
-    study: Study | str,
-    output: str | Path | None,
-    *,
-    device: Device,
-    weights: Weights,
-    notify: str | None,
-    fresh: bool,
-) -> Launch:
+def _work(study: Study | str, output: str | Path | None, **options: Any) -> Launch:  # noqa: ANN401
     if isinstance(study, str):
         if study not in STUDIES:
             raise unknown_name("study", study, STUDIES)
         study = STUDIES[study]
     folder = None if output is None else expand_home(str(output))
-    return make_launch(
-        study, output=folder, device=device, weights=weights, notify=notify, fresh=fresh
-    )
+    try:
+        return make_launch(study, output=folder, **options)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        raise UserError(
+            f"{problem['loc'][0]}: {problem['msg']}, not {problem['input']!r}."
+        ) from error
 
 
 def _run(place: Place, work: Launch, track: Sequence[str]) -> Generator[Event, None, None]:
@@ -187,7 +201,7 @@ def _run(place: Place, work: Launch, track: Sequence[str]) -> Generator[Event, N
 
 
 def _complaints(ended: Reported) -> list[str]:
-    lines = [] if ended.notice is None else [ended.notice]
+    lines = [line for line in (ended.stopped, ended.notice) if line is not None]
     if ended.failed:
         lines.append(
             f"{len(ended.failed)} of {ended.trained} runs failed: {ended.failed[0].error}. "

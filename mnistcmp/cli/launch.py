@@ -73,6 +73,19 @@ def launch(
             "--detach", help="Submit to the cluster and come back; 'mnistcmp attach' follows."
         ),
     ] = False,
+    run_timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.001,
+            help="End a run that takes longer, and go on. Default: one whose epoch takes an hour, "
+            "or after the first five minutes and 20 times the longest before.",
+        ),
+    ] = None,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Train no more once so many runs have failed."),
+    ] = None,
     show: Annotated[
         bool,
         typer.Option("--open", help="Open the page that follows the launch ('mnistcmp watch')."),
@@ -130,6 +143,8 @@ def launch(
             fresh=fresh,
             device=device,
             weights=weights,
+            run_timeout=run_timeout,
+            max_failures=max_failures,
             notify=notify,
         )
         for chosen in studies

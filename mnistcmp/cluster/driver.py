@@ -1,10 +1,11 @@
 """A launch where Ray is: trains what is missing, stores it, and tells how far it is."""
 
+import math
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from mnistcmp.cluster.events import Ended, Event, Reported, Started
+from mnistcmp.cluster.events import Event, Reported, Started
 from mnistcmp.cluster.launch import Launch, Trained
 from mnistcmp.cluster.notify import notify
 from mnistcmp.cluster.placement import choose_pools
@@ -13,6 +14,7 @@ from mnistcmp.cluster.stacks import plan_stacks
 from mnistcmp.cluster.tally import Tally
 from mnistcmp.cluster.tasks import fan_out, warm_up
 from mnistcmp.report.build import build_report
+from mnistcmp.report.numbers import plural
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import Returned
 from mnistcmp.study.study import Run
@@ -34,15 +36,18 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
     store.check(launch.study)
     planned = launch.study.runs()
     missing = store.missing(planned)
-    failed: tuple[Ended, ...] = ()
+    ended = Reported(output=output, trained=0, report=None)
     if missing:
         kept = len(planned) - len(missing)
         tally = yield from _train(launch, place, store, missing, kept=kept)
-        failed = tuple(tally.failed)
+        ended = replace(ended, trained=len(missing) - tally.left, failed=tuple(tally.failed))
+        if tally.left:
+            left = f"{plural(tally.left, 'run')} of the launch are not trained"
+            ended = replace(ended, stopped=f"Stopped as --max-failures asks: {left}.")
     report = build_report(store) if store.finished_run_ids() else None
-    ended = Reported(output=output, trained=len(missing), failed=failed, report=report)
+    ended = replace(ended, report=report)
     if launch.notify is not None and report is not None:
-        notice = notify(launch.notify, report, trained=len(missing), failed=len(failed))
+        notice = notify(launch.notify, report, trained=ended.trained, failed=len(ended.failed))
         ended = replace(ended, notice=notice)
     yield ended
 
@@ -78,8 +83,12 @@ def _train(
                         case stack, Returned() as returned:
                             store.write(returned)
                             tally.note(stack, returned.outcomes)
+                            if len(tally.failed) >= (launch.max_failures or math.inf):
+                                break
                     if tally.due():
                         yield tally.progress()
+            if tally.left:
+                yield tally.progress()
         except KeyboardInterrupt:
             # Whoever is told that the launch was interrupted wants to know what is kept.
             yield tally.progress()

@@ -164,6 +164,8 @@ class Reported(Event):
     failed: tuple[Ended, ...] = ()
     report: Report | None
     """None where no run has finished."""
+    stopped: str | None = None
+    """Why no more was trained, where that was before the end."""
     notice: str | None = None
     """Why nobody could be notified, where somebody was to be."""
 

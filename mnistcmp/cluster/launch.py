@@ -5,11 +5,13 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
+from pydantic import Field
 from typing_extensions import override
 
 from mnistcmp.cluster.events import Event
+from mnistcmp.cluster.watchdog import Watchdog
 from mnistcmp.cluster.work import Work
 from mnistcmp.networks.given import find_kept, is_kept_by_value, kept
 from mnistcmp.networks.source import find_source
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from mnistcmp.data.mnist import Mnist
     from mnistcmp.training.device import DeviceChoice
     from mnistcmp.training.result import TrainingResult
+    from mnistcmp.training.training import Training
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +62,8 @@ class Worker:
     """Name of a network that a script or notebook defines, to the pickled class or function."""
     folders: tuple[str, ...] = ()
     """Where custom networks' modules are, of those that the launching program imports from."""
+    run_timeout: float | None = None
+    """Seconds after which a run is ended; without it, one that hangs is."""
     seconds_between: float = 1.0
     """Of two accounts of a stack in training, at least."""
 
@@ -81,20 +86,27 @@ class Worker:
         where, results = resolve_device(device), []
         started = told = time.monotonic()
         for training in trainings(stack, mnist, where, keep_weights=self.keep_weights):
-            while not training.done:
-                training.epoch()
-                if (now := time.monotonic()) - told >= self.seconds_between:
-                    told = now
-                    yield Trained(
-                        host=environment().host,
-                        device=str(where),
-                        epochs=training.epochs_done,
-                        seconds=now - started,
-                        train=_rounded(training.train_accuracies),
-                        validation=_rounded(training.validation_accuracies),
-                    )
+            together = training.width
+            with Watchdog(self.run_timeout and self.run_timeout * together) as watchdog:
+                while not training.done:
+                    training.epoch()
+                    watchdog.note_epoch()
+                    if (now := time.monotonic()) - told >= self.seconds_between:
+                        told = now
+                        yield _account(training, now - started, str(where))
             results += training.results()
         return results
+
+
+def _account(training: "Training", seconds: float, device: str) -> Trained:
+    return Trained(
+        host=environment().host,
+        device=device,
+        epochs=training.epochs_done,
+        seconds=seconds,
+        train=_rounded(training.train_accuracies),
+        validation=_rounded(training.validation_accuracies),
+    )
 
 
 def _rounded(shares: "NDArray[np.floating]") -> tuple[float, ...]:
@@ -110,6 +122,10 @@ class Launch(Work):
     """Whether each run's best weights are stored with it."""
     notify: str | None = None
     """A URL to which the end is posted."""
+    run_timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that a run may take."""
+    max_failures: Annotated[int, Field(ge=1)] | None = None
+    """How many runs fail before no more are trained."""
 
     @property
     def worker(self) -> Worker:
@@ -122,6 +138,7 @@ class Launch(Work):
         return Worker(
             keep_weights=self.weights == "best",
             sources=self.study.sources,
+            run_timeout=self.run_timeout,
             defined={name: cloudpickle.dumps(find_kept(name)) for name in by_value},  # type: ignore[no-untyped-call]
             folders=tuple(folders),
         )

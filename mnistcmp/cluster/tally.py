@@ -106,13 +106,19 @@ class Tally:
             if self._best is None or ended.accuracy > (self._best.accuracy or 0):
                 self._best = ended
 
+    @property
+    def left(self) -> int:
+        """Runs that have not ended."""
+        return self._total - self._finished - len(self.failed)
+
     def due(self) -> bool:
         """Whether it is time to tell what was not told yet, or that the launch is still there."""
         now = time.monotonic()
         least, most = SECONDS_BETWEEN
         between = min(most, max(least, (now - self._started) / MORE_SELDOM))
-        done = self._finished + len(self.failed) == self._total
-        return (self._is_new and done) or now - self._told_at >= (between if self._is_new else most)
+        if self._is_new and not self.left:
+            return True
+        return now - self._told_at >= (between if self._is_new else most)
 
     def progress(self) -> Progress:
         """How far the launch is now."""

@@ -94,6 +94,11 @@ class Training:
         self._sets: list[PairSets] = []
 
     @property
+    def width(self) -> int:
+        """How many runs are trained together."""
+        return len(self._runs)
+
+    @property
     def done(self) -> bool:
         """Whether there is no epoch left, or no run that could be trained on."""
         return self._left == 0 or None not in self._diverged

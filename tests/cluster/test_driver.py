@@ -24,6 +24,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.sources import record_sources
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.result import TrainingResult
@@ -244,6 +245,67 @@ def test_progress_counts_what_ended(
     assert (seen[0], seen[-1]) == ((0, 2), (4, 0))
     assert seen == sorted(set(seen))
     assert all(running == min(2, 4 - done) for done, running in seen)
+
+
+HANGS = """
+import time
+from torch import nn
+
+class Hangs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.calls = nn.Linear(392, 2), 0
+
+    def forward(self, pairs):
+        self.calls += 1
+        if self.calls == 12:
+            time.sleep(600)
+        return self.layer(pairs.flatten(1))
+"""
+
+
+def test_a_run_that_hangs_fails_alone(
+    custom_folder: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """With where it did; the others go on, and are not ended with it."""
+    (custom_folder / "hanging.py").write_text(HANGS)
+    names = ("baseline", "hanging:Hangs")
+    study = record_sources(study.model_copy(update={"architectures": names, "seeds": (0,)}))
+    recipe = Recipe(epochs=3, train_pairs=100, test_pairs=40, batch_size=10)
+    work = Launch(study=study.under(recipe), output=str(custom_folder / "x"), run_timeout=4)
+    *_, reported = OpenPlace(ray, mnist).run(work)
+    assert isinstance(reported, Reported)
+    (failed,) = reported.failed
+    assert failed.condition == "hanging:Hangs"
+    assert failed.error == "RunHangsError: not done in 4 s, as --run-timeout allows"
+    (row,) = ResultsStore(custom_folder / "x").read("failures").to_pylist()
+    assert "in forward" in row["traceback"]
+    assert "time.sleep(600)" in row["traceback"]
+
+
+def test_a_launch_can_end_with_the_first_failures(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """What was not trained then is trained by the next launch."""
+
+    class Failing(Launch):
+        @property
+        def worker(self) -> Worker:
+            return Raising()
+
+    class Raising(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
+            del stack, mnist, device
+            raise ValueError("no")
+
+    study = study.model_copy(update={"seeds": tuple(range(30))})
+    work = Failing(study=study, output=str(tmp_path), max_failures=1)
+    *_, reported = OpenPlace(ray, mnist).run(work)
+    assert isinstance(reported, Reported)
+    assert 1 <= len(reported.failed) == reported.trained < 60
+    assert reported.stopped is not None
+    assert f"{60 - reported.trained} runs of the launch are not trained" in reported.stopped
+    assert len(ResultsStore(tmp_path).missing(study.runs())) == 60
 
 
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
