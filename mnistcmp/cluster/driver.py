@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mnistcmp.cluster.events import Event, Reported, Started
 from mnistcmp.cluster.launch import Launch, Trained
+from mnistcmp.cluster.live import refuse_second
 from mnistcmp.cluster.notify import notify
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
@@ -34,6 +35,7 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
     """
     store = ResultsStore(output)
     store.check(launch.study)
+    refuse_second(store.location)
     planned = launch.study.runs()
     missing = store.missing(planned)
     ended = Reported(output=output, trained=0, report=None)
@@ -61,6 +63,8 @@ def _train(
         workers = sum(pool.slots for pool in pools)
         warm_up(min(workers, len(missing)))
         mnist = place.mnist()
+        # Ray took seconds to start.
+        refuse_second(store.location)
         store.prepare(study)
         yield Started(
             place=resources.place,

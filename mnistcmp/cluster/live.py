@@ -4,6 +4,7 @@ Whoever sees the folder can follow the launch, from its middle too: neither the 
 its cluster has to be reached.
 """
 
+import os
 import time
 from collections.abc import Generator
 from contextlib import closing, suppress
@@ -16,12 +17,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnistcmp.cluster.events import Event, InTraining, Progress, Reported, Started
 from mnistcmp.errors import UserError
+from mnistcmp.provenance import environment
 from mnistcmp.results.location import FileGoneError, Location, is_uri
 
 FILE = "live.json"
 
 SECONDS_BETWEEN, SECONDS_BETWEEN_OBJECTS = 1.0, 5.0
 """Of two accounts: in a folder, in an object store."""
+SILENCE = 30.0
+"""Seconds without an account after which a driver is taken to be gone; it gives one every ten."""
 MOST_POINTS, MOST_CURVES = 60, 64
 """Of one curve; and of all, the latest: so an account has 200 kB at most, whatever the study."""
 PLACES = 4
@@ -63,11 +67,35 @@ class Live:
 
     started_at: datetime
     told_at: datetime
+    host: str
+    process: int
+    """Of the driver."""
     place: str
     """For people: where it is trained."""
     progress: Progress
     curves: tuple[Curve, ...]
     """Of what is in training, and of what was."""
+
+    @property
+    def silence(self) -> float:
+        """Seconds since it was told."""
+        return (datetime.now(UTC) - self.told_at).total_seconds()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its driver has ended, as far as can be seen from here."""
+        is_here = self.host == environment().host
+        return self.silence > SILENCE or (is_here and not _runs(self.process))
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @cache
@@ -85,6 +113,23 @@ def read_live(location: Location) -> Live | None:
         return _adapter().validate_json(location.read("", FILE).to_pybytes())
     except (FileGoneError, ValidationError):
         return None
+
+
+def refuse_second(location: Location) -> None:
+    """Looks whether another launch trains into a place, which would train the same runs.
+
+    Two that begin within the same second or two do not see each other.
+
+    Raises:
+        UserError: One does.
+    """
+    live = read_live(location)
+    if live is not None and not live.is_gone:
+        raise UserError(
+            f"{location} is being trained into already, by process {live.process} on {live.host}, "
+            f"which was heard {live.silence:.0f} s ago. "
+            f"Follow it: mnistcmp watch {location}; or end it, or choose another --output."
+        )
 
 
 def recorded(events: Generator[Event, None, None], output: str) -> Generator[Event, None, None]:
@@ -126,6 +171,8 @@ class _Recorder:
             return
         live = Live(
             started_at=self._started_at,
+            host=environment().host,
+            process=os.getpid(),
             told_at=datetime.now(UTC),
             place=self._place,
             progress=progress,

@@ -15,6 +15,8 @@ from mnistcmp.study.combine import Combined
 
 SECONDS_BETWEEN = 0.5, 10.0
 """Of two accounts of progress, at first and at most: nobody reads faster, and a log stays small."""
+HEARTBEAT = 10.0
+"""Seconds after which it is told that there is nothing new."""
 MORE_SELDOM = 300
 """An account for so many parts of the time that has passed."""
 
@@ -118,7 +120,7 @@ class Tally:
         between = min(most, max(least, (now - self._started) / MORE_SELDOM))
         if self._is_new and not self.left:
             return True
-        return now - self._told_at >= (between if self._is_new else most)
+        return now - self._told_at >= (between if self._is_new else HEARTBEAT)
 
     def progress(self) -> Progress:
         """How far the launch is now."""

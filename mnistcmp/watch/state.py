@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mnistcmp.cluster.live import Live, read_live
 from mnistcmp.errors import UserError
@@ -19,8 +18,6 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.seeds import describe_seeds
 from mnistcmp.watch.curves import plots
 
-SILENCE = 30.0
-"""Seconds without an account after which the page says so; a driver gives one every ten."""
 READ_EVERY = 0.9
 """Seconds between two looks at the folder, however many pages ask."""
 REPORT_EVERY, REPORT_SHARE = 15.0, 0.05
@@ -53,8 +50,8 @@ class Watched:
         if not self._store.launches():
             raise UserError(f"nothing was launched into {place}. Launch a study into it first.")
         self._combined = self._store.combined()
-        self._of: datetime | None = None
-        """When the launch started whose conditions these are."""
+        self._of: Live | None = None
+        """An account of the launch whose conditions these are."""
         self._live: Live | None = None
         self._read_at = self._asked_at = -REPORT_EVERY
         self._failures: list[Mapping[str, str]] = []
@@ -115,14 +112,13 @@ class Watched:
         progress = live.progress
         if progress.failed != self._failed:
             self._failed, self._failures = progress.failed, self._read_failures()
-        silence = (datetime.now(UTC) - live.told_at).total_seconds()
         return render(
             "live.html.j2",
             live=live,
             progress=progress,
             left=None if progress.left is None else seconds(progress.left),
             elapsed=seconds(progress.elapsed),
-            silence=seconds(silence) if silence > SILENCE else None,
+            silence=seconds(live.silence) if live.is_gone else None,
             conditions=self._conditions(live),
             training=_training(live),
             plots=plots(live.curves, [part.condition for part in progress.conditions]),
@@ -138,9 +134,9 @@ class Watched:
 
     def _conditions(self, live: Live) -> Table:
         """The launch's conditions, as far as they are."""
-        if live.started_at != self._of:
+        if self._of is None or live.started_at != self._of.started_at:
             # Another launch than before may be of other conditions.
-            self._of, self._combined = live.started_at, self._store.combined()
+            self._of, self._combined = live, self._store.combined()
         cells = {condition.name: condition for condition in self._combined.conditions}
         rows = []
         for part in live.progress.conditions:

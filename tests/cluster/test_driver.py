@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_info
 
 from mnistcmp.cluster.events import Event, Progress, Reported, Started
 from mnistcmp.cluster.launch import Launch, Trained, Trains, Worker
+from mnistcmp.cluster.live import FILE
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import Resources, local_ray
@@ -281,6 +283,28 @@ def test_a_run_that_hangs_fails_alone(
     (row,) = ResultsStore(custom_folder / "x").read("failures").to_pylist()
     assert "in forward" in row["traceback"]
     assert "time.sleep(600)" in row["traceback"]
+
+
+def test_a_second_launch_into_a_folder_is_refused_while_the_first_trains(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """And goes on from what the first left, once that is gone, however it ended."""
+    work = Launch(study=study, output=str(tmp_path))
+    first = OpenPlace(ray, mnist).run(work)
+    assert isinstance(next(first), Started)
+    assert isinstance(next(first), Progress)
+    told = (tmp_path / FILE).read_text()
+    with pytest.raises(UserError, match="is being trained into already, by process"):
+        next(OpenPlace(ray, mnist).run(work))
+    assert (tmp_path / FILE).read_text() == told
+    first.close()
+    ended = subprocess.Popen(["true"])  # noqa: S607 - any process
+    ended.wait()
+    (tmp_path / FILE).write_text(told.replace(f'"process":{os.getpid()}', f'"process":{ended.pid}'))
+    *_, reported = OpenPlace(ray, mnist).run(work)
+    assert isinstance(reported, Reported)
+    assert reported.trained == len(study.runs())
+    assert not (tmp_path / FILE).exists()
 
 
 def test_a_launch_can_end_with_the_first_failures(
