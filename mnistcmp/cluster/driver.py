@@ -13,7 +13,7 @@ from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
 from mnistcmp.cluster.stacks import plan_stacks
 from mnistcmp.cluster.tally import Tally
-from mnistcmp.cluster.tasks import fan_out, warm_up
+from mnistcmp.cluster.tasks import Again, fan_out, warm_up
 from mnistcmp.report.build import build_report
 from mnistcmp.report.numbers import plural
 from mnistcmp.results.store import ResultsStore
@@ -84,6 +84,8 @@ def _train(
                     match told:
                         case stack, Trained() as trained:
                             tally.note_epoch(stack, trained)
+                        case stack, Again(stacks=parts):
+                            tally.note_lost(stack, parts)
                         case stack, Returned() as returned:
                             store.write(returned)
                             tally.note(stack, returned.outcomes)

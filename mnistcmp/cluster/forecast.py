@@ -29,14 +29,13 @@ class Forecast:
         self._measured: dict[Kind, list[float]] = defaultdict(lambda: [0.0, 0.0])
         """Seconds of a worker, and what they were to cost, of what has ended."""
 
+    def split(self, stack: Stack, parts: Sequence[Stack]) -> None:
+        """The runs of a stack are trained anew, in these parts of it."""
+        share = self._left.pop(stack) / len(stack)
+        self._left |= {part: share * len(part) for part in parts}
+
     def end(self, stack: Stack, outcomes: Sequence[Outcome]) -> None:
-        """A stack, or one run of a stack that was lost, has ended."""
-        if stack not in self._left:
-            # Its runs are trained one by one now.
-            whole = next(each for each in self._left if stack[0] in each)
-            rest = tuple(run for run in whole if run not in stack)
-            share = self._left.pop(whole) / len(whole)
-            self._left |= {stack: share * len(stack)} | ({rest: share * len(rest)} if rest else {})
+        """A stack has ended."""
         done = self._left.pop(stack)
         self._cost_left -= done
         if all(isinstance(o, Finished) and o.result.diverged_epoch is None for o in outcomes):

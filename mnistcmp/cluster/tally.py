@@ -82,13 +82,15 @@ class Tally:
         self._training[stack] = trained
         self._is_new = True
 
+    def note_lost(self, stack: Stack, parts: Sequence[Stack]) -> None:
+        """Takes down that a stack's worker is gone, and as which stacks its runs begin anew."""
+        self._training.pop(stack, None)
+        self._forecast.split(stack, parts)
+        self._is_new = True
+
     def note(self, stack: Stack, outcomes: Sequence[Outcome]) -> None:
         """Counts what became of the runs of one stack, which are of one condition."""
-        if self._training.pop(stack, None) is None:
-            # Of a stack that was lost, whose runs are trained one by one.
-            lost = [other for other in self._training if stack[0] in other]
-            for other in lost:
-                del self._training[other]
+        self._training.pop(stack, None)
         self._forecast.end(stack, outcomes)
         self._is_new = True
         name = self._combined.condition_of(stack[0]).name

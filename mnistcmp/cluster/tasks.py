@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, islice
@@ -44,6 +45,17 @@ PATIENCE = 0.5
 """Seconds after which whoever listens is told that nothing came back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A stack's worker was lost."""
+
+    stacks: tuple[Stack, ...]
+    """As which its runs are trained from now on; none where it had its last chance."""
+
+    def __bool__(self) -> bool:
+        return bool(self.stacks)
+
+
 def warm_up(workers: int) -> None:
     """Has workers import and compile what a run needs, while the driver does something else."""
     task = ray.remote(num_cpus=1)(warm_up_training)
@@ -52,7 +64,7 @@ def warm_up(workers: int) -> None:
 
 def fan_out(
     study: str, stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], worker: Worker
-) -> Generator[tuple[Stack, Trained | Returned] | None, None, None]:
+) -> Generator[tuple[Stack, Trained | Returned | Again] | None, None, None]:
     """Trains stacks on the connected Ray, and yields what each tells, and at last what it gave.
 
     Where nothing comes for a while, None is yielded. A run that raises is given back as failed; the
@@ -87,13 +99,13 @@ def fan_out(
                     told = ray.get(next(task))
                 except RayError as error:
                     again = lost.again(stack, error)
-                    waiting = chain(again, waiting)
-                    told = None if again else pack(study, [_failed_for_good(stack, error)])
+                    waiting = chain(again.stacks, waiting)
+                    told = again or pack(study, [_failed_for_good(stack, error)])
                     del place[task]
                 else:
                     if isinstance(told, Returned):
                         del place[task]
-                yield told and (stack, told)
+                yield stack, told
     finally:
         end_tasks([task for handed_out in in_flight for task in handed_out])
 
@@ -119,16 +131,16 @@ class _Lost:
         self.watched: set[Stack] = set()
         """Single runs, of which one is to blame."""
 
-    def again(self, stack: Stack, error: RayError) -> list[Stack]:
-        """What is to be trained again; nothing of a run that had its last chance."""
+    def again(self, stack: Stack, error: RayError) -> Again:
+        """What is to be trained again."""
         if stack in self.watched:
-            return []
+            return Again(())
         if stack in self._once or isinstance(error, RayTaskError):
-            singly: list[Stack] = [(run,) for run in stack]
+            singly: tuple[Stack, ...] = tuple((run,) for run in stack)
             self.watched.update(singly)
-            return singly
+            return Again(singly)
         self._once.add(stack)
-        return [stack]
+        return Again((stack,))
 
 
 def _failed_for_good(stack: Stack, error: RayError) -> Failed:

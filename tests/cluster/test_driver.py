@@ -190,7 +190,7 @@ def test_epochs_are_told_while_runs_train_and_a_death_in_between_costs_nothing(
     assert [part.epoch for part in told][:4] == [1, 2, 3, 1]
     assert {(part.condition, part.seeds, part.epochs) for part in told} == {("baseline", (0,), 4)}
     shares = [event.share for event in events if isinstance(event, Progress)]
-    assert (shares[:5], shares[-1]) == ([0, 0.25, 0.5, 0.75, 0.25], 1)
+    assert (shares[:6], shares[-1]) == ([0, 0.25, 0.5, 0.75, 0, 0.25], 1)
     assert (_progress(events).finished, _progress(events).left) == (1, 0)
     assert len(ResultsStore(tmp_path / "results").read("runs")) == 1
 

@@ -74,6 +74,7 @@ def test_runs_of_a_lost_stack_end_one_by_one() -> None:
     """Each is a part of it; one that failed measures nothing."""
     forecast = Forecast([FIRST], workers=1)
     gone = Failed(run=FIRST[0], error="E", traceback="", host=None, failed_at=NOON)
+    forecast.split(FIRST, [FIRST[:1], FIRST[1:]])
     forecast.end(FIRST[:1], [gone])
     share, left = forecast.look({})
     assert share == pytest.approx(0.5)

@@ -68,15 +68,16 @@ def test_mean_and_deviation_follow_the_runs(
         )
         for seed, a in enumerate(accuracies)
     ]
-    stacks = [tuple(outcome.run for outcome in outcomes), (replace(first, seed=9),)]
-    tally = Tally(stacks, workers=1, combined=combine([study], place="x"))
+    first_stack, *others = (outcome.run for outcome in outcomes)
+    stacks = [(first_stack,), tuple(others), (replace(first, seed=9),)]
+    tally = Tally(stacks, workers=2, combined=combine([study], place="x"))
     assert tally.progress().running == 4
-    tally.note((outcomes[0].run,), outcomes[:1])
+    tally.note(stacks[0], outcomes[:1])
     (before,) = tally.progress().conditions
     assert (before.mean, before.deviation) == (0.81, None)
-    tally.note(stacks[0][1:], outcomes[1:])
-    error = Failed(run=stacks[1][0], error="E: x", traceback="", host=None, failed_at=NOON)
-    tally.note(stacks[1], [error])
+    tally.note(stacks[1], outcomes[1:])
+    error = Failed(run=stacks[2][0], error="E: x", traceback="", host=None, failed_at=NOON)
+    tally.note(stacks[2], [error])
     progress = tally.progress()
     (part,) = progress.conditions
     assert (part.total, part.finished, part.failed) == (5, 4, 1)
@@ -95,7 +96,7 @@ def test_a_run_that_diverged_is_finished_without_an_accuracy(
     """It is counted, and told; the mean is of the others, and no best run diverged."""
     first = study.runs()[0]
     runs = tuple(replace(first, seed=seed) for seed in (0, 1))
-    tally = Tally([runs], workers=1, combined=combine([study], place="x"))
+    tally = Tally([runs[1:], runs[:1]], workers=1, combined=combine([study], place="x"))
     tally.note(runs[1:], [replace(finish(first), run=runs[1], result=diverged(results[first]))])
     (part,) = tally.progress().conditions
     assert (part.finished, part.diverged, part.mean) == (1, 1, None)
@@ -108,7 +109,7 @@ def test_a_run_that_diverged_is_finished_without_an_accuracy(
     assert from_line(to_line(replace(progress, latest=latest))) == replace(progress, latest=latest)
 
 
-def test_a_lost_stack_is_in_training_no_more_when_its_runs_end_one_by_one(
+def test_a_lost_stack_is_in_training_no_more(
     study: Study, finish: Callable[[Run], Finished]
 ) -> None:
     """What it had told is of a worker that is gone."""
@@ -122,8 +123,9 @@ def test_a_lost_stack_is_in_training_no_more_when_its_runs_end_one_by_one(
     )
     (told,) = tally.progress().training
     assert (told.condition, told.seeds, told.epoch) == ("baseline", (0, 1), 1)
-    tally.note(stack[:1], [finish(stack[0])])
+    tally.note_lost(stack, [stack[:1], stack[1:]])
     assert tally.progress().training == ()
+    tally.note(stack[:1], [finish(stack[0])])
     assert tally.progress().share == pytest.approx(0.5)
 
 
