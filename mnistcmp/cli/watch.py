@@ -37,7 +37,7 @@ def watch(
     from mnistcmp.watch.server import Server, is_loopback
     from mnistcmp.watch.state import Watched
 
-    watched = Watched(results)
+    watched = Watched(results, waits=not until_over)
 
     def on_ready(url: str) -> None:
         echo(f"{results} is shown at {url} (Ctrl-C ends it).")

@@ -142,7 +142,9 @@ def recorded(events: Generator[Event, None, None], output: str) -> Generator[Eve
                     recorder = _Recorder(Location(output), event.place)
                 elif recorder is not None and isinstance(event, Progress):
                     recorder.note(event)
-                elif recorder is not None and isinstance(event, Reported):
+                elif isinstance(event, Reported):
+                    # Where nothing was to train, a driver that was killed may have left a file.
+                    recorder = recorder or _Recorder(Location(output), "")
                     recorder.close()
                 yield event
     finally:

@@ -5,6 +5,7 @@ import errno
 import ipaddress
 import json
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -25,17 +26,22 @@ HEADERS = {
 GRACE = 30.0
 """Seconds that the page can still be had after the launch has ended, where the server is to end
 with it."""
-EMPTY = "nothing is trained into this folder now, and no run of it has finished"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is named by its number."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return ipaddress.ip_address(host).is_loopback if is_address(host) else host == "localhost"
 
 
 class Server:
@@ -91,7 +97,7 @@ class Server:
         """Draws the report again as runs come in, while somebody looks."""
         while not self._ends or (self._watched.goes_on and os.getppid() == self._parent):
             await asyncio.sleep(1)
-            if self._watched.is_looked_at:
+            if self._watched.is_looked_at and self._watched.goes_on:
                 # It is said where somebody asks for it.
                 with suppress(UserError):
                     await asyncio.to_thread(self._watched.refresh_report)
@@ -101,10 +107,13 @@ class Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answers those alone who know it by an address: other sites' names may lead here too."""
+        """Answers to an address or a name of this machine: other sites' names may lead here too."""
         named = urlsplit(f"//{request.host}").hostname or ""
-        if is_loopback(self._host) and not is_loopback(named):
-            raise web.HTTPForbidden(text="Not by this name.")
+        ours = is_loopback(named)
+        if not is_loopback(self._host):
+            ours = ours or is_address(named) or named in {self._host, socket.gethostname()}
+        if not ours:
+            raise web.HTTPForbidden(text="Not by this name: use this machine's address.\n")
         answer = await handler(request)
         answer.headers.update(HEADERS)
         return answer
@@ -119,9 +128,8 @@ class Server:
         return web.json_response(text=json.dumps(asdict(self._watched.look(asked=True))))
 
     async def _report(self, _: web.Request) -> web.Response:
-        if self._watched.report():
-            return _html(self._watched.report())
-        return await self._whole_report()
+        report = self._watched.report()
+        return _html(report) if report else await self._whole_report()
 
     async def _whole_report(self) -> web.Response:
         """All that is stored now."""
@@ -129,7 +137,7 @@ class Server:
             await asyncio.to_thread(self._watched.refresh_report)
         except UserError as error:
             return web.Response(text=f"{error}\n", status=500)
-        return _html(self._watched.report()) if self._watched.report() else _nothing()
+        return _html(self._watched.report() or self._watched.page())
 
     async def _script(self, _: web.Request) -> web.Response:
         script = files("mnistcmp.report.html") / "templates" / "watch.js"
@@ -138,7 +146,3 @@ class Server:
 
 def _html(text: str) -> web.Response:
     return web.Response(text=text, content_type="text/html")
-
-
-def _nothing() -> web.Response:
-    return web.Response(text=f"There is nothing to see yet: {EMPTY}.\n", status=404)

@@ -40,11 +40,15 @@ class Shown:
 class Watched:
     """A results folder that is looked at while a launch adds to it.
 
+    Args:
+        place: The folder.
+        waits: Whether the page waits for another launch where none goes on.
+
     Raises:
         UserError: It is not there, or nothing was launched into it.
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, *, waits: bool = False) -> None:
         self._store = ResultsStore(place)
         self._store.check_exists()
         if not self._store.launches():
@@ -56,6 +60,7 @@ class Watched:
         self._read_at = self._asked_at = -REPORT_EVERY
         self._failures: list[Mapping[str, str]] = []
         self._failed = 0
+        self._template = "followed.html.j2" if waits else "report.html.j2"
         self._report, self._number, self._finished = "", 0, -1
         self._next_report = 0.0
         self._drawing = threading.Lock()
@@ -85,17 +90,18 @@ class Watched:
         """Draws the report again where something was stored since, and it is time to."""
         with self._drawing:
             live, now = self._live, time.monotonic()
-            finished = len(self._store.finished_run_ids())
-            is_last = live is None
-            if finished in {0, self._finished} or (not is_last and now < self._next_report):
+            if live is not None and now < self._next_report:
                 return
-            if not is_last:
+            finished = len(self._store.finished_run_ids())
+            if finished in {0, self._finished}:
+                return
+            if live is not None:
                 # This thread's alone, on Linux.
                 with suppress(OSError):
                     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), POLITENESS)
             from mnistcmp.data.mnist import load_mnist  # noqa: PLC0415 - takes a second
 
-            self._report = report_page(self._store, load_mnist())
+            self._report = report_page(self._store, load_mnist(), template=self._template)
             self._number, self._finished = self._number + 1, finished
             took = time.monotonic() - now
             self._next_report = now + max(REPORT_EVERY, took / REPORT_SHARE)
@@ -105,7 +111,7 @@ class Watched:
         return self._report
 
     def page(self) -> str:
-        """The whole page of a launch that goes on."""
+        """The whole page of a launch that goes on, or of a folder without runs."""
         return render("watch.html.j2", study=self._combined, live=self.look().live)
 
     def _render(self, live: Live) -> str:

@@ -132,6 +132,17 @@ def test_a_launch_that_is_left_tells_no_more(tmp_path: Path) -> None:
     assert not (tmp_path / FILE).exists()
 
 
+def test_what_a_killed_driver_left_goes_with_the_next_launch(tmp_path: Path) -> None:
+    """Also where that has nothing to train, and so tells of no start."""
+    (tmp_path / FILE).write_text("{}")
+
+    def only_reports() -> Generator[Event, None, None]:
+        yield Reported(output=str(tmp_path), trained=0, report=None)
+
+    list(recorded(only_reports(), str(tmp_path)))
+    assert not (tmp_path / FILE).exists()
+
+
 def test_what_is_told_stays_small(tmp_path: Path) -> None:
     """Of whatever study: the latest curves, and so many points of each, the last among them."""
     told = [_progress(epoch=epoch) for epoch in range(1, 1001)]
@@ -159,29 +170,34 @@ def test_a_folder_that_cannot_be_written_ends_no_launch(tmp_path: Path) -> None:
     assert len(list(recorded(_events(_progress()), str(file)))) == 2
 
 
-@pytest.fixture
-def served(
-    store: ResultsStore, going_on: Callable[[Progress], None]
-) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The URL of a launch that goes on, and what lets it end."""
-    going_on(_progress())
+def _serve(server: Server) -> tuple[str, threading.Thread]:
+    """The URL of a server that is up, and its thread."""
     ready, urls = threading.Event(), []
 
     def on_ready(url: str) -> None:
         urls.append(url)
         ready.set()
 
-    server = Server(Watched(str(store.location)), "127.0.0.1", 0, ends=True)
-    thread = threading.Thread(target=server.serve, args=(on_ready,))
+    thread = threading.Thread(target=server.serve, args=(on_ready,), daemon=True)
     thread.start()
     assert ready.wait(10)
+    return urls[0], thread
+
+
+@pytest.fixture
+def served(
+    store: ResultsStore, going_on: Callable[[Progress], None]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The URL of a launch that goes on, and what lets it end."""
+    going_on(_progress())
+    url, thread = _serve(Server(Watched(str(store.location)), "127.0.0.1", 0, ends=True))
 
     def end() -> None:
         (Path(str(store.location)) / FILE).unlink(missing_ok=True)
 
-    yield urls[0], end
+    yield url, end
     end()
-    requests.get(urls[0], timeout=30)
+    requests.get(url, timeout=30)
     thread.join(timeout=30)
     assert not thread.is_alive()
 
@@ -233,6 +249,54 @@ def test_another_site_s_name_is_not_answered(served: tuple[str, Callable[[], Non
     ]:
         answer = requests.get(f"{served[0]}live", headers={"Host": host}, timeout=10)
         assert answer.status_code == status
+
+
+def test_beyond_this_machine_it_answers_to_addresses_and_its_name(store: ResultsStore) -> None:
+    """For other sites' names lead there too, once a browser of that network is on them."""
+    everywhere = "0.0.0.0"  # noqa: S104 - as asked
+    url, _ = _serve(Server(Watched(str(store.location)), everywhere, 0))
+    url = url.replace(everywhere, "127.0.0.1")
+    for host, status in [("192.0.2.7", 200), (socket.gethostname(), 200), ("evil.example", 403)]:
+        answer = requests.get(f"{url}live", headers={"Host": host}, timeout=10)
+        assert answer.status_code == status
+
+
+def test_a_folder_without_runs_waits_for_them(tmp_path: Path, study: Study) -> None:
+    """Of a launch that ended before its first run did."""
+    ResultsStore(tmp_path).prepare(study)
+    url, _ = _serve(Server(Watched(str(tmp_path), waits=True), "127.0.0.1", 0))
+    answer = requests.get(url, timeout=10)
+    assert answer.status_code == 200
+    assert "no launch is training into it now" in answer.text
+
+
+@needs_browser
+def test_a_page_that_is_open_shows_the_next_launch(
+    store: ResultsStore, mnist: Mnist, going_on: Callable[[Progress], None]
+) -> None:
+    """Before and after it, it is the report's page and a line."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - for this test alone
+
+    url, _ = _serve(Server(Watched(str(store.location), waits=True), "127.0.0.1", 0))
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 380, "height": 900})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(url)
+        assert page.locator("#over").count() == 1
+        assert page.locator("#answer").inner_text() in report_page(store, mnist)
+        assert _violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == 380
+        going_on(_progress())
+        page.wait_for_selector("#live-curves svg", timeout=20_000)
+        page.wait_for_selector("#report table", timeout=20_000)
+        assert page.locator("#over").count() == 0
+        (Path(str(store.location)) / FILE).unlink()
+        page.wait_for_selector("#over", timeout=20_000)
+        assert page.locator("#live").count() == 0
+        browser.close()
+    assert complaints == []
 
 
 def test_failures_have_their_text(

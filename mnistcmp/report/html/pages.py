@@ -33,12 +33,18 @@ MISTAKES = 8
 """Mistakes shown of each condition."""
 
 
-def report_page(store: ResultsStore, mnist: "Mnist", report: Report | None = None) -> str:
+def report_page(
+    store: ResultsStore,
+    mnist: "Mnist",
+    report: Report | None = None,
+    *,
+    template: str = "report.html.j2",
+) -> str:
     """The page as HTML. `report` is that of the store, where it was made already."""
     report = report or build_report(store)
     groups = read_groups(store, report.shown)
     return render(
-        "report.html.j2",
+        template,
         report=report,
         tables=report_tables(report),
         dots=draw_accuracies(report.rows, groups, name="dots"),

@@ -1,4 +1,6 @@
-// Keeps the page fresh: asks once a second, and replaces what has changed.
+// Keeps the page fresh: asks once a second, and replaces what has changed. Where no launch goes on,
+// it waits for the next one.
+const isOver = document.getElementById("over") !== null;
 const parts = ["live-now", "live-silence", "live-conditions", "live-curves", "live-where", "live-failures"];
 let report = 0;
 
@@ -36,7 +38,7 @@ function showLive(html) {
 async function showReport(number) {
   const answer = await fetch("report", { cache: "no-store" });
   const main = parsed(await answer.text()).querySelector("main");
-  main.querySelectorAll("h1, footer").forEach((part) => part.remove());
+  main.querySelectorAll("h1, footer, script, #over").forEach((part) => part.remove());
   const title = document.createElement("h2");
   title.textContent = "What is stored so far";
   main.prepend(title);
@@ -45,19 +47,21 @@ async function showReport(number) {
 }
 
 async function look() {
-  const lost = document.getElementById("lost");
+  const lost = document.getElementById("lost") ?? {};
   try {
     const answer = await fetch("live", { cache: "no-store" });
     const told = await answer.json();
     lost.hidden = true;
-    if (told.live === null) {
-      // It has ended: from here on this is the report's page.
+    if (isOver !== (told.live === null)) {
+      // It has ended, or one has begun: from here on this is another page.
       location.reload();
       return;
     }
-    showLive(told.live);
-    if (told.report > report) {
-      await showReport(told.report);
+    if (!isOver) {
+      showLive(told.live);
+      if (told.report > report) {
+        await showReport(told.report);
+      }
     }
   } catch {
     lost.hidden = false;
