@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mnistcmp.api.launching import events, launch
-    from mnistcmp.api.results import Results
-    from mnistcmp.api.results import open_results as open  # noqa: A004 - as in `mnistcmp.open`
+    from mnistcmp.api.results import Results, open_results
     from mnistcmp.errors import UserError
     from mnistcmp.study.study import Study
 
+    open = open_results  # noqa: A001 - as in `mnistcmp.open`
+
 __version__ = "0.1.0"
 
-__all__ = ["Results", "Study", "UserError", "events", "launch", "open"]
+# But for `open`, which `from mnistcmp import *` would put in the place of Python's own.
+__all__ = ["Results", "Study", "UserError", "events", "launch"]
 
 _WHERE = {
     "Results": ("mnistcmp.api.results", "Results"),
@@ -41,4 +43,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - of several kinds
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return [*globals(), *_WHERE]

@@ -144,6 +144,8 @@ def choose_place(on: str | None, *, device: Device, workers: int | None) -> Plac
     Raises:
         UserError: It is not there, or has not what is asked for.
     """
+    if workers is not None and workers < 1:
+        raise UserError(f"the number of workers is {workers}; it has to be 1 or more.")
     cluster = None if on == HERE else find_cluster(on)
     if cluster is None:
         from mnistcmp.training.device import resolve_device  # noqa: PLC0415 - imports torch
@@ -193,7 +195,8 @@ def _work(study: Study | str, output: str | Path | None, **options: Any) -> Laun
 
 def _run(place: Place, work: Launch, track: Sequence[str]) -> Generator[Event, None, None]:
     """What happens, with outputs as this machine names them; what ends badly is raised."""
-    with closing(tracked(place.run(work), work.study, track, warnings.warn)) as told:
+    tools, say = [track] if isinstance(track, str) else track, Terminal(stderr=True).say
+    with closing(tracked(place.run(work), work.study, tools, say)) as told:
         for event in told:
             if isinstance(event, Refused | BrokeOff):
                 raise UserError(event.message)

@@ -78,8 +78,8 @@ def launch(
         typer.Option(
             metavar="SECONDS",
             min=0.001,
-            help="End a run that takes longer, and go on. Default: one whose epoch takes an hour, "
-            "or after the first five minutes and 20 times the longest before.",
+            help="End a run that takes longer, or runs that are trained together so many times as "
+            "long, and go on. Default: see docs/custom-network.md.",
         ),
     ] = None,
     max_failures: Annotated[

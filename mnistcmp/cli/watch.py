@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import webbrowser
 from contextlib import suppress
 from typing import Annotated
@@ -13,6 +14,7 @@ from mnistcmp.cli.console import echo
 from mnistcmp.cli.report import DEFAULT_RESULTS
 
 PORT = 8266
+IN_TERMINALS = {"elinks", "links", "lynx", "w3m", "www-browser"}
 
 
 def watch(
@@ -43,15 +45,28 @@ def watch(
         echo(f"{results} is shown at {url} (Ctrl-C ends it).")
         if not is_loopback(host):
             echo("Whoever reaches this machine there can read the results.", err=True)
-        if browser and not webbrowser.open(url):
+        if browser and not _open(url):
             echo("No browser can be opened here; open the URL in one.", err=True)
 
     with suppress(KeyboardInterrupt):
         Server(watched, host, port, ends=until_over).serve(on_ready)
 
 
+def _open(url: str) -> bool:
+    """Whether a browser opens the page; one in the terminal would take that."""
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
+        return False
+    if getattr(found, "name", "") in IN_TERMINALS:
+        return False
+    # Some come back when they are closed, and wait for the server meanwhile.
+    threading.Thread(target=found.open, args=(url,), daemon=True).start()
+    return True
+
+
 def watch_beside(results: str) -> None:
     """Has a process of its own show a launch of this one, until that is over."""
     # -P: what is in the working folder is not to be imported in place of Python's own modules.
-    command = [sys.executable, "-P", "-m", "mnistcmp", "watch", results, "--until-over"]
+    command = [sys.executable, "-P", "-m", "mnistcmp", "watch", results, "--until-over", "--port=0"]
     subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603 - our own

@@ -58,6 +58,7 @@ def _train(
     launch: Launch, place: RayPlace, store: ResultsStore, missing: Sequence[Run], *, kept: int
 ) -> Generator[Event, None, Tally]:
     study = launch.study
+    asked = launch.worker
     with place.connect() as resources:
         pools = choose_pools(launch.device, resources.nodes, place=resources.place)
         workers = sum(pool.slots for pool in pools)
@@ -78,7 +79,7 @@ def _train(
         tally = Tally(stacks, workers=workers, combined=store.combined())
         yield tally.progress()
         try:
-            worker = replace(launch.worker, seconds_between=max(1.0, workers * SECONDS_A_WORKER))
+            worker = replace(asked, seconds_between=max(1.0, workers * SECONDS_A_WORKER))
             with closing(fan_out(study.name, stacks, mnist, pools, worker)) as tasks:
                 for told in tasks:
                     match told:

@@ -131,7 +131,7 @@ class Progress(Event):
     share: float = 0.0
     """Of all the launch's work, 0 to 1, that is done: epochs by what they cost."""
     training: tuple[InTraining, ...] = ()
-    """What is in training and has told of an epoch; of many stacks the first 32."""
+    """What is in training and has told of an epoch; of many stacks the 32 that told last."""
     elapsed: float = 0.0
     """Seconds since the first run was handed out."""
     left: float | None = None

@@ -13,6 +13,7 @@ from typing_extensions import override
 from mnistcmp.cluster.events import Event
 from mnistcmp.cluster.watchdog import Watchdog
 from mnistcmp.cluster.work import Work
+from mnistcmp.errors import UserError, in_short
 from mnistcmp.networks.given import find_kept, is_kept_by_value, kept
 from mnistcmp.networks.source import find_source
 from mnistcmp.provenance import environment
@@ -114,6 +115,19 @@ def _rounded(shares: "NDArray[np.floating]") -> tuple[float, ...]:
     return tuple(round(share, 4) for share in shares.tolist())
 
 
+def _pickled(name: str) -> bytes:
+    """A script's network as a process on this machine takes it."""
+    from ray import cloudpickle  # noqa: PLC0415 - where Ray is
+
+    try:
+        return bytes(cloudpickle.dumps(find_kept(name)))  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise UserError(
+            f"'{name}' refers to something that cannot be sent to other processes: "
+            f"{in_short(error)}. Make it in the network, or put both into a module."
+        ) from error
+
+
 class Launch(Work):
     """Trains what is missing of a study, and reports."""
 
@@ -130,8 +144,6 @@ class Launch(Work):
     @property
     def worker(self) -> Worker:
         """What this asks of workers."""
-        from ray import cloudpickle  # noqa: PLC0415 - where Ray is
-
         names = custom_networks(self.study)
         folders = {folder: None for name in names for folder in find_source(name).folders}
         by_value = filter(is_kept_by_value, names)
@@ -139,7 +151,7 @@ class Launch(Work):
             keep_weights=self.weights == "best",
             sources=self.study.sources,
             run_timeout=self.run_timeout,
-            defined={name: cloudpickle.dumps(find_kept(name)) for name in by_value},  # type: ignore[no-untyped-call]
+            defined={name: _pickled(name) for name in by_value},
             folders=tuple(folders),
         )
 

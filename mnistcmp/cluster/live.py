@@ -8,9 +8,10 @@ import os
 import time
 from collections.abc import Generator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from statistics import fmean
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,8 +27,10 @@ SECONDS_BETWEEN, SECONDS_BETWEEN_OBJECTS = 1.0, 5.0
 """Of two accounts: in a folder, in an object store."""
 SILENCE = 30.0
 """Seconds without an account after which a driver is taken to be gone; it gives one every ten."""
-MOST_POINTS, MOST_CURVES = 60, 64
-"""Of one curve; and of all, the latest: so an account has 200 kB at most, whatever the study."""
+MOST_POINTS, MOST_CURVES = 40, 32
+"""Of one curve, about; and of all, the latest: they have 200 kB at most, whatever the study."""
+AFTER_AN_ERROR = 60.0
+"""Seconds until the next try to write, so that a store that is away does not hold a launch up."""
 PLACES = 4
 """Decimals of an error: a hundredth of a percent."""
 
@@ -68,8 +71,9 @@ class Live:
     started_at: datetime
     told_at: datetime
     host: str
+    namespace: str
     process: int
-    """Of the driver."""
+    """The driver's, where numbers of processes mean the same."""
     place: str
     """For people: where it is trained."""
     progress: Progress
@@ -84,8 +88,16 @@ class Live:
     @property
     def is_gone(self) -> bool:
         """Whether its driver has ended, as far as can be seen from here."""
-        is_here = self.host == environment().host
+        is_here = (self.host, self.namespace) == (environment().host, _namespace())
         return self.silence > SILENCE or (is_here and not _runs(self.process))
+
+
+def _namespace() -> str:
+    """Containers may share a machine's name, and count its processes anew."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _runs(process: int) -> bool:
@@ -144,8 +156,8 @@ def recorded(events: Generator[Event, None, None], output: str) -> Generator[Eve
                     recorder.note(event)
                 elif isinstance(event, Reported):
                     # Where nothing was to train, a driver that was killed may have left a file.
-                    recorder = recorder or _Recorder(Location(output), "")
-                    recorder.close()
+                    (recorder or _Recorder(Location(output), "")).close()
+                    recorder = None
                 yield event
     finally:
         if recorder is not None:
@@ -174,15 +186,18 @@ class _Recorder:
         live = Live(
             started_at=self._started_at,
             host=environment().host,
+            namespace=_namespace(),
             process=os.getpid(),
             told_at=datetime.now(UTC),
             place=self._place,
-            progress=progress,
+            progress=replace(progress, ended=()),
             curves=tuple(self._curves.values()),
         )
+        wait = AFTER_AN_ERROR
         with suppress(UserError):
             self._location.write("", FILE, _adapter().dump_json(live))
-        self._next = time.monotonic() + self._between
+            wait = self._between
+        self._next = time.monotonic() + wait
 
     def close(self) -> None:
         with suppress(UserError):
@@ -190,12 +205,13 @@ class _Recorder:
 
 
 def _continued(curve: Curve | None, part: InTraining) -> Curve:
-    """The curve with one more point, or with every other one of those that it had."""
+    """The curve with one more point, in place of the last one where that is near."""
     points = () if curve is None else curve.points
     if not points or points[-1].epoch < part.epoch:
+        near = len(points) > 1 and points[-1].epoch - points[-2].epoch < part.epochs / MOST_POINTS
         train, validation = _errors(part.train), _errors(part.validation)
         new = Point(epoch=part.epoch, train=train, validation=validation)
-        points = (*(points if len(points) < MOST_POINTS else points[1::2]), new)
+        points = (*(points[:-1] if near else points), new)
     return Curve(condition=part.condition, seeds=part.seeds, epochs=part.epochs, points=points)
 
 

@@ -68,6 +68,7 @@ def local_ray(workers: int | None) -> Iterator[Resources]:
             prefix="ray-", dir=_short_folder(), ignore_cleanup_errors=True
         ) as folder,
         _own_environment(),
+        _kept_sigterm(),
         _session(
             address="local",
             num_cpus=workers or processors(),
@@ -76,25 +77,23 @@ def local_ray(workers: int | None) -> Iterator[Resources]:
             object_store_memory=OBJECT_STORE_BYTES,
             _temp_dir=folder,
         ),
-        _interrupted_by_sigterm(),
     ):
+        # Ray's answer to SIGTERM is to abort with a traceback; `timeout`, systemd and schedulers of
+        # batch jobs send it where a person presses Ctrl-C.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield _resources("this machine")
 
 
 @contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Ray's answer to SIGTERM is to abort with a traceback.
-
-    `timeout`, systemd and schedulers of batch jobs send it where a person presses Ctrl-C.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _kept_sigterm() -> Iterator[None]:
+    """What a program does about SIGTERM is as before afterwards; Ray has an answer of its own."""
+    before = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -139,9 +138,11 @@ def _session(**options: Any) -> Iterator[None]:  # noqa: ANN401 - options of ray
     try:
         with _quiet():
             ray.init(log_to_driver=False, logging_level=logging.CRITICAL, job_config=job, **options)
-    except Exception as error:
+    except BaseException as error:
         # Some of them are no more than an Exception.
         ray.shutdown()
+        if not isinstance(error, Exception):
+            raise
         raise UserError(f"Ray ({options['address']}) does not start: {in_short(error)}.") from error
     try:
         yield
@@ -182,15 +183,16 @@ def _own_environment() -> Iterator[None]:
 
     Ray's agent does not start without its documentation, which PYTHONOPTIMIZE=2 leaves out.
     """
-    before = dict(os.environ)
-    for name in ("RAY_AUTH_MODE", "PYTHONOPTIMIZE"):
-        os.environ.pop(name, None)
+    names = "RAY_AUTH_MODE", "PYTHONOPTIMIZE", "RAY_AUTH_TOKEN"
+    before = {name: os.environ.pop(name, None) for name in names}
     os.environ["RAY_AUTH_TOKEN"] = own_token()
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _check_loopback() -> None:

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from mnistcmp.cluster.events import MOST_TOLD, ConditionProgress, Ended, InTraining, Progress
 from mnistcmp.cluster.forecast import Forecast
@@ -79,6 +78,8 @@ class Tally:
 
     def note_epoch(self, stack: Stack, trained: Trained) -> None:
         """Takes down how far a stack is that a worker trains."""
+        # The one that told last stands last: of many stacks, those are told that told lately.
+        self._training.pop(stack, None)
         self._training[stack] = trained
         self._is_new = True
 
@@ -138,7 +139,7 @@ class Tally:
             diverged=sum(count.diverged for count in self._conditions.values()),
             failed=len(self.failed),
             share=share,
-            training=tuple(self._in_training(s) for s in islice(self._training, MOST_TOLD)),
+            training=tuple(self._in_training(s) for s in [*self._training][-MOST_TOLD:]),
             elapsed=self._told_at - self._started,
             left=left,
             best=self._best,

@@ -192,11 +192,20 @@ def _outcomes(
             return [failed(stack[0], error, trace, environment().host)]
     else:
         return finished(stack, results, started_at)
-    # The others are not to fail with the one that does.
+    # The others are not to fail with the one that does. What they tell is not of all the stack.
     outcomes: list[Outcome] = []
     for run in stack:
-        outcomes += yield from _outcomes((run,), mnist, worker, device)
+        outcomes += _result(_outcomes((run,), mnist, worker, device))
     return outcomes
+
+
+def _result(telling: Generator[object, None, list[Outcome]]) -> list[Outcome]:
+    """What a generator returns, whatever it tells before."""
+    while True:
+        try:
+            next(telling)
+        except StopIteration as end:
+            return list(end.value)
 
 
 class _Printed(io.StringIO):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
 
@@ -38,9 +39,12 @@ class Tracking:
 
     def update(self, event: Event) -> None:
         """Hands an event on, and waits for nothing."""
-        # What ended is told in one event only.
-        if isinstance(event, Progress) and (event.ended or self._waiting.qsize() < MOST_WAITING):
-            self._waiting.put(event)
+        if isinstance(event, Progress) and self._problem is None:
+            if self._waiting.qsize() < MOST_WAITING:
+                self._waiting.put(event)
+            elif event.ended:
+                # It is told in one event only.
+                self._waiting.put(replace(event, training=()))
         self._warn()
 
     def close(self) -> None:
@@ -82,6 +86,7 @@ class Tracking:
                     accuracies = {"train_accuracy": train, "validation_accuracy": validation}
                     self._tracker.log(self._run(part.condition, seed), part.epoch, accuracies)
         for ended in progress.ended:
+            self._epochs.pop((ended.condition, ended.seed), None)
             metrics: dict[str, float] = {}
             if ended.accuracy is not None:
                 metrics["test_accuracy"] = ended.accuracy

@@ -26,7 +26,7 @@ class Watchdog:
     """Watches a training in this process's main thread, from one epoch to the next.
 
     Args:
-        timeout: Seconds that the training may take in all; None where no one said.
+        timeout: Seconds that the training may take in all; where it is None, each epoch is watched.
     """
 
     def __init__(self, timeout: float | None) -> None:
@@ -60,17 +60,19 @@ class Watchdog:
 
     def _set(self) -> None:
         self._set_at = time.monotonic()
-        limit = max(ANY_EPOCH, TIMES_LONGER * self._longest) if self._longest else FIRST_EPOCH
         if self._timeout is not None:
-            limit = min(limit, max(0.001, self._started + self._timeout - self._set_at))
+            limit = max(0.001, self._started + self._timeout - self._set_at)
+        elif self._longest:
+            limit = max(ANY_EPOCH, TIMES_LONGER * self._longest)
+        else:
+            limit = FIRST_EPOCH
         self._limit = limit
         signal.setitimer(signal.ITIMER_REAL, limit)
         # What runs in C does not come back to Python; then the worker is lost, and says where.
         faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=STDERR)
 
     def _give_up(self, _: int, __: FrameType | None) -> None:
-        now = time.monotonic()
-        if self._timeout is not None and now - self._started >= self._timeout:
+        if self._timeout is not None:
             raise RunHangsError(f"not done in {self._timeout:g} s, as --run-timeout allows")
         longest = f"the longest before took {self._longest:.1f} s" if self._longest else "the first"
         raise RunHangsError(f"no epoch ended in {self._limit:.0f} s; {longest}")

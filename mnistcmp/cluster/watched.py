@@ -4,7 +4,6 @@ import os
 import signal
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
@@ -41,7 +40,7 @@ def call_watched(function: Callable[..., _R], *arguments: object) -> _R:
         except EOFError as error:
             process.join()
             said = Path(printed.name).read_text(encoding="utf-8", errors="replace")
-            lines = deque(said.strip().splitlines(), LAST_LINES)
+            lines = _last(said.strip().splitlines())
             raise ProcessDiedError("\n".join([_how(process.exitcode or 0), *lines])) from error
         process.join()
         return found
@@ -60,6 +59,12 @@ def _end_with_parent() -> None:
     if (parent := parent_process()) is not None:
         parent.join()
         os._exit(1)
+
+
+def _last(lines: list[str]) -> list[str]:
+    """The last lines; of a dump of where a process hung the first, which are the innermost."""
+    dumps = [place for place, line in enumerate(lines) if line.startswith("Timeout (")]
+    return lines[dumps[-1] :][:LAST_LINES] if dumps else lines[-LAST_LINES:]
 
 
 def _how(status: int) -> str:

@@ -6,6 +6,7 @@ and travels by value to processes on the same machine.
 """
 
 import ast
+import inspect
 import linecache
 import sys
 from collections.abc import Callable
@@ -17,10 +18,11 @@ from mnistcmp.errors import UserError
 MAIN = "__main__"
 """The module of a script or a notebook."""
 
+LONGEST_VALUE = 10_000
+"""Characters of a value's text: of a longer one, as of a tensor, some would be left out."""
+
 kept: dict[str, Callable[..., Any]] = {}
 """Name to what makes a network, of those that a script or notebook defines."""
-
-WRITTEN_AS_THEY_ARE = str, int, float, bool, tuple, type(None)
 
 
 def is_kept_by_value(name: str) -> bool:
@@ -72,11 +74,12 @@ def find_kept(name: str) -> Callable[..., Any]:
 def read_definition(name: str) -> tuple[str, set[str]]:
     """The text that defines a network in a script or notebook, and the modules that it refers to.
 
-    It is the network's own, and that of every class, function and plain value of the script that
-    this refers to. Comments and layout do not count.
+    It is the network's own, and that of every class, function and value of the script that this
+    refers to. Comments and layout do not count.
 
     Raises:
-        UserError: The text is not to be had, as of what was typed at a prompt.
+        UserError: The text is not to be had, as of what was typed at a prompt; or a value's is not
+            the same in each process.
     """
     beside = vars(sys.modules[MAIN])
     texts: dict[str, str] = {}
@@ -86,18 +89,34 @@ def read_definition(name: str) -> tuple[str, set[str]]:
         known_as, value = waiting.pop()
         if known_as in texts:
             continue
-        if isinstance(value, ModuleType):
-            modules.add(value.__name__)
-        elif isinstance(value, WRITTEN_AS_THEY_ARE):
-            texts[known_as] = repr(value)
-        elif (module := getattr(value, "__module__", MAIN)) != MAIN:
-            modules.add(module)
-        elif isinstance(value, type | FunctionType):
+        value = inspect.unwrap(value)
+        is_defined = isinstance(value, type | FunctionType)
+        modules.add(value.__name__ if isinstance(value, ModuleType) else _module_of(value))
+        if not isinstance(value, ModuleType) and not is_defined:
+            texts[known_as] = _written(known_as, value)
+        elif is_defined and value.__module__ == MAIN:
             node = _definition(value)
             texts[known_as] = ast.unparse(node)
             used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
             waiting += [(other, beside[other]) for other in used & beside.keys()]
-    return "\n".join(f"{known_as}: {text}" for known_as, text in sorted(texts.items())), modules
+    text = "\n".join(f"{known_as}: {text}" for known_as, text in sorted(texts.items()))
+    return text, modules - {MAIN}
+
+
+def _module_of(value: object) -> str:
+    return getattr(value, "__module__", None) or type(value).__module__
+
+
+def _written(name: str, value: object) -> str:
+    """A value of a script as text that is the same in each process."""
+    text = repr(sorted(map(repr, value)) if isinstance(value, set | frozenset) else value)
+    if " at 0x" in text or len(text) > LONGEST_VALUE:
+        raise UserError(
+            f"the network refers to {name} of the script or notebook, a {type(value).__name__} of "
+            "which later launches could not tell whether it was changed. Make it in the network, "
+            "or put both into a module."
+        )
+    return text
 
 
 def _definition(value: type | FunctionType) -> ast.stmt:

@@ -63,13 +63,7 @@ class Server:
 
     def serve(self, on_ready: Callable[[str], None]) -> None:
         """Serves until it is interrupted, or the launch has ended; tells the URL when it begins."""
-        try:
-            asyncio.run(self._serve(on_ready))
-        except OSError as error:
-            reason = "is in use, by another page perhaps: choose another with --port"
-            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
-                reason = f"cannot be had: {error.strerror}"
-            raise UserError(f"port {self._port} of {self._host} {reason}.") from error
+        asyncio.run(self._serve(on_ready))
 
     async def _serve(self, on_ready: Callable[[str], None]) -> None:
         application = web.Application(middlewares=[self._guard])
@@ -84,8 +78,7 @@ class Server:
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, self._host, self._port)
-            await site.start()
+            await self._start(runner)
             address, self._port, *_ = runner.addresses[0]
             host = f"[{address}]" if ":" in address else address
             on_ready(f"http://{host}:{self._port}/")
@@ -93,14 +86,28 @@ class Server:
         finally:
             await runner.cleanup()
 
+    async def _start(self, runner: web.AppRunner) -> None:
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            reason = f"cannot be had: {error.strerror}"
+            if error.errno == errno.EADDRINUSE:
+                reason = "is in use, by another page perhaps: choose another with --port"
+            raise UserError(f"port {self._port} of {self._host} {reason}.") from error
+
     async def _keep_fresh(self) -> None:
         """Draws the report again as runs come in, while somebody looks."""
-        while not self._ends or (self._watched.goes_on and os.getppid() == self._parent):
-            await asyncio.sleep(1)
-            if self._watched.is_looked_at and self._watched.goes_on:
+        has_begun = False
+        while not self._ends or os.getppid() == self._parent:
+            goes_on = self._watched.goes_on
+            if self._ends and has_begun and not goes_on:
+                break
+            has_begun = has_begun or goes_on
+            if self._watched.is_looked_at and goes_on:
                 # It is said where somebody asks for it.
-                with suppress(UserError):
+                with suppress(Exception):
                     await asyncio.to_thread(self._watched.refresh_report)
+            await asyncio.sleep(1)
         # Open pages turn to the report now; whoever comes later has the file.
         with suppress(TimeoutError):
             await asyncio.wait_for(self._seen_to_its_end.wait(), GRACE)
@@ -125,7 +132,8 @@ class Server:
         return await self._whole_report()
 
     async def _live(self, _: web.Request) -> web.Response:
-        return web.json_response(text=json.dumps(asdict(self._watched.look(asked=True))))
+        shown = await asyncio.to_thread(self._watched.look, asked=True)
+        return web.json_response(text=json.dumps(asdict(shown)))
 
     async def _report(self, _: web.Request) -> web.Response:
         report = self._watched.report()

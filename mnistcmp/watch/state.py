@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mnistcmp.cluster.live import Live, read_live
 from mnistcmp.errors import UserError
@@ -17,6 +18,9 @@ from mnistcmp.report.tables import Table
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.seeds import describe_seeds
 from mnistcmp.watch.curves import plots
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 READ_EVERY = 0.9
 """Seconds between two looks at the folder, however many pages ask."""
@@ -59,7 +63,7 @@ class Watched:
         self._live: Live | None = None
         self._read_at = self._asked_at = -REPORT_EVERY
         self._failures: list[Mapping[str, str]] = []
-        self._failed = 0
+        self._failed: tuple[datetime, int] | None = None
         self._template = "followed.html.j2" if waits else "report.html.j2"
         self._report, self._number, self._finished = "", 0, -1
         self._next_report = 0.0
@@ -116,8 +120,10 @@ class Watched:
 
     def _render(self, live: Live) -> str:
         progress = live.progress
-        if progress.failed != self._failed:
-            self._failed, self._failures = progress.failed, self._read_failures()
+        if (live.started_at, progress.failed) != self._failed:
+            with suppress(UserError):
+                self._failures = self._read_failures(live) if progress.failed else []
+                self._failed = live.started_at, progress.failed
         return render(
             "live.html.j2",
             live=live,
@@ -132,11 +138,11 @@ class Watched:
             failed=progress.failed,
         )
 
-    def _read_failures(self) -> list[Mapping[str, str]]:
-        """The latest failures, with the name of each condition."""
-        rows: list[Mapping[str, str]] = self._store.read("failures").to_pylist()
-        rows.sort(key=lambda row: row["failed_at"], reverse=True)
-        return rows[:MOST_FAILURES]
+    def _read_failures(self, live: Live) -> list[Mapping[str, str]]:
+        """The launch's latest failures."""
+        rows = self._store.read("failures").sort_by([("failed_at", "descending")])
+        latest = rows.slice(0, MOST_FAILURES).to_pylist()
+        return [row for row in latest if row["failed_at"] >= live.started_at]
 
     def _conditions(self, live: Live) -> Table:
         """The launch's conditions, as far as they are."""

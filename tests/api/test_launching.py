@@ -15,6 +15,7 @@ from tests.documents.examples import blocks, without_clusters
 
 PROGRAM = '''
 import json
+import signal
 import warnings
 
 import ray
@@ -64,6 +65,7 @@ found = {
     "failures": again.failures["error"].tolist(),
     "missing": [run.architecture for run in again.missing],
     "connected": ray.is_initialized(),
+    "sigterm": signal.getsignal(signal.SIGTERM) == signal.SIG_DFL,
     "on a cluster": said(
         lambda: mnistcmp.launch("table1", on="http://127.0.0.1:1", output="s3://bucket/x")
     ),
@@ -137,9 +139,10 @@ def test_a_script_s_own_network_is_trained(done: tuple[str, dict[str, Any]]) -> 
 
 @pytest.mark.ray
 def test_a_launch_within_a_launch_is_refused(done: tuple[str, dict[str, Any]]) -> None:
-    """A process has one Ray; the first launch goes on, and leaves none behind."""
+    """A process has one Ray; the first launch goes on, and leaves nothing of it behind."""
     assert "this process has a Ray already" in done[1]["nested"]
     assert not done[1]["connected"]
+    assert done[1]["sigterm"]
 
 
 @pytest.mark.ray
@@ -167,6 +170,8 @@ def test_a_launch_that_is_asked_for_wrongly_is_refused(
         mnistcmp.events("table2")
     with pytest.raises(UserError, match="unknown tool 'wandb'; allowed: mlflow, tensorboard"):
         next(mnistcmp.events("table1", on="local", track=["wandb"]))
+    with pytest.raises(UserError, match="the number of workers is 0; it has to be 1 or more"):
+        mnistcmp.launch("table1", on="local", workers=0)
     with pytest.raises(UserError, match="output is empty"):
         mnistcmp.launch("table1", output=" ", on="local")
     with pytest.raises(UserError, match="the study field 'name' is missing"):
@@ -181,9 +186,8 @@ def test_a_launch_that_is_asked_for_wrongly_is_refused(
 
 def test_the_package_names_what_programs_use() -> None:
     """Each name of the API is there, and found by completion."""
-    assert {name: callable(getattr(mnistcmp, name)) for name in mnistcmp.__all__} == dict.fromkeys(
-        mnistcmp.__all__, True
-    )
-    assert set(mnistcmp.__all__) <= set(dir(mnistcmp))
+    names = {*mnistcmp.__all__, "open"}
+    assert {name for name in names if callable(getattr(mnistcmp, name))} == names
+    assert names <= set(dir(mnistcmp))
     with pytest.raises(AttributeError, match="has no attribute 'train'"):
         _ = mnistcmp.train

@@ -195,6 +195,28 @@ def test_epochs_are_told_while_runs_train_and_a_death_in_between_costs_nothing(
     assert len(ResultsStore(tmp_path / "results").read("runs")) == 1
 
 
+def test_what_is_told_of_a_stack_is_of_all_its_runs(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also once one of them has raised, and the others are trained singly."""
+    monkeypatch.setattr("mnistcmp.cluster.tally.SECONDS_BETWEEN", (0.0, 0.0))
+
+    class Raising(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
+            half = (0.5,) * len(stack)
+            yield Trained(host="x", device="cpu", epochs=1, seconds=1, train=half, validation=half)
+            if any(run.seed == 1 for run in stack):
+                raise ValueError("in the second epoch")
+            return (yield from super().train(stack, mnist, device))
+
+    wide = study.model_copy(update={"seeds": tuple(range(4)), "architectures": ("baseline",)})
+    events = _launch(wide, tmp_path, mnist, ray, Raising())
+    told = [part for e in events if isinstance(e, Progress) for part in e.training]
+    assert max(len(part.seeds) for part in told) > 1
+    assert {len(part.train) - len(part.seeds) for part in told} == {0}
+    assert (_progress(events).finished, _progress(events).failed) == (3, 1)
+
+
 def test_a_worker_that_always_dies_fails_its_run_alone(
     tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
 ) -> None:

@@ -21,6 +21,7 @@ from torch import nn
 from shapes import PIXELS
 
 HIDDEN = 8
+LAYERS = [nn.Flatten]
 
 
 def activation():
@@ -33,7 +34,10 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Flatten(), nn.Linear(PIXELS, HIDDEN), activation(), nn.Linear(HIDDEN, 2)
+            *(layer() for layer in LAYERS),
+            nn.Linear(PIXELS, HIDDEN),
+            activation(),
+            nn.Linear(HIDDEN, 2),
         )
 
     def forward(self, pairs):
@@ -97,6 +101,7 @@ def test_a_script_s_class_makes_its_network(script: Script) -> None:
         ("HIDDEN = 8", "HIDDEN = 8  # as many as it needs", True),
         ("return nn.ReLU()", "return  nn.ReLU( )", True),
         ("HIDDEN = 8", "HIDDEN = 9", False),
+        ("LAYERS = [nn.Flatten]", "LAYERS = [nn.Flatten, nn.ReLU]", False),
         ("return nn.ReLU()", "return nn.Tanh()", False),
         ("self.layers(pairs)", "-self.layers(pairs)", False),
     ],
@@ -150,6 +155,18 @@ def test_what_was_typed_at_a_prompt_is_refused(monkeypatch: pytest.MonkeyPatch) 
     name = name_network(vars(main)["Net"])
     with pytest.raises(UserError, match="the source of Net is not to be had"):
         find_source(name)
+
+
+@pytest.mark.parametrize("value", ["(object(),)", "[lambda: 0]", "'x' * 20_000"])
+def test_a_value_that_later_launches_could_not_compare_is_refused(
+    script: Script, value: str
+) -> None:
+    """It would be another in each process, or is too long to be read."""
+    name_network(script.run(SCRIPT.replace("[nn.Flatten]", f"{value} and [nn.Flatten]"))["Net"])
+    assert find_source("__main__:Net").text
+    name_network(script.run(SCRIPT.replace("[nn.Flatten]", value))["Net"])
+    with pytest.raises(UserError, match="could not tell whether it was changed"):
+        find_source("__main__:Net")
 
 
 def test_a_script_s_network_is_not_found_by_another_process(script: Script) -> None:

@@ -146,19 +146,23 @@ def test_what_a_killed_driver_left_goes_with_the_next_launch(tmp_path: Path) -> 
 def test_what_is_told_stays_small(tmp_path: Path) -> None:
     """Of whatever study: the latest curves, and so many points of each, the last among them."""
     told = [_progress(epoch=epoch) for epoch in range(1, 1001)]
-    told += [_progress(seeds=tuple(range(n, n + 10))) for n in range(2, 1000, 10)]
+    told += [
+        _progress(seeds=tuple(range(n, n + 10)), epoch=epoch)
+        for n in range(2, 2 + 10 * MOST_CURVES, 10)
+        for epoch in range(1, 1001, 25)
+    ]
     events = recorded(_events(*told), str(tmp_path))
     for number, _ in enumerate(events):
         if number == 1000:
             live = read_live(ResultsStore(tmp_path).location)
             assert live is not None
             points = live.curves[0].points
-            assert MOST_POINTS / 2 <= len(points) <= MOST_POINTS
-            assert points[-1].epoch == 1000
+            assert MOST_POINTS / 2 <= len(points) <= MOST_POINTS + 2
+            assert (points[0].epoch, points[-1].epoch) == (1, 1000)
         if number == len(told):
             live = read_live(ResultsStore(tmp_path).location)
             assert live is not None
-            assert len(live.curves) == MOST_CURVES
+            assert [len(c.points) >= MOST_POINTS for c in live.curves] == [True] * MOST_CURVES
             assert live.curves[-1].seeds == told[-1].training[0].seeds
             assert (tmp_path / FILE).stat().st_size < 200_000
 
@@ -302,18 +306,20 @@ def test_a_page_that_is_open_shows_the_next_launch(
 def test_failures_have_their_text(
     store: ResultsStore, study: Study, going_on: Callable[[Progress], None]
 ) -> None:
-    """Also where that looks like a page's own."""
+    """Those of this launch alone, and also where that looks like a page's own."""
     (run, *_) = study.model_copy(update={"seeds": (9,)}).runs()
     error = "ValueError: <script>alert(1)</script>"
-    store.write(
-        pack("x", [Failed(run=run, error=error, traceback="in f", host="far", failed_at=NOON)])
-    )
+    now = datetime.now(UTC) + timedelta(seconds=5)
+    gone = Failed(run=run, error=error, traceback="in f", host="far", failed_at=now)
+    before = replace(gone, run=replace(run, seed=8), failed_at=NOON)
+    store.write(pack("x", [gone, before]))
     going_on(_progress(failed=1))
     shown = Watched(str(store.location)).look().live
     assert shown is not None
     assert "baseline seed 9 on far: ValueError: &lt;script&gt;alert(1)" in shown
     assert "<pre>in f</pre>" in shown
     assert "<script>" not in shown
+    assert "seed 8" not in shown
 
 
 def test_a_driver_that_is_gone_is_told(
