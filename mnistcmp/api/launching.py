@@ -154,8 +154,8 @@ def choose_place(on: str | None, *, device: Device, workers: int | None) -> Plac
         return LocalPlace(workers=workers)
     if workers is not None:
         raise UserError(
-            "the number of workers (--workers) is for this machine; with a cluster, take --local "
-            f"too (in Python: on='{HERE}')."
+            "--workers is for this machine; with a cluster, take --local too (in Python, "
+            f"workers go with on='{HERE}')."
         )
     return ClusterPlace(cluster)
 

@@ -10,7 +10,7 @@ import inspect
 import linecache
 import sys
 from collections.abc import Callable
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from mnistcmp.errors import UserError
@@ -90,7 +90,7 @@ def read_definition(name: str) -> tuple[str, set[str]]:
         if known_as in texts:
             continue
         value = inspect.unwrap(value)
-        is_defined = isinstance(value, type | FunctionType)
+        is_defined = isinstance(value, type | FunctionType | BuiltinFunctionType)
         modules.add(value.__name__ if isinstance(value, ModuleType) else _module_of(value))
         if not isinstance(value, ModuleType) and not is_defined:
             texts[known_as] = _written(known_as, value)
@@ -119,10 +119,10 @@ def _written(name: str, value: object) -> str:
     return text
 
 
-def _definition(value: type | FunctionType) -> ast.stmt:
+def _definition(value: type | FunctionType | BuiltinFunctionType) -> ast.stmt:
     """The statement that made a class or a function."""
     # A notebook's classes know no file, but their methods do.
-    members = [value] if isinstance(value, FunctionType) else vars(value).values()
+    members = vars(value).values() if isinstance(value, type) else [value]
     for member in members:
         if isinstance(member, FunctionType):
             text = "".join(linecache.getlines(member.__code__.co_filename))

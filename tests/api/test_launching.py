@@ -179,7 +179,9 @@ def test_a_launch_that_is_asked_for_wrongly_is_refused(
     with pytest.raises(UserError, match="nowhere"):
         mnistcmp.launch("table1", on="local", notify="nowhere")
     monkeypatch.setenv("MNISTCMP_ADDRESS", "http://127.0.0.1:8265")
-    with pytest.raises(UserError, match=r"number of workers .* is for this machine"):
+    with pytest.raises(
+        UserError, match=r"workers is for this machine.*in Python, workers go with on='local'"
+    ):
         mnistcmp.launch("table1", workers=2)
     assert list(folder.iterdir()) == []
 

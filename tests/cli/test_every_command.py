@@ -33,6 +33,7 @@ COMMANDS = {
     "report results --json": 0,
     "report results --markdown": 0,
     "report results --html": 0,
+    "watch results --host 192.0.2.1": 2,
     "failures results": 0,
     "rerun results nonesuch": 2,
     "studies softmax": 0,

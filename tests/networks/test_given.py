@@ -16,7 +16,7 @@ from mnistcmp.networks.source import find_source
 from mnistcmp.study.study import Study
 
 SCRIPT = '''
-from torch import nn
+from torch import nn, tanh
 
 from shapes import PIXELS
 
@@ -41,7 +41,7 @@ class Net(nn.Module):
         )
 
     def forward(self, pairs):
-        return self.layers(pairs)
+        return tanh(self.layers(pairs))
 
 
 class Other(nn.Module):
