@@ -183,6 +183,10 @@ def _work(study: Study | str, output: str | Path | None, **options: Any) -> Laun
         if study not in STUDIES:
             raise unknown_name("study", study, STUDIES)
         study = STUDIES[study]
+    if not isinstance(study, Study):
+        raise UserError(
+            f"an object of type {type(study).__name__} is no study. Give a Study or a name."
+        )
     folder = None if output is None else expand_home(str(output))
     try:
         return make_launch(study, output=folder, **options)

@@ -39,8 +39,8 @@ def name_network(network: Any) -> str:  # noqa: ANN401 - whatever a program give
     module, name = getattr(network, "__module__", None), getattr(network, "__qualname__", None)
     if not callable(network) or module is None or name is None:
         raise UserError(
-            f"{network!r:.60} is no architecture. Allowed: a name, or a class or function that "
-            "makes a network when it is called without arguments."
+            f"an object of type {type(network).__name__} is no architecture. Allowed: a name, or a "
+            "class or function, itself, that makes a network when it is called without arguments."
         )
     if not name.isidentifier():
         raise UserError(

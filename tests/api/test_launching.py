@@ -172,6 +172,8 @@ def test_a_launch_that_is_asked_for_wrongly_is_refused(
         next(mnistcmp.events("table1", on="local", track=["wandb"]))
     with pytest.raises(UserError, match="the number of workers is 0; it has to be 1 or more"):
         mnistcmp.launch("table1", on="local", workers=0)
+    with pytest.raises(UserError, match="an object of type int is no study"):
+        mnistcmp.launch(3, on="local")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="output is empty"):
         mnistcmp.launch("table1", output=" ", on="local")
     with pytest.raises(UserError, match="the study field 'name' is missing"):
