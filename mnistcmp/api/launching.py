@@ -71,10 +71,11 @@ def launch(
     Raises:
         UserError: Something is asked for wrongly or cannot be had; what was trained is kept.
     """
-    place = choose_place(on, device=device, workers=workers)
-    work = _work(
+    place, work = _place_and_work(
         study,
         output,
+        on,
+        workers,
         device=device,
         weights=weights,
         fresh=fresh,
@@ -124,10 +125,11 @@ def events(
     Raises:
         UserError: As `launch`, and before anything is yielded where that can be.
     """
-    place = choose_place(on, device=device, workers=workers)
-    work = _work(
+    place, work = _place_and_work(
         study,
         output,
+        on,
+        workers,
         device=device,
         weights=weights,
         fresh=fresh,
@@ -178,7 +180,16 @@ def make_launch(study: Study, *, output: str | None, **options: Any) -> Launch: 
     return Launch(study=study, output=output, **options)
 
 
-def _work(study: Study | str, output: str | Path | None, **options: Any) -> Launch:  # noqa: ANN401
+def _place_and_work(
+    study: Study | str,
+    output: str | Path | None,
+    on: str | None,
+    workers: int | None,
+    *,
+    device: Device,
+    **options: Any,  # noqa: ANN401
+) -> tuple[Place, Launch]:
+    place = choose_place(on, device=device, workers=workers)
     if isinstance(study, str):
         if study not in STUDIES:
             raise unknown_name("study", study, STUDIES)
@@ -189,7 +200,7 @@ def _work(study: Study | str, output: str | Path | None, **options: Any) -> Laun
         )
     folder = None if output is None else expand_home(str(output))
     try:
-        return make_launch(study, output=folder, **options)
+        return place, make_launch(study, output=folder, device=device, **options)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         raise UserError(

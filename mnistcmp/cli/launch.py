@@ -136,6 +136,11 @@ def launch(
         )
     if detach and track:
         raise UserError("--track follows a launch and --detach leaves it. Take one of them.")
+    if detach and show:
+        raise UserError(
+            "--open shows what is followed, and --detach follows nothing. Take one of them; "
+            "'mnistcmp watch RESULTS' opens the page at any time."
+        )
     launches = [
         make_launch(
             chosen,
@@ -149,11 +154,6 @@ def launch(
         )
         for chosen in studies
     ]
-    if detach and show:
-        raise UserError(
-            "--open shows what is followed, and --detach follows nothing. Take one of them; "
-            "'mnistcmp watch RESULTS' opens the page at any time."
-        )
     if dry_run:
         for each in launches:
             _print_plan(each, place, Terminal(stderr=json_lines))

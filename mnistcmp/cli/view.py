@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import replace
 from typing import ClassVar
 
 from typing_extensions import override
@@ -120,9 +119,9 @@ class LaunchView(View):
     @override
     def show(self, event: told.Event) -> None:
         if isinstance(event, told.Started | told.Reported):
-            seen = self.place.seen(event.output)
-            self.output, self.is_seen = seen or event.output, seen is not None
-            event = replace(event, output=self.output)
+            self.is_seen = self.place.seen(event.output) is not None
+            event = self.place.as_seen(event)
+            self.output = event.output
         if self.json:
             print_json(told.to_json(event))
         match event:

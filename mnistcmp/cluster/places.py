@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from typing_extensions import override
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mnistcmp.cluster.client import ClusterClient, Job
     from mnistcmp.cluster.session import Resources
     from mnistcmp.data.mnist import Mnist
+
+E = TypeVar("E", bound=Event)
 
 RESULTS_VARIABLE = "MNISTCMP_RESULTS"
 """A cluster's results folder, below which its jobs' relative outputs are."""
@@ -41,7 +43,7 @@ class Place(ABC):
         """What this machine calls an output that an event names; None where it does not see it."""
         return output
 
-    def as_seen(self, event: Event) -> Event:
+    def as_seen(self, event: E) -> E:
         """An event whose output, if it names one, has the name that this machine sees it by."""
         if isinstance(event, Started | Reported):
             return replace(event, output=self.seen(event.output) or event.output)

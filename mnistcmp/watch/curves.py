@@ -43,7 +43,7 @@ def plots(curves: Sequence[Curve], order: Sequence[str]) -> list[Plot]:
     """A plot for each condition that has a curve, all with the same axes; `order` is theirs."""
     drawn = [curve for curve in curves if curve.points]
     highest = _end_of_axis(
-        max(point.train.mean, point.validation.mean) for curve in drawn for point in curve.points
+        max(point.train.high, point.validation.high) for curve in drawn for point in curve.points
     )
     by_condition: dict[str, list[Curve]] = {}
     for curve in sorted(drawn, key=lambda curve: order.index(curve.condition)):

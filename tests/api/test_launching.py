@@ -11,7 +11,8 @@ import pytest
 
 import mnistcmp
 from mnistcmp.errors import UserError
-from tests.documents.examples import blocks, without_clusters
+from tests.support.commands import without_clusters
+from tests.support.examples import blocks
 
 PROGRAM = '''
 import json

@@ -1,7 +1,6 @@
 """`mnistcmp launch` as users run it: a process of its own, real MNIST, real Ray."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from mnistcmp.data.mnist import load_mnist
 from mnistcmp.results.store import ResultsStore
 from tests.cli.test_every_command import IN_THE_WAY
 from tests.support.clusters import INTERRUPTIBLE
-from tests.support.commands import mnistcmp
+from tests.support.commands import mnistcmp, without_clusters
 
 pytestmark = pytest.mark.ray
 
@@ -28,11 +27,7 @@ METRICS = ["train_loss", "validation_loss", "validation_accuracy", "test_loss", 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
     """No Ray named."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("RAY_", "MNISTCMP_"))
-    }
+    return without_clusters()
 
 
 STUDY = """\

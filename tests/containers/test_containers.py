@@ -19,9 +19,9 @@ from mnistcmp.cluster.node import OBJECT_STORE_BYTES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.recipe import Recipe
-from tests.documents.examples import README_EXAMPLE
 from tests.support.clusters import Checkout, make_checkout
 from tests.support.custom_networks import RAISING
+from tests.support.examples import README_EXAMPLE
 from tests.support.servers import free_port
 
 IMAGE = f"mnistcmp:{__version__}-cpu"

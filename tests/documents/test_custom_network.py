@@ -1,23 +1,20 @@
 """docs/custom-network.md: its network, its study file and its commands do what it says."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
 from mnistcmp.data.mnist import Mnist
-from tests.support.commands import mnistcmp, mnistcmp_in_turn
+from tests.support.commands import mnistcmp, mnistcmp_in_turn, without_clusters
+from tests.support.examples import blocks
 from tests.support.stored import losses, losses_here
 
 pytestmark = pytest.mark.ray
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "custom-network.md").read_text(encoding="utf-8")
-
 
 def _blocks(language: str) -> list[str]:
-    pattern = rf"^```{language}\n(.*?)^```"
-    return re.findall(pattern, DOCUMENT, flags=re.MULTILINE | re.DOTALL)
+    return blocks("docs/custom-network.md", language)
 
 
 def test_the_document_s_example_works(custom_folder: Path, tmp_path: Path, mnist: Mnist) -> None:
@@ -28,7 +25,7 @@ def test_the_document_s_example_works(custom_folder: Path, tmp_path: Path, mnist
     (network,), (study,) = _blocks("python"), _blocks("toml")
     (custom_folder / "mynets.py").write_text(network, encoding="utf-8")
     (custom_folder / "study.toml").write_text(study, encoding="utf-8")
-    unnamed = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MNISTCMP_"))}
+    unnamed = without_clusters()
     typed = [line.split(maxsplit=1) for block in _blocks("sh") for line in block.splitlines()]
     assert {program for program, _ in typed} == {"mnistcmp"}
     commands = [arguments for _, arguments in typed]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import mnistcmp
-from tests.documents.examples import PROJECT, README_EXAMPLE, blocks
+from tests.support.examples import PROJECT, README_EXAMPLE, blocks
 from tests.support.notebook import NOTEBOOK, executed
 
 

@@ -1,6 +1,5 @@
 """Clusters that tests start in a checkout of their own, with the project's own command."""
 
-import os
 import runpy
 import shutil
 import subprocess
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnistcmp.cluster.address import ClusterState
+from tests.support.commands import without_clusters
 
 PROJECT = Path(__file__).resolve().parents[2]
 KINDS: dict[str, str] = runpy.run_path(str(PROJECT / "jobs" / "run.py"))["KINDS"]
@@ -106,6 +106,5 @@ def make_checkout(folder: Path, port: int, **environment: str) -> Checkout:
         if (PROJECT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, folder / name)
-    named = ("RAY_", "MNISTCMP_", "AWS_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(named)}
+    kept = {k: value for k, value in without_clusters().items() if not k.startswith("AWS_")}
     return Checkout(folder, port, kept | environment)

@@ -1,5 +1,6 @@
 """The command line: in the test's own process, or as users call it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -46,6 +47,12 @@ def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     with pytest.raises(SystemExit) as caught:
         main()
     return int(caught.value.code or 0)
+
+
+def without_clusters() -> dict[str, str]:
+    """The environment without what names a cluster."""
+    named = ("RAY_", "MNISTCMP_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(named)}
 
 
 def mnistcmp(

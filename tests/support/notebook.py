@@ -3,7 +3,6 @@
 python -m tests.support.notebook
 """
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from mnistcmp.cluster.address import ADDRESS_VARIABLES
+from tests.support.commands import without_clusters
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "first-study.ipynb"
 
@@ -19,10 +18,8 @@ NOTEBOOK = Path(__file__).parents[2] / "docs" / "first-study.ipynb"
 def executed(folder: Path) -> nbformat.NotebookNode:
     """The notebook with its outputs, of a kernel whose working folder is `folder`."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    for name in (*ADDRESS_VARIABLES, "MPLBACKEND"):
-        os.environ.pop(name, None)
-    resources = {"metadata": {"path": str(folder)}}
-    return NotebookClient(notebook, timeout=300, resources=resources).execute()
+    environment = {k: value for k, value in without_clusters().items() if k != "MPLBACKEND"}
+    return NotebookClient(notebook, timeout=300).execute(cwd=str(folder), env=environment)
 
 
 if __name__ == "__main__":

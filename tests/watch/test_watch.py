@@ -33,8 +33,7 @@ from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Study
 from mnistcmp.watch.server import Server
 from mnistcmp.watch.state import Watched
-from tests.documents.examples import without_clusters
-from tests.support.commands import run_command
+from tests.support.commands import run_command, without_clusters
 from tests.support.pages import CHROMIUM, needs_browser
 from tests.support.stored import NOON
 

@@ -1,6 +1,5 @@
 """The programs that the documents show."""
 
-import os
 import re
 from pathlib import Path
 
@@ -15,8 +14,3 @@ def blocks(document: str, language: str) -> list[str]:
 
 README_EXAMPLE = next(block for block in blocks("README.md", "python") if "mnistcmp" in block)
 """The README's program that uses the API."""
-
-
-def without_clusters() -> dict[str, str]:
-    """The environment without what names a cluster."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MNISTCMP_"))}
