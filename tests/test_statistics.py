@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mnistcmp.errors import UserError
 from mnistcmp.statistics import (
+    Inference,
     adjust_p_values,
+    equivalence,
     exact_mcnemar,
+    mean_difference,
     paired_difference,
     pooled_mcnemar,
+    sign_flip,
     summarise,
     two_by_two,
 )
@@ -53,6 +58,70 @@ def test_paired_difference_is_scipy_s_paired_t_test() -> None:
     assert found.p == pytest.approx(expected.pvalue)
     assert found.low == pytest.approx(interval.low)
     assert found.high == pytest.approx(interval.high)
+
+
+def test_sign_flips_of_darwin_s_maize_are_fisher_s() -> None:
+    """The Design of Experiments, section 21: 863 of 32,768 sums are as large, and 863 as small."""
+    maize = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
+    assert sign_flip(maize, resamples=2**15) == pytest.approx(1726 / 32768, rel=1e-12)
+    # As R's t.test(maize) has it.
+    assert mean_difference(maize).p == pytest.approx(0.0497, abs=5e-5)
+
+
+def test_sign_flips_of_ten_seeds_are_all_counted() -> None:
+    """Ten differences of one sign: 2 of the 1,024 flips are as extreme."""
+    assert sign_flip(np.arange(1, 11) / 10) == pytest.approx(2 / 1024, rel=1e-12)
+
+
+def test_sums_that_are_equal_but_for_rounding_are_as_extreme() -> None:
+    """Differences of accuracies of 0.1 points: as in whole numbers, where nothing is rounded."""
+    whole = np.array([3, -1, 2, 2, 4, -2, 1, 3, -1, 2])
+    accuracies = (880 + whole) / 10 - 88.0
+    assert sign_flip(accuracies) == sign_flip(whole)
+
+
+def test_of_many_seeds_flips_are_drawn_the_same_each_time() -> None:
+    """Of 40 differences, and near to the t test's p."""
+    differences = np.random.default_rng(3).normal(0.3, 1, 40)
+    p = sign_flip(differences)
+    assert p == sign_flip(differences)
+    assert p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.02)
+
+
+def test_an_equivalence_test_is_its_90_percent_interval() -> None:
+    """Two one-sided tests at 5% hold where the 90% interval is within the margin, only there."""
+    differences = np.random.default_rng(4).normal(0.2, 1, 30)
+    interval = stats.ttest_1samp(differences, 0).confidence_interval(0.90)
+    edge = max(abs(float(interval.low)), abs(float(interval.high)))
+    assert equivalence(differences, edge) == pytest.approx(0.05)
+    assert mean_difference(differences, Inference(within=edge + 0.01)).is_equivalent
+    assert not mean_difference(differences, Inference(within=edge - 0.01)).is_equivalent
+
+
+def test_equal_differences_are_equivalent_without_a_test() -> None:
+    """No spread gives no p; the mean says whether it is within; one seed says nothing."""
+    inference = Inference(within=0.5)
+    assert mean_difference([0.2, 0.2, 0.2], inference).is_equivalent
+    assert not mean_difference([0.7, 0.7, 0.7], inference).is_equivalent
+    assert not mean_difference([0.2], inference).is_equivalent
+
+
+def test_bootstrap_intervals_lean_to_the_tail() -> None:
+    """The same each time, moved with the sample, longer on the side of a long tail."""
+    sample = np.random.default_rng(5).exponential(1, 20)
+    bca = Inference(intervals="bca")
+    found, moved = summarise(sample, bca), summarise(sample + 7, bca)
+    assert found == summarise(sample, bca)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.mean > found.mean - found.low > 0
+    assert (moved.low, moved.high) == pytest.approx((found.low + 7, found.high + 7))
+
+
+def test_bootstrap_intervals_of_few_seeds_are_refused() -> None:
+    """Of five they would be far too narrow."""
+    with pytest.raises(UserError, match="need 6 to 10,000 seeds, and here a mean is of 5"):
+        summarise([1, 2, 3, 4, 5], Inference(intervals="bca"))
 
 
 def test_intervals_cover_the_true_effects() -> None:

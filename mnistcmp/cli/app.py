@@ -113,7 +113,10 @@ app.add_typer(_export, name="export")
 
 
 def main() -> None:
-    """Runs the command. Exit status: 0 done, 1 some runs failed, 2 bad request, 130 interrupted."""
+    """Runs the command.
+
+    Exit status: 0 done, 1 some runs or a check failed, 2 bad request, 130 interrupted.
+    """
     soften_streams()
     # Where the home folder cannot be written, matplotlib says so, and does without.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

@@ -30,6 +30,10 @@ Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder for the fil
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Train all anew, in a new folder beside the old one.")
 ]
+IntervalsOption = Annotated[
+    Literal["student", "bca"],
+    typer.Option(help="Student's t, or the bootstrap: bias-corrected and accelerated."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, numbers unrounded.")]
 JsonLines = Annotated[
     bool,
@@ -67,6 +71,13 @@ Seeds = Annotated[
 StudyFile = Annotated[
     Path | None,
     typer.Argument(metavar="[STUDY.toml]", help="A study file; else the study is Table I."),
+]
+Within = Annotated[
+    float | None,
+    typer.Option(
+        metavar="POINTS",
+        help="Test too whether each difference is smaller than that (two one-sided t tests).",
+    ),
 ]
 Workers = Annotated[
     int | None,

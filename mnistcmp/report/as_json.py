@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from mnistcmp.report.contents import Report, SideBySide
+from mnistcmp.report.methods import FLIPPED, INTERVALS
 from mnistcmp.report.words import CLAIM, EXACT, POOLED, comparison_notes, comparison_sentence
 from mnistcmp.study.recipe import Recipe
 
@@ -49,7 +50,13 @@ def comparisons_to_json(found: Sequence[SideBySide]) -> str:
         | asdict(comparison)
         for comparison in found
     ]
-    methods = {"difference": "paired t test", "within_seed": EXACT, "pooled": POOLED}
+    methods = {
+        "interval": INTERVALS[found[0].inference.intervals],
+        "difference": "paired t test",
+        "flips": FLIPPED,
+        "within_seed": EXACT,
+        "pooled": POOLED,
+    }
     return dumps({"comparisons": comparisons, "methods": methods, "claim": CLAIM})
 
 

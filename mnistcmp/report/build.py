@@ -12,7 +12,14 @@ from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row
 from mnistcmp.report.runs import refuse_search
 from mnistcmp.report.words import answer
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.statistics import adjust_p_values, mean_difference, summarise, two_by_two
+from mnistcmp.statistics import (
+    DEFAULT,
+    Inference,
+    adjust_p_values,
+    mean_difference,
+    summarise,
+    two_by_two,
+)
 from mnistcmp.study.combine import Combined
 from mnistcmp.study.study import Condition
 
@@ -27,8 +34,12 @@ COLUMNS = (*IDENTITY, "parameters", "test_accuracy", "digit_accuracy", "diverged
 """What is read of `runs`: a folder may have a million."""
 
 
-def build_report(store: ResultsStore) -> Report:
-    """Reads a results folder; a UserError says that it has no results, or mixed ones."""
+def build_report(store: ResultsStore, inference: Inference = DEFAULT) -> Report:
+    """Reads a results folder.
+
+    Raises:
+        UserError: It has no results, mixed ones, or too few for such an inference.
+    """
     store.check_exists()
     refuse_search(store)
     runs = store.read("runs", COLUMNS, dictionaries=True).to_pandas()
@@ -42,14 +53,14 @@ def build_report(store: ResultsStore) -> Report:
         refuse_search(store, untested=True)
     combined = store.combined()
     groups = _groups(runs, combined, place=str(store.location))
-    rows = _rows(groups, combined)
+    rows = _rows(groups, combined, inference)
     accuracies = {
         condition: 100 * group.set_index("seed")["test_accuracy"].dropna()
         for condition, group in groups.items()
     }
-    comparisons = _compare(combined, accuracies)
-    averages = _average(combined, accuracies)
-    factorial = _factorial(combined, accuracies)
+    comparisons = _compare(combined, accuracies, inference)
+    averages = _average(combined, accuracies, inference)
+    factorial = _factorial(combined, accuracies, inference)
     failures = store.read("failures", ["run_id", "error"])
     return Report(
         study=combined.study,
@@ -59,7 +70,8 @@ def build_report(store: ResultsStore) -> Report:
         comparisons=comparisons,
         averages=averages,
         factorial=factorial,
-        rounds=_rounds(store, combined),
+        rounds=_rounds(store, combined, inference),
+        inference=inference,
         answer=answer(rows, comparisons, averages, factorial),
         missing=missing,
         failures=dict(
@@ -84,7 +96,9 @@ def _groups(
     return {condition: groups[cell] for cell, condition in cells.items() if cell in groups}
 
 
-def _rows(groups: "Mapping[Condition, pd.DataFrame]", combined: Combined) -> tuple[Row, ...]:
+def _rows(
+    groups: "Mapping[Condition, pd.DataFrame]", combined: Combined, inference: Inference
+) -> tuple[Row, ...]:
     one_recipe = len({condition.recipe for condition in combined.conditions}) == 1
     rows = []
     for condition, runs in groups.items():
@@ -98,7 +112,7 @@ def _rows(groups: "Mapping[Condition, pd.DataFrame]", combined: Combined) -> tup
             weight_sharing=entry.weight_sharing,
             auxiliary_loss=bool(runs["digit_accuracy"].count()) if auxiliary is None else auxiliary,
             parameters=int(runs["parameters"].iloc[0]),
-            accuracy=summarise(100 * tested.to_numpy()) if len(tested) else None,
+            accuracy=summarise(100 * tested.to_numpy(), inference) if len(tested) else None,
             diverged=int(runs["diverged_epoch"].count()),
             published=published(entry.name, condition.recipe.network) if one_recipe else None,
         )
@@ -106,18 +120,22 @@ def _rows(groups: "Mapping[Condition, pd.DataFrame]", combined: Combined) -> tup
     return tuple(rows)
 
 
-def _compare(combined: Combined, accuracies: "Accuracies") -> tuple[Comparison, ...]:
+def _compare(
+    combined: Combined, accuracies: "Accuracies", inference: Inference
+) -> tuple[Comparison, ...]:
     """Each condition with its reference, over the seeds that both have."""
     found = []
     for condition, of_seed in accuracies.items():
         reference = combined.reference_of(condition)
         if reference is not None and reference in accuracies:
             differences = of_seed - accuracies[reference]
-            found.append(_comparison(condition.name, reference.name, differences))
+            found.append(_comparison(condition.name, reference.name, differences, inference))
     return _adjusted(found)
 
 
-def _average(combined: Combined, accuracies: "Accuracies") -> tuple[Comparison, ...]:
+def _average(
+    combined: Combined, accuracies: "Accuracies", inference: Inference
+) -> tuple[Comparison, ...]:
     """Each recipe that all architectures have with the reference recipe, mean over architectures.
 
     Each seed's differences are averaged first, so that the seeds stay the repetitions, and only
@@ -137,13 +155,15 @@ def _average(combined: Combined, accuracies: "Accuracies") -> tuple[Comparison, 
         of_recipe.setdefault(names, []).append(of_seed - accuracies[reference])
     # A seed that one architecture lacks is not a number there, and so in the sum.
     return _adjusted(
-        _comparison(*names, sum(found[1:], found[0]) / len(found))
+        _comparison(*names, sum(found[1:], found[0]) / len(found), inference)
         for names, found in of_recipe.items()
         if len(found) == len(architectures)
     )
 
 
-def _factorial(combined: Combined, accuracies: "Accuracies") -> Factorial | None:
+def _factorial(
+    combined: Combined, accuracies: "Accuracies", inference: Inference
+) -> Factorial | None:
     """The 2 x 2 of weight sharing and auxiliary loss, where the study has its four networks.
 
     None where it has not, where it has several recipes, or no seed of all four.
@@ -164,13 +184,16 @@ def _factorial(combined: Combined, accuracies: "Accuracies") -> Factorial | None
         second=values[False, True],
         first=values[True, False],
         both=values[True, True],
+        inference=inference,
     )
     return Factorial(weight_sharing=sharing, auxiliary_loss=auxiliary, interaction=interaction)
 
 
-def _comparison(name: str, reference: str, of_seed: "pd.Series[float]") -> Comparison:
+def _comparison(
+    name: str, reference: str, of_seed: "pd.Series[float]", inference: Inference
+) -> Comparison:
     differences = of_seed.dropna().to_numpy()
-    difference = mean_difference(differences) if len(differences) else None
+    difference = mean_difference(differences, inference) if len(differences) else None
     return Comparison(condition=name, reference=reference, difference=difference, adjusted_p=None)
 
 
@@ -185,7 +208,7 @@ def _adjusted(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
     return tuple(replace(c, adjusted_p=adjusted.get(c.condition)) for c in found)
 
 
-def _rounds(store: ResultsStore, combined: Combined) -> tuple[Rounds, ...]:
+def _rounds(store: ResultsStore, combined: Combined, inference: Inference) -> tuple[Rounds, ...]:
     """The conditions of several rounds that have a run to count, in the study's order."""
     several = [condition for condition in combined.conditions if condition.recipe.rounds > 1]
     if not several:
@@ -193,20 +216,20 @@ def _rounds(store: ResultsStore, combined: Combined) -> tuple[Rounds, ...]:
     rows = store.read("rounds", (*IDENTITY, "round", "test_accuracy"), dictionaries=True)
     groups = dict(iter(rows.to_pandas().groupby(["architecture", "recipe_hash"], observed=True)))
     return tuple(
-        _chains(condition, groups[cell])
+        _chains(condition, groups[cell], inference)
         for condition in several
         if (cell := (condition.architecture, condition.recipe.hash)) in groups
     )
 
 
-def _chains(condition: Condition, rows: "pd.DataFrame") -> Rounds:
+def _chains(condition: Condition, rows: "pd.DataFrame", inference: Inference) -> Rounds:
     table = rows.pivot_table(index="seed", columns="round", values="test_accuracy")
     accuracies = 100 * table.to_numpy()
     return Rounds(
         condition=condition.name,
         chains=len(accuracies),
         means=tuple(float(mean) for mean in accuracies.mean(axis=0)),
-        accuracy=summarise(accuracies.mean(axis=1)),
+        accuracy=summarise(accuracies.mean(axis=1), inference),
         deviation=float(np.mean(accuracies.std(axis=1, ddof=1))),
         published=published(condition.architecture, condition.recipe.network),
     )

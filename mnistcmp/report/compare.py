@@ -11,7 +11,14 @@ from mnistcmp.report.contents import DigitPair, Pooled, SeedAgreement, SideBySid
 from mnistcmp.report.numbers import plural
 from mnistcmp.report.runs import Group, read_groups
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.statistics import exact_mcnemar, paired_difference, pooled_mcnemar, summarise
+from mnistcmp.statistics import (
+    DEFAULT,
+    Inference,
+    exact_mcnemar,
+    paired_difference,
+    pooled_mcnemar,
+    summarise,
+)
 from mnistcmp.study.study import Condition
 
 MEASURED = [
@@ -28,7 +35,9 @@ IMAGES = ["first_image", "second_image"]
 COLUMNS = (*IMAGES, "first_digit", "second_digit", "label", "predicted", "probability")
 
 
-def compare_in_study(store: ResultsStore, first: str, second: str) -> tuple[SideBySide, ...]:
+def compare_in_study(
+    store: ResultsStore, first: str, second: str, inference: Inference = DEFAULT
+) -> tuple[SideBySide, ...]:
     """Two conditions, or architectures under each recipe, or recipes of each architecture."""
     if first == second:
         raise UserError(f"'{first}' is named twice. Name two conditions, or two results folders.")
@@ -41,10 +50,12 @@ def compare_in_study(store: ResultsStore, first: str, second: str) -> tuple[Side
             "two recipes of the study."
         )
     sides = [(subject, of[left[subject]], of[right[subject]]) for subject in subjects]
-    return _compare_all((first, second), sides)
+    return _compare_all((first, second), sides, inference)
 
 
-def compare_folders(first: ResultsStore, second: ResultsStore) -> tuple[SideBySide, ...]:
+def compare_folders(
+    first: ResultsStore, second: ResultsStore, inference: Inference = DEFAULT
+) -> tuple[SideBySide, ...]:
     """Every condition that both folders have: the same architecture under the same recipe.
 
     Where they have none in common and one recipe each, every architecture that both have.
@@ -62,15 +73,15 @@ def compare_folders(first: ResultsStore, second: ResultsStore) -> tuple[SideBySi
             f"{_listed(left)} in the one, {_listed(right)} in the other."
         )
     sides = [(one.condition.name, one, other) for one, other in pairs if other is not None]
-    return _compare_all((str(first.location), str(second.location)), sides)
+    return _compare_all((str(first.location), str(second.location)), sides, inference)
 
 
 def _compare_all(
-    names: tuple[str, str], sides: Sequence[tuple[str, Group, Group]]
+    names: tuple[str, str], sides: Sequence[tuple[str, Group, Group]], inference: Inference
 ) -> tuple[SideBySide, ...]:
     """Those with a seed in common, each of a subject and two sides."""
     found = [
-        _compare(subject, names, first, second)
+        _compare(subject, names, first, second, inference)
         for subject, first, second in sides
         if set(first.runs["seed"]) & set(second.runs["seed"])
     ]
@@ -116,7 +127,9 @@ def _listed(groups: Iterable[Group]) -> str:
     return f"{', '.join(architectures)} under {' and '.join(recipes)}"
 
 
-def _compare(subject: str, names: tuple[str, str], first: Group, second: Group) -> SideBySide:
+def _compare(
+    subject: str, names: tuple[str, str], first: Group, second: Group, inference: Inference
+) -> SideBySide:
     """Pairs two sides by seed, at least one, and looks at their predictions."""
     left, right = (group.runs.set_index("seed") for group in (first, second))
     seeds = left.index.intersection(right.index).sort_values()
@@ -143,18 +156,19 @@ def _compare(subject: str, names: tuple[str, str], first: Group, second: Group) 
         first=names[0],
         second=names[1],
         recipes=(first.condition.recipe.label, second.condition.recipe.label),
-        first_accuracy=summarise(100 * left["test_accuracy"].to_numpy()),
-        second_accuracy=summarise(100 * right["test_accuracy"].to_numpy()),
+        first_accuracy=summarise(100 * left["test_accuracy"].to_numpy(), inference),
+        second_accuracy=summarise(100 * right["test_accuracy"].to_numpy(), inference),
         diverged=(first.diverged, second.diverged),
         paired_seeds=tuple(map(int, seeds)),
         unpaired=(len(left) - len(seeds), len(right) - len(seeds)),
         differences=tuple(map(float, accuracies[0] - accuracies[1])),
-        difference=paired_difference(*accuracies),
+        difference=paired_difference(accuracies[0], accuracies[1], inference),
         identical=int(same.sum()),
         seeds=tuple(agreements),
         other_pairs=tuple(other_pairs),
         pooled=_pool(agreements),
         digits=_digit_pairs(digits),
+        inference=inference,
     )
 
 

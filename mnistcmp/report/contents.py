@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mnistcmp.networks.architectures import Published
-from mnistcmp.statistics import Difference, Summary
+from mnistcmp.statistics import DEFAULT, Difference, Inference, Summary
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.study import Condition, Run
 
@@ -114,6 +114,8 @@ class Report:
     """Launched into the folder, and without a result."""
     failures: dict[str, str]
     """Run id to error, of those whose last attempt failed."""
+    inference: Inference = DEFAULT
+    """How the intervals and the tests were made."""
 
     def __repr__(self) -> str:
         from mnistcmp.report.text import to_text  # noqa: PLC0415 - which is made of this
@@ -224,6 +226,8 @@ class SideBySide:
     pooled: Pooled
     digits: tuple[DigitPair, ...]
     """Every pair of digits, those first where the sides differ most."""
+    inference: Inference = DEFAULT
+    """How the intervals and the tests were made."""
 
     @property
     def all_identical(self) -> bool:

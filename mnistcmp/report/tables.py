@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
 from mnistcmp.report.contents import Agreement, Comparison, Factorial, Report, SideBySide
+from mnistcmp.report.methods import test_cells, tests_note
 from mnistcmp.report.numbers import CI, NONE, interval, p_value, points, signed, spread, yes_no
-from mnistcmp.statistics import Difference, Summary
+from mnistcmp.statistics import Difference, Inference, Summary
 
 DIGIT_PAIRS = 10
 """Pairs of digits that are listed: those where two sides differ most."""
@@ -41,17 +42,17 @@ class Table:
 
 def report_tables(report: Report) -> list[Table]:
     """What a report says in numbers: conditions, their differences, effects, rounds."""
-    tables = [_conditions(report)]
+    tables, how = [_conditions(report)], report.inference
     if report.comparisons:
         references = {comparison.reference for comparison in report.comparisons}
         with_ = references.pop() if len(references) == 1 else "their references"
         title = f"Compared with {with_}, seed by seed"
-        tables.append(_comparisons("differences", title, "condition", report.comparisons))
+        tables.append(_comparisons("differences", title, "condition", report.comparisons, how))
     if report.averages:
         title = "Averages over the architectures, each compared with itself"
-        tables.append(_comparisons("averages", title, "recipe", report.averages))
+        tables.append(_comparisons("averages", title, "recipe", report.averages, how))
     if report.factorial is not None:
-        tables.append(_effects(report.factorial))
+        tables.append(_effects(report.factorial, how))
     if report.rounds:
         tables.append(_rounds(report))
     return tables
@@ -88,28 +89,33 @@ def _conditions(report: Report) -> Table:
     return Table(name="results", title=title, rows=rows)
 
 
-def _difference_cells(difference: Difference | None) -> dict[str, str]:
+def _difference_cells(difference: Difference | None, inference: Inference) -> dict[str, str]:
     """A mean difference; None where no seed is in common."""
     return {
         "n": str(difference.n if difference else 0),
         "difference": spread(difference),
         f"difference's {CI}": interval(difference) if difference else "no seed in common",
         "p": p_value(difference.p if difference else None),
-    }
+    } | test_cells(difference, inference)
 
 
-def _comparisons(name: str, title: str, kind: str, comparisons: Sequence[Comparison]) -> Table:
+def _comparisons(
+    name: str, title: str, kind: str, comparisons: Sequence[Comparison], inference: Inference
+) -> Table:
     rows = [
         {kind: c.condition, "reference": c.reference}
-        | _difference_cells(c.difference)
+        | _difference_cells(c.difference, inference)
         | {"p (Holm)": p_value(c.adjusted_p)}
         for c in comparisons
     ]
-    note = "p: paired t test over the seeds; Holm: corrected for the comparisons of this table."
+    note = (
+        "p: paired t test over the seeds; Holm: corrected for the comparisons of this table. "
+        f"{tests_note(inference)}"
+    )
     return Table(name=name, title=title, rows=rows, note=note)
 
 
-def _effects(factorial: Factorial) -> Table:
+def _effects(factorial: Factorial, inference: Inference) -> Table:
     effects = {
         "weight sharing": factorial.weight_sharing,
         "auxiliary loss": factorial.auxiliary_loss,
@@ -118,9 +124,12 @@ def _effects(factorial: Factorial) -> Table:
     return Table(
         name="effects",
         title="Weight sharing and auxiliary loss as a 2 x 2, seed by seed",
-        rows=[{"effect": name} | _difference_cells(effect) for name, effect in effects.items()],
+        rows=[
+            {"effect": name} | _difference_cells(effect, inference)
+            for name, effect in effects.items()
+        ],
         note="Interaction: what the auxiliary loss adds with shared weights, less what it adds "
-        "with separate ones. p: t test over the seeds.",
+        f"with separate ones. p: t test over the seeds. {tests_note(inference)}",
     )
 
 
@@ -149,12 +158,15 @@ def comparison_tables(comparison: SideBySide, *, name: str, most_seeds: int) -> 
     """
     sides = comparison.first, comparison.second
     summaries = comparison.first_accuracy, comparison.second_accuracy
+    difference = comparison.difference
+    tests = {"p, paired t test": p_value(difference.p)} | test_cells(
+        difference, comparison.inference
+    )
     accuracies = [
-        {"side": side} | accuracy_cells(summary, diverged) | {"p, paired t test": ""}
+        {"side": side} | accuracy_cells(summary, diverged) | dict.fromkeys(tests, "")
         for side, summary, diverged in zip(sides, summaries, comparison.diverged, strict=True)
     ]
-    p = {"p, paired t test": p_value(comparison.difference.p)}
-    accuracies.append({"side": "difference, by seed"} | accuracy_cells(comparison.difference) | p)
+    accuracies.append({"side": "difference, by seed"} | accuracy_cells(difference) | tests)
     title = "Test accuracy, and its difference in points"
     tables = [Table(name=f"accuracies-{name}", title=title, rows=accuracies)]
     if comparison.seeds:

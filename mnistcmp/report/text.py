@@ -9,6 +9,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 
 from mnistcmp.report.contents import Report, SideBySide
+from mnistcmp.report.methods import FLIPS, tests_note
 from mnistcmp.report.numbers import CI
 from mnistcmp.report.tables import Table, comparison_tables, report_tables
 from mnistcmp.report.words import (
@@ -23,7 +24,7 @@ from mnistcmp.report.words import (
 
 SEEDS_SHOWN = 20
 """Of more paired seeds, the terminal shows the sums alone."""
-DETAILS = {"weight sharing", "auxiliary loss", "parameters", CI, "p"}
+DETAILS = {"weight sharing", "auxiliary loss", "parameters", CI, "p", FLIPS}
 """Columns that a narrow terminal goes without: what is left says as much."""
 FURTHER = {"published, %", "diff.", "within one ±", f"difference's {CI}", "p (Holm)"}
 """Those that a still narrower one goes without."""
@@ -68,7 +69,8 @@ def print_comparison(found: Sequence[SideBySide], console: Console) -> None:
             for table in comparison_tables(comparison, name=str(number), most_seeds=SEEDS_SHOWN):
                 print_table(table, console)
     if not all(comparison.all_identical for comparison in found):
-        _print(console, f"p within a seed: {EXACT}. p of all: {POOLED}. {CLAIM}")
+        tests = tests_note(found[0].inference)
+        _print(console, f"p within a seed: {EXACT}. p of all: {POOLED}. {CLAIM} {tests}")
 
 
 def print_table(table: Table, console: Console) -> None:

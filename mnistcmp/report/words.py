@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from mnistcmp.errors import cut
 from mnistcmp.networks.options import SoftmaxPlacement
 from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row, SideBySide
+from mnistcmp.report.methods import INTERVALS, equivalence, tests_note
 from mnistcmp.report.numbers import CI, LEVEL, interval, p_in_words, plural, points, signed
 from mnistcmp.statistics import Difference
 from mnistcmp.study.recipe import Recipe
@@ -55,13 +56,17 @@ def difference_in_words(
     seeds = plural(difference.n, "seed")
     if reference and difference.mean == 0 and not difference.deviation:
         return f"{name} gives the same results as {reference} ({seeds})"
+    p += equivalence(difference)
+    if reference and not difference.is_clear and difference.is_equivalent:
+        within = f"within {difference.within:g} points"
+        return f"{name} and {reference} are equivalent {within} ({_unclear(difference)}{p})"
     if not difference.is_clear:
         to = f" to {reference}" if reference else ""
         return f"{name} makes no clear difference{to} ({_unclear(difference)}{p})"
     if reference:
         better = "better" if difference.mean > 0 else "worse"
         return f"{name} is {better} than {reference} by {_size(difference)}{p})"
-    return f"{name} {'gains' if difference.mean > 0 else 'costs'} {_size(difference)})"
+    return f"{name} {'gains' if difference.mean > 0 else 'costs'} {_size(difference)}{p})"
 
 
 def _unclear(difference: Difference) -> str:
@@ -197,8 +202,9 @@ def _how_to_read(report: Report) -> str:
         "How to read it: mean ± sample standard deviation (divisor n - 1) over n independent runs; "
         f"each seed draws pairs, split, weights, batches and dropout anew, {same} for every "
         f"{'model' if report.recipe else 'condition'}. CI: the mean's {LEVEL} confidence interval, "
-        f"Student's t. {published}Conditions are compared seed by seed: mean, deviation and "
-        "Student's t of the paired differences, in points; p (Holm) is corrected for the "
+        f"{INTERVALS[report.inference.intervals]}. {published}Conditions are compared seed by "
+        "seed: mean, deviation and interval of the paired differences, in points; p: Student's t "
+        f"test; {tests_note(report.inference)} p (Holm) is the t test's, corrected for the "
         f"comparisons of its table. {trained}; {chosen}; the test pairs are used once, at the end."
         f"{softmax}"
     )

@@ -24,7 +24,7 @@ from mnistcmp.report.numbers import spread
 from mnistcmp.report.runs import MOST_DETAILED, Group, read_groups
 from mnistcmp.report.tables import Table, comparison_tables, report_tables
 from mnistcmp.results.store import ResultsStore
-from mnistcmp.statistics import Summary, summarise
+from mnistcmp.statistics import Summary
 
 if TYPE_CHECKING:
     from mnistcmp.data.mnist import Mnist
@@ -134,7 +134,7 @@ def _differences(comparison: SideBySide, name: str) -> Drawing:
     row = DotRow(
         name=comparison.subject or sides,
         values=np.array(comparison.differences),
-        summary=summarise(comparison.differences),
+        summary=comparison.difference,
     )
     return draw_dots(
         [row],

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from mnistcmp import __version__
 from mnistcmp.files import whole_file
-from mnistcmp.report import numbers, words
+from mnistcmp.report import methods, numbers, words
 from mnistcmp.report.figures.drawing import DARK, LIGHT, Drawing, to_inline_svg
 from mnistcmp.report.html import digits
 
@@ -39,6 +39,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "style": Markup(_style()),  # noqa: S704 - our own file
         "version": __version__,
+        "methods": methods,
         "numbers": numbers,
         "words": words,
         "digits": digits,
