@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -133,6 +134,8 @@ def main() -> None:
         _fail(
             f"{message}. 'mnistcmp COMMAND --help' says more." if message else "", error.exit_code
         )
+    except ModuleNotFoundError as error:
+        _fail(_what_to_install(error), REFUSED)
     except BrokenPipeError:
         # The reader (head, say) has seen enough: not an error, and nothing more can be written.
         _fail("", 1)
@@ -140,6 +143,21 @@ def main() -> None:
         what = "cannot print any more" if error.errno in UNPRINTABLE else "cannot go on"
         _fail(f"{error.filename or what}: {error.strerror or error}.", REFUSED)
     sys.exit(status_code if isinstance(status_code, int) else 0)
+
+
+def _what_to_install(error: ModuleNotFoundError) -> str:
+    """A client's environment may lack what mnistcmp trains with; other modules are not missed.
+
+    Raises:
+        ModuleNotFoundError: The module is none of mnistcmp's needs.
+    """
+    missing = (error.name or "").split(".")[0]
+    if missing not in {re.split(r"\W", need)[0] for need in requires("mnistcmp") or ()}:
+        raise error
+    return (
+        f"this needs {missing}, which is not installed here, as for a client only. Install "
+        "mnistcmp with all that it trains with: pip install mnistcmp."
+    )
 
 
 def _check_working_folder() -> None:

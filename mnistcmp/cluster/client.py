@@ -1,4 +1,7 @@
-"""Jobs on a cluster: looked at, submitted, followed and stopped through its dashboard."""
+"""Jobs on a cluster: looked at, submitted, followed and stopped through its dashboard.
+
+Only submitting imports Ray, whose own client packs and uploads what a job needs; the rest is HTTP.
+"""
 
 import logging
 import os
@@ -9,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-import ray
 import requests
-from ray.job_submission import JobStatus, JobSubmissionClient
 
 from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
 from mnistcmp.cluster.custom import shipped
@@ -24,6 +26,8 @@ from mnistcmp.cluster.work import Work
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
+
     from mnistcmp.training.device import DeviceChoice
 
 HTTP_SECONDS = 5
@@ -34,6 +38,8 @@ STOP_SECONDS = 20
 """Between asking a driver to stop and killing it: time to store a run that came back."""
 
 LOOPBACK = {"127.0.0.1", "::1"}
+ENDED = {"FAILED", "STOPPED", "SUCCEEDED"}
+"""Of Ray's names for the status of a job, those after which nothing will come from it."""
 OUTPUT_KEY = "mnistcmp_output"
 """In a job's metadata; it marks the jobs that are ours."""
 
@@ -48,7 +54,8 @@ class Job:
     id: str
     output: str
     """As it was asked for."""
-    status: JobStatus
+    status: str
+    """One of Ray's names."""
     started_at: datetime | None
     ended_at: datetime | None
     message: str
@@ -56,7 +63,7 @@ class Job:
     @property
     def ended(self) -> bool:
         """Whether nothing will come from it any more."""
-        return self.status.is_terminal()
+        return self.status in ENDED
 
 
 class ClusterClient:
@@ -69,21 +76,15 @@ class ClusterClient:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        headers = {"Authorization": f"Bearer {cluster.token}"} if cluster.token else {}
+        self._headers = {"Authorization": f"Bearer {cluster.token}"} if cluster.token else {}
         self._session = requests.Session()
-        self._session.headers.update(headers)
+        self._session.headers.update(self._headers)
         # A proxy that the environment names is not asked for this machine, nor shown the token.
         self._session.trust_env = urlsplit(cluster.address).hostname not in LOOPBACK
-        version = self._get("/api/version")
-        if not isinstance(version, dict) or "ray_version" not in version:
+        answer = self._get("/api/version")
+        if not isinstance(answer, dict) or "ray_version" not in answer:
             raise self._not_ray("JSON of another kind at /api/version")
-        self._ray_version = str(version["ray_version"])
-        # These override the address that is given to Ray's client.
-        for variable in ADDRESS_VARIABLES:
-            os.environ.pop(variable, None)
-        for talker in ("ray", "ray.dashboard.modules.dashboard_sdk"):
-            logging.getLogger(talker).setLevel(logging.CRITICAL)
-        self._jobs = JobSubmissionClient(cluster.address, headers=headers)
+        self._ray_version = str(answer["ray_version"])
 
     def nodes(self) -> list[dict[str, Any]]:
         """The cluster's living nodes, as Ray's state API describes them."""
@@ -97,15 +98,15 @@ class ClusterClient:
 
     def check(self, device: "DeviceChoice") -> None:
         """Looks whether a study can be trained here: same software, and a place for its runs."""
-        wanted = {"Ray": ray.__version__} | own_labels()
+        wanted = {"Ray": version("ray")} | own_labels()
         for node in self.nodes():
             found = {"Ray": self._ray_version} | (node.get("labels") or {})
-            for name, version in wanted.items():
-                if found.get(name) != version:
+            for name, here in wanted.items():
+                if found.get(name) != here:
                     raise UserError(
                         f"the cluster at {self.cluster.address} has {name} "
                         f"{found.get(name, 'of an unknown version')} on node {node['node_name']}, "
-                        f"and this machine {version}. Build the cluster from this checkout, or "
+                        f"and this machine {here}. Build the cluster from this checkout, or "
                         "install what it has."
                     )
         place = f"the cluster at {self.cluster.address}"
@@ -124,13 +125,23 @@ class ClusterClient:
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
         with shipped(work.study) as files, _ray_errors():
             return str(
-                self._jobs.submit_job(
+                self._submitter().submit_job(
                     entrypoint=f"{ENTRYPOINT} {shlex.quote(request)}",
                     submission_id=job_id,
                     metadata={OUTPUT_KEY: output},
                     runtime_env={"env_vars": variables, **files},
                 )
             )
+
+    def _submitter(self) -> "JobSubmissionClient":
+        from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 - the rest needs no Ray
+
+        # These override the address that is given to Ray's client.
+        for variable in ADDRESS_VARIABLES:
+            os.environ.pop(variable, None)
+        for talker in ("ray", "ray.dashboard.modules.dashboard_sdk"):
+            logging.getLogger(talker).setLevel(logging.CRITICAL)
+        return JobSubmissionClient(self.cluster.address, headers=self._headers)
 
     def jobs(self) -> list[Job]:
         """Our jobs that the cluster remembers, the latest first."""
@@ -194,8 +205,7 @@ class ClusterClient:
         job = self.job(job_id)
         if job.ended:
             raise UserError(f"the job {job.id} has ended already: {job.status.lower()}.")
-        with _ray_errors():
-            self._jobs.stop_job(job.id)
+        self._ask("POST", f"/api/jobs/{quote(job.id)}/stop")
         deadline = time.monotonic() + STOP_SECONDS + HTTP_SECONDS
         while not self._job_now(job.id).ended:
             if time.monotonic() > deadline:
@@ -203,10 +213,13 @@ class ClusterClient:
             time.sleep(0.2)
 
     def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str) -> Any:  # noqa: ANN401 - JSON
         """An answer of the dashboard, told apart from what is not a dashboard."""
         address = self.cluster.address
         try:
-            answer = self._session.get(address + path, timeout=HTTP_SECONDS)
+            answer = self._session.request(method, address + path, timeout=HTTP_SECONDS)
         except requests.RequestException as error:
             raise UserError(
                 f"no cluster answers at {address} ({self.cluster.found}): {_reason(error)}. Start "
@@ -257,7 +270,7 @@ def _to_job(details: dict[str, Any]) -> Job | None:
     return Job(
         id=details["submission_id"],
         output=output,
-        status=JobStatus(details["status"]),
+        status=details["status"],
         started_at=_time(details.get("start_time")),
         ended_at=_time(details.get("end_time")),
         message=details.get("message") or "",

@@ -20,7 +20,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run
 from mnistcmp.training.result import TrainingResult
 from tests.support.clusters import KINDS, Checkout, make_checkout
-from tests.support.commands import mnistcmp, mnistcmp_in_turn
+from tests.support.commands import TRAINING, mnistcmp, mnistcmp_in_turn, without_modules
 from tests.support.custom_networks import RIGHT
 from tests.support.servers import S3Server, free_port
 from tests.support.stored import losses, losses_here
@@ -74,10 +74,11 @@ def launched(checkout: Checkout) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.usefixtures("launched")
 def test_jobs_status_logs_and_attach_tell_of_a_job(checkout: Checkout, tmp_path: Path) -> None:
-    """By its id or as the latest."""
+    """By its id or as the latest, on a machine that has neither torch nor Ray."""
     (latest,) = _job_ids(checkout)
     lines = ["jobs", "status", f"logs {latest}", "logs", "logs -f", f"attach {latest}"]
-    done = mnistcmp_in_turn(checkout.folder, checkout.environment, lines, tmp_path)
+    environment = checkout.environment | without_modules(tmp_path / "lacks", *TRAINING)
+    done = mnistcmp_in_turn(checkout.folder, environment, lines, tmp_path)
     assert {command.returncode for command in done.values()} == {0}
     jobs, status, named, logs, followed, attached = (
         command.stdout.decode() for command in done.values()
@@ -139,7 +140,7 @@ def test_results_go_to_an_object_store_and_are_read_from_it(
     assert "siamese-shared-aux" in report.stdout
 
 
-def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
+def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout, tmp_path: Path) -> None:
     """The job goes on without its launch, until it is stopped; what it trained is kept."""
     launch = checkout.start("launch", "-a", "baseline", "--seeds", "400", "--epochs", "4")
     runs = checkout.results / "table1-epochs-4" / "runs"
@@ -154,7 +155,8 @@ def test_ctrl_c_detaches_and_stop_stops(checkout: Checkout) -> None:
     deadline = time.monotonic() + 90
     while len(list(runs.glob("*.parquet"))) <= trained and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert checkout.mnistcmp("stop", job).returncode == 0
+    client = without_modules(tmp_path / "lacks", *TRAINING)
+    assert checkout.mnistcmp("stop", job, **client).returncode == 0
     assert len(list(runs.glob("*.parquet"))) > trained
     assert len(ResultsStore(runs.parent).finished_run_ids()) < 400
     assert "stopped" in checkout.mnistcmp("status", job).stdout

@@ -10,6 +10,9 @@ import pytest
 
 from mnistcmp.cli import main
 
+TRAINING = ("torch", "torchvision", "ray", "numba", "optuna", "threadpoolctl")
+"""What training and its distribution need, and a client does without."""
+
 Done = subprocess.CompletedProcess[bytes]
 """A command that ended, and what it printed."""
 
@@ -47,6 +50,16 @@ def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     with pytest.raises(SystemExit) as caught:
         main()
     return int(caught.value.code or 0)
+
+
+def without_modules(folder: Path, *names: str) -> dict[str, str]:
+    """What to add to an environment so that these modules cannot be imported, by whoever asks."""
+    folder.mkdir()
+    for name in names:
+        error = f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')\n"
+        (folder / f"{name}.py").write_text(error, encoding="utf-8")
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def without_clusters() -> dict[str, str]:
