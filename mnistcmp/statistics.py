@@ -73,7 +73,7 @@ class Difference(Summary):
         if self.within is None or self.low is None:
             return False
         if self.within_p is None:
-            return abs(self.mean) < self.within
+            return self.high is not None and -self.within < self.low and self.high < self.within
         return self.within_p < 1 - CONFIDENCE
 
     @property
@@ -219,14 +219,9 @@ def adjust_p_values(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def two_by_two(
-    *,
-    neither: ArrayLike,
-    second: ArrayLike,
-    first: ArrayLike,
-    both: ArrayLike,
-    inference: Inference = DEFAULT,
-) -> tuple[Difference, Difference, Difference]:
-    """The effects of two factors, from one value of each of the four cells per seed.
+    *, neither: ArrayLike, second: ArrayLike, first: ArrayLike, both: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The effects of two factors at each seed, from its values in the four cells.
 
     Each effect is a contrast of the four values of a seed, so what the seed does to all four, as
     harder pairs do, drops out.
@@ -241,9 +236,9 @@ def two_by_two(
         raise ValueError(f"expected as many values in each cell: {[c.size for c in cells]}")
     none_, of_second, of_first, of_both = cells
     return (
-        mean_difference((of_first + of_both - none_ - of_second) / 2, inference),
-        mean_difference((of_second + of_both - none_ - of_first) / 2, inference),
-        mean_difference((of_both - of_first) - (of_second - none_), inference),
+        (of_first + of_both - none_ - of_second) / 2,
+        (of_second + of_both - none_ - of_first) / 2,
+        (of_both - of_first) - (of_second - none_),
     )
 
 

@@ -137,7 +137,7 @@ def test_intervals_cover_the_true_effects() -> None:
         noise = random.normal(0, 1, (4, 10))
         neither, second, first, both = of_seed + noise + np.array([[0], [5], [3], [6]])
         found = two_by_two(neither=neither, second=second, first=first, both=both)
-        effects = (paired_difference(second, neither), *found)
+        effects = (paired_difference(second, neither), *map(mean_difference, found))
         covered += [
             effect.low <= truth <= effect.high
             for effect, truth in zip(effects, (5, 2, 4, -2), strict=True)
@@ -183,9 +183,8 @@ def test_pooled_mcnemar_is_as_published() -> None:
 
 def test_two_by_two_of_a_hand_worked_example() -> None:
     """Two seeds. First factor: 3 and 4, mean 3.5; second: 5 and 6; interaction: -2 both times."""
-    first, second, interaction = two_by_two(
-        neither=[80, 70], second=[86, 77], first=[84, 75], both=[88, 80]
-    )
+    effects = two_by_two(neither=[80, 70], second=[86, 77], first=[84, 75], both=[88, 80])
+    first, second, interaction = map(mean_difference, effects)
     assert (first.mean, second.mean, interaction.mean) == (3.5, 5.5, -2)
     assert first.deviation == pytest.approx(0.5**0.5)
     assert first.low == pytest.approx(3.5 - 12.7062 / 2, rel=1e-4)

@@ -1,24 +1,26 @@
 """What a results folder says of each condition, and how the conditions differ, seed by seed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture, published
-from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row
+from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row, Until
+from mnistcmp.report.questions import AUXILIARY, INTERACTION, SHARING, Question, questions
 from mnistcmp.report.runs import refuse_search
+from mnistcmp.report.until import accuracies_of, ended_seeds, missing_runs, until
 from mnistcmp.report.words import answer
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import (
     DEFAULT,
+    Difference,
     Inference,
     adjust_p_values,
     mean_difference,
     summarise,
-    two_by_two,
 )
 from mnistcmp.study.combine import Combined
 from mnistcmp.study.study import Condition
@@ -26,9 +28,8 @@ from mnistcmp.study.study import Condition
 if TYPE_CHECKING:
     import pandas as pd
 
-    Accuracies = Mapping[Condition, "pd.Series[float]"]
-    """Test accuracies in %, by seed, of the conditions that have runs; diverged ones have none."""
-
+Differences: TypeAlias = Mapping[str, Difference | None]
+"""By the name of what a study asks."""
 IDENTITY = ("architecture", "seed", "recipe_hash")
 COLUMNS = (*IDENTITY, "parameters", "test_accuracy", "digit_accuracy", "diverged_epoch")
 """What is read of `runs`: a folder may have a million."""
@@ -43,7 +44,7 @@ def build_report(store: ResultsStore, inference: Inference = DEFAULT) -> Report:
     store.check_exists()
     refuse_search(store)
     runs = store.read("runs", COLUMNS, dictionaries=True).to_pandas()
-    missing = store.missing()
+    missing = missing_runs(store)
     if runs.empty:
         raise UserError(
             f"{store.location} has no finished run"
@@ -54,14 +55,13 @@ def build_report(store: ResultsStore, inference: Inference = DEFAULT) -> Report:
     combined = store.combined()
     groups = _groups(runs, combined, place=str(store.location))
     rows = _rows(groups, combined, inference)
-    accuracies = {
-        condition: 100 * group.set_index("seed")["test_accuracy"].dropna()
-        for condition, group in groups.items()
-    }
-    comparisons = _compare(combined, accuracies, inference)
-    averages = _average(combined, accuracies, inference)
-    factorial = _factorial(combined, accuracies, inference)
-    failures = store.read("failures", ["run_id", "error"])
+    asked = questions(combined, accuracies_of(runs, combined.conditions))
+    failed = store.read("failures", ["run_id", "error"])
+    failures = dict(zip(failed["run_id"].to_pylist(), failed["error"].to_pylist(), strict=True))
+    rule, differences = _answers(store, combined, asked, failures, inference)
+    comparisons = _compared(asked, "comparison", differences)
+    averages = _compared(asked, "average", differences)
+    factorial = _factorial(differences)
     return Report(
         study=combined.study,
         question=combined.question,
@@ -72,12 +72,56 @@ def build_report(store: ResultsStore, inference: Inference = DEFAULT) -> Report:
         factorial=factorial,
         rounds=_rounds(store, combined, inference),
         inference=inference,
-        answer=answer(rows, comparisons, averages, factorial),
+        answer=answer(rows, comparisons, averages, factorial, rule),
         missing=missing,
-        failures=dict(
-            zip(failures["run_id"].to_pylist(), failures["error"].to_pylist(), strict=True)
-        ),
+        failures=failures,
+        until=rule,
     )
+
+
+def _answers(
+    store: ResultsStore,
+    combined: Combined,
+    asked: Sequence[Question],
+    failed: Iterable[str],
+    inference: Inference,
+) -> tuple[Until | None, Differences]:
+    """What the study's rule says of its questions, if it has one; and their differences."""
+    if combined.until is None:
+        return None, {
+            question.name: mean_difference(question.differences, inference)
+            for question in asked
+            if len(question.differences)
+        }
+    if inference != DEFAULT:
+        raise UserError(
+            f"{store.location} was launched with --until-clear, whose rule makes the intervals. "
+            "Leave out --intervals and --within."
+        )
+    return until(combined, asked, ended_seeds(combined, store.finished_run_ids().union(failed)))
+
+
+def _compared(
+    asked: Iterable[Question], kind: str, differences: Differences
+) -> tuple[Comparison, ...]:
+    return _adjusted(
+        Comparison(
+            condition=question.name,
+            reference=question.reference,
+            difference=differences.get(question.name),
+            adjusted_p=None,
+        )
+        for question in asked
+        if question.kind == kind
+    )
+
+
+def _factorial(differences: Differences) -> Factorial | None:
+    """The 2 x 2, where the study asks for it and there is a seed of all four networks."""
+    sharing, auxiliary, interaction = map(differences.get, (SHARING, AUXILIARY, INTERACTION))
+    if sharing is None or auxiliary is None or interaction is None:
+        return None
+    return Factorial(weight_sharing=sharing, auxiliary_loss=auxiliary, interaction=interaction)
 
 
 def _groups(
@@ -118,83 +162,6 @@ def _rows(
         )
         rows.append(row)
     return tuple(rows)
-
-
-def _compare(
-    combined: Combined, accuracies: "Accuracies", inference: Inference
-) -> tuple[Comparison, ...]:
-    """Each condition with its reference, over the seeds that both have."""
-    found = []
-    for condition, of_seed in accuracies.items():
-        reference = combined.reference_of(condition)
-        if reference is not None and reference in accuracies:
-            differences = of_seed - accuracies[reference]
-            found.append(_comparison(condition.name, reference.name, differences, inference))
-    return _adjusted(found)
-
-
-def _average(
-    combined: Combined, accuracies: "Accuracies", inference: Inference
-) -> tuple[Comparison, ...]:
-    """Each recipe that all architectures have with the reference recipe, mean over architectures.
-
-    Each seed's differences are averaged first, so that the seeds stay the repetitions, and only
-    seeds that all architectures have count.
-    """
-    architectures = {condition.architecture for condition in combined.conditions}
-    if len(architectures) == 1:
-        return ()
-    of_recipe: dict[tuple[str, str], list[pd.Series[float]]] = {}
-    for condition, of_seed in accuracies.items():
-        reference = combined.reference_of(condition)
-        if reference is None or reference not in accuracies:
-            continue
-        if reference.architecture != condition.architecture:
-            return ()
-        names = condition.recipe_name, reference.recipe_name
-        of_recipe.setdefault(names, []).append(of_seed - accuracies[reference])
-    # A seed that one architecture lacks is not a number there, and so in the sum.
-    return _adjusted(
-        _comparison(*names, sum(found[1:], found[0]) / len(found), inference)
-        for names, found in of_recipe.items()
-        if len(found) == len(architectures)
-    )
-
-
-def _factorial(
-    combined: Combined, accuracies: "Accuracies", inference: Inference
-) -> Factorial | None:
-    """The 2 x 2 of weight sharing and auxiliary loss, where the study has its four networks.
-
-    None where it has not, where it has several recipes, or no seed of all four.
-    """
-    if len({condition.recipe for condition in combined.conditions}) > 1:
-        return None
-    cells = {
-        factors: of_seed
-        for condition, of_seed in accuracies.items()
-        if (factors := architecture(condition.architecture).factors) is not None
-    }
-    seeds = set.intersection(*(set(cell.index) for cell in cells.values())) if cells else set()
-    if len(cells) < 4 or not seeds:  # noqa: PLR2004 - two by two
-        return None
-    values = {cell: of_seed[sorted(seeds)].to_numpy() for cell, of_seed in cells.items()}
-    sharing, auxiliary, interaction = two_by_two(
-        neither=values[False, False],
-        second=values[False, True],
-        first=values[True, False],
-        both=values[True, True],
-        inference=inference,
-    )
-    return Factorial(weight_sharing=sharing, auxiliary_loss=auxiliary, interaction=interaction)
-
-
-def _comparison(
-    name: str, reference: str, of_seed: "pd.Series[float]", inference: Inference
-) -> Comparison:
-    differences = of_seed.dropna().to_numpy()
-    difference = mean_difference(differences, inference) if len(differences) else None
-    return Comparison(condition=name, reference=reference, difference=difference, adjusted_p=None)
 
 
 def _adjusted(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:

@@ -1,6 +1,7 @@
 """What reports and comparisons hold: plain data, for every form that they are shown in."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from mnistcmp.networks.architectures import Published
 from mnistcmp.statistics import DEFAULT, Difference, Inference, Summary
@@ -89,6 +90,42 @@ class Rounds:
         )
 
 
+Outcome: TypeAlias = Literal["clear", "equivalent", "open"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a rule's looks say of one comparison."""
+
+    seeds: int
+    """Of the look that answered it, else of the latest one; 0 before the first."""
+    outcome: Outcome
+    """Its interval excludes 0, is inside the margin, or neither."""
+    is_last: bool
+    """Whether no further look is taken: it is answered, or the seeds are at an end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Until:
+    """A study whose seeds are added until its comparisons are clear."""
+
+    margin: float
+    """Points."""
+    looks: tuple[int, ...]
+    """Seeds at each look; the last is the most that there are."""
+    answers: dict[str, Answer]
+    """By condition, recipe or effect: of each comparison of the report."""
+    planned: int
+    """Runs that as many seeds as there are would take."""
+    ended: int
+    """Those of them that finished or failed."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more seeds are added."""
+        return all(answer.is_last for answer in self.answers.values())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Report:
     """All that the report shows of a folder; printed, or shown by a notebook, it is for people."""
@@ -116,6 +153,9 @@ class Report:
     """Run id to error, of those whose last attempt failed."""
     inference: Inference = DEFAULT
     """How the intervals and the tests were made."""
+    until: Until | None = None
+    """What the rule answered by which seeds were added: it made the differences' intervals. None
+    where the seeds were fixed."""
 
     def __repr__(self) -> str:
         from mnistcmp.report.text import to_text  # noqa: PLC0415 - which is made of this

@@ -43,6 +43,8 @@ def interval(values: Summary | None, *, alone: str = "one run") -> str:
         return NONE
     signs = isinstance(values, Difference)
     if values.low is None or values.high is None:
+        if signs and values.n > 1:
+            return "before the first look"
         return "one seed" if signs else alone
     form = signed if signs else points
     return f"{form(values.low)} to {form(values.high)}"

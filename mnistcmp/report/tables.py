@@ -4,9 +4,10 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
-from mnistcmp.report.contents import Agreement, Comparison, Factorial, Report, SideBySide
-from mnistcmp.report.methods import test_cells, tests_note
+from mnistcmp.report.contents import Agreement, Comparison, Factorial, Report, SideBySide, Until
+from mnistcmp.report.methods import FLIPS, answer_cell, rule_note, test_cells, tests_note
 from mnistcmp.report.numbers import CI, NONE, interval, p_value, points, signed, spread, yes_no
+from mnistcmp.report.questions import AUXILIARY, INTERACTION, SHARING
 from mnistcmp.statistics import Difference, Inference, Summary
 
 DIGIT_PAIRS = 10
@@ -53,9 +54,21 @@ def report_tables(report: Report) -> list[Table]:
         tables.append(_comparisons("averages", title, "recipe", report.averages, how))
     if report.factorial is not None:
         tables.append(_effects(report.factorial, how))
+    if report.until is not None:
+        tables[1:] = [_ruled(table, report.until) for table in tables[1:]]
     if report.rounds:
         tables.append(_rounds(report))
     return tables
+
+
+def _ruled(table: Table, rule: Until) -> Table:
+    """A table of differences where a rule answers: that in place of tests of a single look."""
+    kept = table.without({"p", FLIPS, "p (Holm)"})
+    rows = [
+        {**row, f"of {rule.looks[-1]} seeds": answer_cell(rule.answers.get(row[table.columns[0]]))}
+        for row in kept.rows
+    ]
+    return replace(kept, rows=rows, note=rule_note(rule))
 
 
 def accuracy_cells(accuracy: Summary | None, diverged: int = 0) -> dict[str, str]:
@@ -117,9 +130,9 @@ def _comparisons(
 
 def _effects(factorial: Factorial, inference: Inference) -> Table:
     effects = {
-        "weight sharing": factorial.weight_sharing,
-        "auxiliary loss": factorial.auxiliary_loss,
-        "interaction": factorial.interaction,
+        SHARING: factorial.weight_sharing,
+        AUXILIARY: factorial.auxiliary_loss,
+        INTERACTION: factorial.interaction,
     }
     return Table(
         name="effects",

@@ -8,9 +8,17 @@ from collections.abc import Sequence
 
 from mnistcmp.errors import cut
 from mnistcmp.networks.options import SoftmaxPlacement
-from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row, SideBySide
-from mnistcmp.report.methods import INTERVALS, equivalence, tests_note
-from mnistcmp.report.numbers import CI, LEVEL, interval, p_in_words, plural, points, signed
+from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row, SideBySide, Until
+from mnistcmp.report.methods import (
+    INTERVALS,
+    difference_in_words,
+    rule_in_words,
+    rule_note,
+    size,
+    tests_note,
+    unclear,
+)
+from mnistcmp.report.numbers import LEVEL, plural
 from mnistcmp.statistics import Difference
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.seeds import describe_seeds
@@ -45,51 +53,12 @@ _SOFTMAX: dict[SoftmaxPlacement, str] = {
 }
 
 
-def difference_in_words(
-    name: str, difference: Difference, *, reference: str = "", with_p: bool = False
-) -> str:
-    """How a condition or a factor differs from its reference, and how sure that is.
-
-    One whose interval includes 0 is called not clear, whatever its size.
-    """
-    p = f", {p_in_words(difference.p)}" if with_p and difference.p is not None else ""
-    seeds = plural(difference.n, "seed")
-    if reference and difference.mean == 0 and not difference.deviation:
-        return f"{name} gives the same results as {reference} ({seeds})"
-    p += equivalence(difference)
-    if reference and not difference.is_clear and difference.is_equivalent:
-        within = f"within {difference.within:g} points"
-        return f"{name} and {reference} are equivalent {within} ({_unclear(difference)}{p})"
-    if not difference.is_clear:
-        to = f" to {reference}" if reference else ""
-        return f"{name} makes no clear difference{to} ({_unclear(difference)}{p})"
-    if reference:
-        better = "better" if difference.mean > 0 else "worse"
-        return f"{name} is {better} than {reference} by {_size(difference)}{p})"
-    return f"{name} {'gains' if difference.mean > 0 else 'costs'} {_size(difference)}{p})"
-
-
-def _unclear(difference: Difference) -> str:
-    mean = f"{signed(difference.mean)} points"
-    if difference.low is None:
-        return f"{mean} with one seed, which does not say how sure that is"
-    return f"{mean}, {CI} {interval(difference)}, {plural(difference.n, 'seed')}"
-
-
-def _size(difference: Difference, more: str = "") -> str:
-    """A clear difference whose sign the words say; its bracket is left open."""
-    low, high = sorted((abs(difference.low or 0), abs(difference.high or 0)))
-    return (
-        f"{points(abs(difference.mean))} points{more} ({CI} {points(low)} to {points(high)}, "
-        f"{plural(difference.n, 'seed')}"
-    )
-
-
 def answer(
     rows: Sequence[Row],
     comparisons: Sequence[Comparison],
     averages: Sequence[Comparison],
     factorial: Factorial | None,
+    rule: Until | None = None,
 ) -> str:
     """What a study's numbers say, from the most general of the three that there is."""
     if not any(row.n for row in rows):
@@ -100,7 +69,8 @@ def answer(
         total = diverged + sum(row.n for row in rows)
         count = "counts" if diverged == 1 else "count"
         left_out = f" Of {plural(total, 'run')}, {diverged:,} diverged and {count} in none of this."
-    return _compared(comparisons, averages, factorial) + left_out
+    answered = "" if rule is None else f" {rule_in_words(rule)}"
+    return _compared(comparisons, averages, factorial) + answered + left_out
 
 
 def _compared(
@@ -126,11 +96,16 @@ def _compared(
 
 def _interaction(effect: Difference) -> str:
     if effect.is_clear:
-        more = _size(effect, " more" if effect.mean > 0 else " less")
+        more = size(effect, " more" if effect.mean > 0 else " less")
         return f"the auxiliary loss gains {more}) with shared weights than with separate"
+    if effect.is_equivalent:
+        return (
+            f"the auxiliary loss gains as much with shared weights as with separate, to within "
+            f"{effect.within:g} points ({unclear(effect)})"
+        )
     return (
         "whether the auxiliary loss gains more with shared weights than with separate ones is "
-        f"not clear ({_unclear(effect)})"
+        f"not clear ({unclear(effect)})"
     )
 
 
@@ -197,15 +172,20 @@ def _how_to_read(report: Report) -> str:
     }
     chosen = weights[tested.pop()] if len(tested) == 1 else "weights as the recipes say"
     same = "the same pairs and split" if len(pairs) == 1 else "the same test pairs"
+    tests = (
+        f"p: Student's t test; {tests_note(report.inference)} p (Holm) is the t test's, corrected "
+        "for the comparisons of its table."
+    )
+    if report.until is not None:
+        tests = rule_note(report.until)
     softmax = f" Softmax: {_SOFTMAX[placements.pop()]}." if len(placements) == 1 else ""
     return (
         "How to read it: mean ± sample standard deviation (divisor n - 1) over n independent runs; "
         f"each seed draws pairs, split, weights, batches and dropout anew, {same} for every "
         f"{'model' if report.recipe else 'condition'}. CI: the mean's {LEVEL} confidence interval, "
         f"{INTERVALS[report.inference.intervals]}. {published}Conditions are compared seed by "
-        "seed: mean, deviation and interval of the paired differences, in points; p: Student's t "
-        f"test; {tests_note(report.inference)} p (Holm) is the t test's, corrected for the "
-        f"comparisons of its table. {trained}; {chosen}; the test pairs are used once, at the end."
+        f"seed: mean, deviation and interval of the paired differences, in points. {tests} "
+        f"{trained}; {chosen}; the test pairs are used once, at the end."
         f"{softmax}"
     )
 

@@ -1,7 +1,7 @@
 """Several launches of one study, as a results folder keeps them, taken together."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from mnistcmp.study.study import (
     name_conditions,
     refuse_equal_recipes,
 )
+from mnistcmp.study.until import UntilClear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,10 @@ class Combined:
     reference: str | None
     conditions: tuple[Condition, ...]
     """In the study's order."""
+    until: UntilClear | None = None
+    """The rule by which seeds are added, and to which all launches keep."""
+    seeds: tuple[int, ...] = ()
+    """Those of a rule, in the order in which they are added."""
 
     @cached_property
     def _by_cell(self) -> dict[tuple[str, Recipe], Condition]:
@@ -94,6 +99,7 @@ def combine(launches: Iterable[Study], *, place: str) -> Combined:
                 )
             cells.update((architecture, name) for architecture in study.architectures)
     _refuse_changed_sources(ordered, place)
+    _refuse_other_rules(ordered, place)
     refuse_equal_recipes(recipes)
     architectures = dict.fromkeys(name for study in ordered for name in study.architectures)
     every = itertools.product(architectures, recipes)
@@ -103,7 +109,19 @@ def combine(launches: Iterable[Study], *, place: str) -> Combined:
         question=next((study.question for study in ordered if study.question), None),
         reference=next((study.reference for study in ordered if study.reference), None),
         conditions=conditions,
+        until=ordered[0].until_clear,
+        seeds=ordered[0].seeds if ordered[0].until_clear else (),
     )
+
+
+def _refuse_other_rules(launches: Sequence[Study], place: str) -> None:
+    """Seeds that were added for one rule, or for none, are not another's."""
+    rules = {study.until_clear and (study.until_clear, study.seeds) for study in launches}
+    if len(rules) > 1:
+        raise UserError(
+            f"{place} was launched with other --until-clear or --max-seeds, or without: whether to "
+            "add seeds is decided before looking at them. Choose another folder with --output."
+        )
 
 
 def _refuse_changed_sources(launches: Iterable[Study], place: str) -> None:

@@ -23,8 +23,11 @@ from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES, architecture
 from mnistcmp.networks.given import name_network
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.seeds import LARGEST_SEED, format_seeds, parse_seeds
+from mnistcmp.study.until import UntilClear
 from mnistcmp.study.wrong import DIGEST, RECIPE_NAME, STUDY_NAME, in_one_line
 
+MOST_TAKEN = 100
+"""Looks of a rule that is given in a study file."""
 UNNAMED = "recipe"
 """The name, in a study, of the one recipe that a study file gives as `recipe`."""
 
@@ -115,6 +118,12 @@ def _read_recipe(value: Any) -> Any:  # noqa: ANN401 - whatever a study file hol
     return value
 
 
+def _read_rule(value: Any) -> Any:  # noqa: ANN401 - whatever a study file holds
+    """Points alone are a rule's margin."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"margin": value} if is_number else value
+
+
 def _named(value: Any) -> Any:  # noqa: ANN401 - whatever a study file or a program holds
     """A class's or function's name, which programs may give in place of one."""
     return name_network(value) if callable(value) else value
@@ -174,6 +183,10 @@ class Study(BaseModel):
     """What the others are compared with: a condition, or a recipe, with which each architecture is
     compared within itself. By default the first recipe; where there is one, the first condition."""
 
+    until_clear: Annotated[UntilClear | None, BeforeValidator(_read_rule)] = None
+    """`{ margin = POINTS }`, or the points: seeds are added, `batch` at a time (5) and `seeds` at
+    most, until each comparison is clear or shown to be smaller than the margin."""
+
     sources: dict[str, Digest] = {}
     """Name of a custom network to the digest of its source, as a launch found it. One that a study
     file gives is held to."""
@@ -201,7 +214,26 @@ class Study(BaseModel):
             allowed += [name for name in self.recipes if name != UNNAMED]
             if self.reference not in allowed:
                 raise unknown_name("reference", self.reference, dict.fromkeys(allowed))
+        if self.until_clear is not None:
+            self._has_something_to_answer(self.until_clear)
         return self
+
+    def _has_something_to_answer(self, rule: UntilClear) -> None:
+        if len(self.conditions) == 1:
+            raise UserError(
+                f"until_clear compares conditions, and {self.name} has one, "
+                f"{self.conditions[0].name}. Give it another to compare with, or leave it out."
+            )
+        if len(self.seeds) < 2:  # noqa: PLR2004 - as the message says
+            raise UserError(
+                "until_clear needs two seeds or more (--max-seeds), and here is one: one does not "
+                "say how sure a difference is."
+            )
+        if len(rule.looks(len(self.seeds))) > MOST_TAKEN:
+            raise UserError(
+                f"until_clear: {len(self.seeds):,} seeds in batches of {rule.batch} would be more "
+                f"than {MOST_TAKEN} looks. Give a larger batch."
+            )
 
     @property
     def recipe(self) -> Recipe:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.study.recipe import RECIPES, Recipe
+from mnistcmp.study.until import UntilClear
 
 STUDY_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 RECIPE_NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$"
@@ -52,6 +53,10 @@ def in_one_line(error: ValidationError, study_fields: Collection[str]) -> UserEr
 def _wrong_field(place: list[str], study_fields: Collection[str]) -> UserError:
     """The error for a name that is no field, or no field there."""
     field, in_recipe = place[-1], place[0] == "recipes"
+    if place == ["until_clear"]:
+        return UserError("until_clear: expected points, as in until_clear = { margin = 1.0 }.")
+    if place[0] == "until_clear":
+        return unknown_name("field of until_clear", field, UntilClear.model_fields)
     if in_recipe and field in study_fields:
         return UserError(
             f"'{field}' is a field of the study, and stands in a recipe; move it above the first "
