@@ -8,6 +8,7 @@ from mnistcmp.files import expand_home
 from mnistcmp.report.build import build_report
 from mnistcmp.report.contents import Report
 from mnistcmp.report.runs import read_groups
+from mnistcmp.report.until import missing_runs
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run
 
@@ -60,7 +61,7 @@ class Results:
     @property
     def missing(self) -> tuple[Run, ...]:
         """Runs that were launched into the folder and have no result yet."""
-        return self._store.missing()
+        return missing_runs(self._store)
 
     def report(self) -> Report:
         """What `mnistcmp report` prints: its `repr`, and tables in a notebook."""

@@ -27,6 +27,8 @@ Examples:
 
   mnistcmp launch -a mypackage.nets:MyNet        your own network, beside Table I's in its folder
 
+  mnistcmp launch --all --until-clear 1          seeds until all is clear, or within a point
+
   mnistcmp launch my-study.toml --dry-run        what a study file would do
 """
 
@@ -53,6 +55,18 @@ def launch(
     seeds: options.Seeds = None,
     epochs: options.Epochs = None,
     recipe: options.RecipeName = None,
+    until_clear: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="Add seeds, a few at a time, until each comparison is clear or shown to be "
+            "smaller than that.",
+        ),
+    ] = None,
+    max_seeds: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Seeds that --until-clear adds at most. Default: 40."),
+    ] = None,
     output: options.Output = None,
     fresh: options.Fresh = False,
     dry_run: options.DryRun = False,
@@ -127,6 +141,8 @@ def launch(
         seeds=seeds,
         epochs=epochs,
         recipe=recipe,
+        until_clear=until_clear,
+        most_seeds=max_seeds,
     )
     place = choose_place(address, local, device, workers)
     if detach and isinstance(place, LocalPlace):
@@ -200,14 +216,17 @@ def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
             "condition": condition.name,
             "seeds": describe_seeds(study.seeds),
             "there already": str(len(study.seeds) - left),
-            "to train": str(left),
+            "to train": str(left) if study.until_clear is None else f"at most {left}",
         }
         rows.append(cells)
     terminal.show(f"Plan of study {study.name}", rows)
     for name, recipe in {c.recipe_name: c.recipe for c in study.conditions}.items():
         fields = recipe.model_dump(mode="json").items()
         terminal.say(f"Recipe {name}: {', '.join(f'{k} {v}' for k, v in fields)}.")
-    terminal.say(f"Results folder: {where}. {len(missing)} runs to train. Nothing was done.")
+    at_most = "" if study.until_clear is None else ", at most"
+    terminal.say(
+        f"Results folder: {where}. {len(missing)} runs to train{at_most}. Nothing was done."
+    )
 
 
 def _launch_each(

@@ -1,5 +1,6 @@
 """From command-line options to a study."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from mnistcmp.study.named import STUDIES, TABLE1
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.seeds import parse_seeds
 from mnistcmp.study.study import Study, named_recipe
+from mnistcmp.study.until import until_clear as rule_until_clear
 
 ALL = "all"
 """In place of a study's name."""
 
+MOST_SEEDS = 40
+"""That --until-clear adds, where --max-seeds does not say."""
 LONGEST_NAME = 60
 """A study's name is a folder's too; beyond this, the recipe's hash stands for its changes."""
 
@@ -26,6 +30,8 @@ def select_studies(
     seeds: str | None,
     epochs: int | None,
     recipe: str | None,
+    until_clear: float | None = None,
+    most_seeds: int | None = None,
 ) -> list[Study]:
     """Table I, the named studies or the study of a file, with what the options change.
 
@@ -39,8 +45,40 @@ def select_studies(
         raise UserError(f"--all is the whole Table I and cannot go with {other}. Take one of them.")
     if study_file and names:
         raise UserError("--study and a study file cannot go together. Take one of them.")
+    if most_seeds is not None and until_clear is None:
+        raise UserError(
+            "--max-seeds is how many seeds --until-clear adds at most. Take both, or --seeds."
+        )
+    if seeds is not None and until_clear is not None:
+        raise UserError(
+            "--seeds are all trained, and --until-clear adds seeds, up to --max-seeds. Take one."
+        )
     bases = [read_study(study_file)] if study_file else _named_studies(names or [TABLE1.name])
-    return [_changed(base, architectures, seeds, epochs, recipe) for base in bases]
+    studies = [_changed(base, architectures, seeds, epochs, recipe) for base in bases]
+    if until_clear is None:
+        return studies
+    most = MOST_SEEDS if most_seeds is None else most_seeds
+    return [_ruled(study, until_clear, most) for study in studies]
+
+
+def _ruled(study: Study, margin: float, most_seeds: int) -> Study:
+    """A study whose seeds are added until it is answered, under a name of its own.
+
+    Other seeds of the study were not chosen by that rule, and are kept apart.
+    """
+    if not 0 < margin < math.inf:
+        raise UserError(f"--until-clear {margin:g}: expected points above 0, as in 1.0.")
+    if most_seeds < 2:  # noqa: PLR2004 - as the message says
+        raise UserError(
+            f"--max-seeds {most_seeds}: expected 2 or more, since one seed does not say how sure a "
+            "difference is."
+        )
+    content = study.to_toml_dict() | {
+        "name": f"{study.name}-until-{margin:g}-of-{most_seeds}",
+        "seeds": parse_seeds(str(most_seeds)),
+        "until_clear": rule_until_clear(margin, most_seeds).model_dump(),
+    }
+    return build_study(content)
 
 
 def _named_studies(names: list[str]) -> list[Study]:

@@ -115,6 +115,8 @@ class LaunchView(View):
     ) -> None:
         super().__init__(place, json=json, job=job)
         self._opens = opens
+        self._ended_before = 0
+        """Runs before the latest look."""
 
     @override
     def show(self, event: told.Event) -> None:
@@ -134,6 +136,8 @@ class LaunchView(View):
                 self._show_beginning(event)
             case told.Progress():
                 self._show_progress(event)
+            case told.Looked():
+                self._show_look(event)
             case told.Reported():
                 self._show_end(event)
             case told.BrokeOff():
@@ -152,10 +156,17 @@ class LaunchView(View):
             self.say(f"No page is opened: {event.output} is not seen from this machine.")
 
     def _show_progress(self, event: told.Progress) -> None:
-        self.ended = event.finished
+        self.ended = self._ended_before + event.finished
         if not self.json:
             self.display = self.display or ProgressDisplay(self.terminal)
             self.display.update(event)
+
+    def _show_look(self, event: told.Looked) -> None:
+        self.close()
+        self._ended_before = self.ended
+        still = f"; open: {', '.join(event.open)}" if event.open else ""
+        count = f"{len(event.answered)} of {len(event.answered) + len(event.open)} comparisons"
+        self.say(f"After {event.seeds} of {event.most} seeds: {count} answered{still}.")
 
     def _show_end(self, event: told.Reported) -> None:
         self.close()

@@ -5,17 +5,18 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from mnistcmp.cluster.events import Event, Reported, Started
+from mnistcmp.cluster.events import Event, Looked, Reported, Started
 from mnistcmp.cluster.launch import Launch, Trained
 from mnistcmp.cluster.live import refuse_second
 from mnistcmp.cluster.notify import notify
 from mnistcmp.cluster.placement import choose_pools
-from mnistcmp.cluster.places import RayPlace
+from mnistcmp.cluster.places import OpenPlace, RayPlace
 from mnistcmp.cluster.stacks import plan_stacks
 from mnistcmp.cluster.tally import Tally
 from mnistcmp.cluster.tasks import Again, fan_out, warm_up
 from mnistcmp.report.build import build_report
 from mnistcmp.report.numbers import plural
+from mnistcmp.report.until import next_runs
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import Returned
 from mnistcmp.study.study import Run
@@ -36,16 +37,9 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
     store = ResultsStore(output)
     store.check(launch.study)
     refuse_second(store.location)
-    planned = launch.study.runs()
-    missing = store.missing(planned)
     ended = Reported(output=output, trained=0, report=None)
-    if missing:
-        kept = len(planned) - len(missing)
-        tally = yield from _train(launch, place, store, missing, kept=kept)
-        ended = replace(ended, trained=len(missing) - tally.left, failed=tuple(tally.failed))
-        if tally.left:
-            left = f"{plural(tally.left, 'run')} of the launch are not trained"
-            ended = replace(ended, stopped=f"Stopped as --max-failures asks: {left}.")
+    if wanted := next_runs(store, launch.study):
+        ended = yield from _in_batches(launch, place, store, wanted, ended)
     report = build_report(store) if store.finished_run_ids() else None
     ended = replace(ended, report=report)
     if launch.notify is not None and report is not None:
@@ -54,9 +48,57 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
     yield ended
 
 
+def _in_batches(
+    launch: Launch, place: RayPlace, store: ResultsStore, wanted: Sequence[Run], ended: Reported
+) -> Generator[Event, None, Reported]:
+    """Trains what is wanted, and of a study with a rule what each further look needs."""
+    kept: int | None = len(launch.study.runs()) - len(store.missing(launch.study.runs()))
+    tried = set[str]()
+    with place.connect() as resources:
+        opened = OpenPlace(resources, place.mnist())
+        # Ray took seconds to start.
+        refuse_second(store.location)
+        while wanted:
+            most = launch.max_failures and launch.max_failures - len(ended.failed)
+            left_to_fail = launch.model_copy(update={"max_failures": most})
+            tally = yield from _train(left_to_fail, opened, store, wanted, kept=kept)
+            tried.update(run.run_id for run in wanted)
+            ended = replace(
+                ended,
+                trained=ended.trained + len(wanted) - tally.left,
+                failed=(*ended.failed, *tally.failed),
+            )
+            if tally.left:
+                left = f"{plural(tally.left, 'run')} of the launch are not trained"
+                return replace(ended, stopped=f"Stopped as --max-failures asks: {left}.")
+            if launch.study.until_clear is None:
+                return ended
+            wanted, kept = next_runs(store, launch.study, tried), None
+            yield _looked(store)
+    return ended
+
+
+def _looked(store: ResultsStore) -> Looked:
+    rule = build_report(store).until
+    assert rule is not None  # noqa: S101 - for mypy
+    answered = [name for name, answer in rule.answers.items() if answer.outcome != "open"]
+    return Looked(
+        seeds=max((answer.seeds for answer in rule.answers.values()), default=0),
+        most=rule.looks[-1],
+        answered=tuple(answered),
+        open=tuple(name for name in rule.answers if name not in answered),
+    )
+
+
 def _train(
-    launch: Launch, place: RayPlace, store: ResultsStore, missing: Sequence[Run], *, kept: int
+    launch: Launch,
+    place: RayPlace,
+    store: ResultsStore,
+    missing: Sequence[Run],
+    *,
+    kept: int | None,
 ) -> Generator[Event, None, Tally]:
+    """Trains runs; where it is known how many were there already, it tells first that it begins."""
     study = launch.study
     asked = launch.worker
     with place.connect() as resources:
@@ -64,17 +106,16 @@ def _train(
         workers = sum(pool.slots for pool in pools)
         warm_up(min(workers, len(missing)))
         mnist = place.mnist()
-        # Ray took seconds to start.
-        refuse_second(store.location)
         store.prepare(study)
-        yield Started(
-            place=resources.place,
-            cpus=sum(node.cpus for node in resources.nodes),
-            gpus=sum(node.gpus for node in resources.nodes),
-            output=str(store.location),
-            total=len(missing),
-            kept=kept,
-        )
+        if kept is not None:
+            yield Started(
+                place=resources.place,
+                cpus=sum(node.cpus for node in resources.nodes),
+                gpus=sum(node.gpus for node in resources.nodes),
+                output=str(store.location),
+                total=len(missing),
+                kept=kept,
+            )
         stacks = plan_stacks(missing, pools)
         tally = Tally(stacks, workers=workers, combined=store.combined())
         yield tally.progress()

@@ -153,6 +153,21 @@ class Progress(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Looked(Event):
+    """What a look answered, of a study whose seeds are added until it is answered."""
+
+    kind: ClassVar[str] = "looked"
+    seeds: int
+    """Of the look."""
+    most: int
+    """Seeds that there are at most."""
+    answered: tuple[str, ...]
+    """Conditions, recipes and effects whose difference is clear or smaller than the margin."""
+    open: tuple[str, ...]
+    """The others."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reported(Event):
     """The end of a launch: what the output holds now."""
 

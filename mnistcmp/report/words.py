@@ -136,7 +136,8 @@ def notes(report: Report) -> list[str]:
             "counts in no mean, interval or comparison."
         )
     n = {row.condition: row.n for row in report.rows}
-    for c in report.comparisons:
+    # A rule's comparisons are each of the seeds that answered it, as their table says.
+    for c in report.comparisons if report.until is None else ():
         paired = 0 if c.difference is None else c.difference.n
         if paired < max(n[c.condition], n[c.reference]):
             lines.append(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from mnistcmp.cluster.events import Event, Progress, Reported, Started
+from mnistcmp.cluster.events import Event, Looked, Progress, Reported, Started
 from mnistcmp.cluster.launch import Launch, Trained, Trains, Worker
 from mnistcmp.cluster.live import FILE
 from mnistcmp.cluster.placement import Pool
@@ -28,6 +29,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import record_sources
 from mnistcmp.study.study import Run, Study
+from mnistcmp.study.until import UntilClear
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.result import TrainingResult
 from tests.support.stored import outcomes_of
@@ -388,3 +390,29 @@ def test_more_runs_than_are_handed_out_at_once_all_come_back(
     assert all(isinstance(outcome, Finished) for outcome in outcomes)
     assert {outcome.run.run_id for outcome in outcomes} == {run.run_id for run in runs}
     assert len(outcomes) == 600
+
+
+def test_seeds_are_added_look_by_look(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """Until the rule ends; a launch goes on after a look, and one that is over trains nothing."""
+    ruled = study.model_copy(update={"until_clear": UntilClear(margin=1e-6, batch=2)})
+    ruled = ruled.model_copy(update={"seeds": (0, 1, 2, 3, 4)})
+    store = ResultsStore(tmp_path)
+    told = OpenPlace(ray, mnist).run(Launch(study=ruled, output=str(tmp_path)))
+    with closing(told):
+        first = next(event for event in told if isinstance(event, Looked))
+    assert (first.seeds, first.most, first.open) == (2, 5, ("siamese-shared-aux",))
+    assert len(store.finished_run_ids()) == 4
+    events = _launch(ruled, tmp_path, mnist, ray)
+    assert [event.seeds for event in events if isinstance(event, Looked)] == [4, 5]
+    assert sum(isinstance(event, Started) for event in events) == 1
+    last = events[-1]
+    assert isinstance(last, Reported)
+    assert last.trained == 6
+    assert last.report is not None
+    assert last.report.until is not None
+    assert last.report.until.is_over
+    (only,) = _launch(ruled, tmp_path, mnist, ray)
+    assert isinstance(only, Reported)
+    assert only.trained == 0

@@ -20,16 +20,17 @@ MakeReport = Callable[[Study, Callable[[Run], float | None]], Report]
 
 @pytest.fixture
 def made_up(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> MakeStore:
-    """Stores a study whose runs reached the accuracies given, in %, or no end."""
+    """Stores a study whose runs reached the accuracies given, in %, or no end; or more of it."""
     finished = finish(study.runs()[0])
 
     def stored(study: Study, accuracy: Callable[[Run], float | None]) -> ResultsStore:
         store = ResultsStore(tmp_path)
         store.prepare(study)
+        kept = store.finished_run_ids()
         ended = [
             replace(finished, run=run, result=with_accuracy(finished.result, reached / 100))
             for run in study.runs()
-            if (reached := accuracy(run)) is not None
+            if run.run_id not in kept and (reached := accuracy(run)) is not None
         ]
         store.write(pack(study.name, ended))
         return store
