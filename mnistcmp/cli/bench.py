@@ -1,5 +1,6 @@
-"""`mnistcmp bench`: how fast training is here, and what distributing costs."""
+"""`mnistcmp bench`: how fast training is here, what distributing costs, a rule in simulation."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
@@ -10,10 +11,13 @@ import typer
 from mnistcmp.cli import options
 from mnistcmp.cli.console import print_json
 from mnistcmp.display.terminal import Terminal
+from mnistcmp.errors import UserError
 
 TITLES = {
     "engine": "Training on one core: each way's step of one model, beside the stacked engine's",
     "driver": "Driver: a study of empty runs on the workers of this machine",
+    "seeds": "Simulated studies with --until-clear: true difference in points, shares in %",
+    "ten seeds": "Intervals of ten seeds, looked at once: share that has the true mean, in %",
 }
 
 
@@ -22,6 +26,7 @@ class What(StrEnum):
 
     ENGINE = "engine"
     DRIVER = "driver"
+    SEEDS = "seeds"
 
 
 def bench(
@@ -31,28 +36,59 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Repetitions; medians are shown.")] = 7,
     width: Annotated[int, typer.Option(min=1, help="Runs in a stack.")] = 10,
     runs: Annotated[int, typer.Option(min=10, help="Runs of the driver's study.")] = 1000,
+    repetitions: Annotated[
+        int, typer.Option(min=10, help="Simulated studies of each kind; nothing is trained.")
+    ] = 10_000,
+    until_clear: Annotated[float, typer.Option(help="Their margin, in points.")] = 1.0,
+    max_seeds: Annotated[int, typer.Option(min=2, max=200, help="Their seeds at most.")] = 40,
+    pilot: Annotated[
+        str | None,
+        typer.Option(metavar="RESULTS", help="Simulate with a study's own differences too."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
-    """Measure training speed and the driver's cost on this machine. Takes minutes.
+    """Measure training speed and the driver's cost on this machine; simulate --until-clear.
 
     Leave the machine alone meanwhile. Ratios of one call can be compared with each other; times of
     two calls less so.
     """
     from mnistcmp.report.as_json import dumps
 
-    found = _measure(set(what or What), rounds, width, runs)
+    if not 0 < until_clear < math.inf:
+        raise UserError(f"--until-clear {until_clear:g}: expected points above 0, as in 1.0.")
+    chosen = set(what or What)
+    found = _measure(chosen - {What.SEEDS}, rounds, width, runs)
+    if What.SEEDS in chosen:
+        found |= _simulate(repetitions, until_clear, max_seeds, pilot)
     if json:
         print_json(dumps(found))
         return
     terminal = Terminal()
     for name, content in found.items():
-        rows = content.get("timings", [content])
+        rows = content.get("timings", content.get("rows", [content]))
         if name == "engine":
             terminal.say(
                 f"Stacks of {width}, median of {rounds} rounds; sgemm "
                 f"{content['sgemm_gflops']:.0f} GFLOP/s."
             )
         terminal.show(TITLES[name], [_cells(row) for row in rows])
+
+
+def _simulate(
+    repetitions: int, margin: float, most_seeds: int, pilot: str | None
+) -> dict[str, Any]:
+    from mnistcmp.bench.seeds import cover_ten_seeds, simulate
+    from mnistcmp.results.store import ResultsStore
+
+    store = None if pilot is None else ResultsStore(pilot)
+    if store is not None:
+        store.check_exists()
+    rows = simulate(repetitions=repetitions, margin=margin, most_seeds=most_seeds, pilot=store)
+    ten = cover_ten_seeds(repetitions=repetitions)
+    return {
+        "seeds": {"rows": [asdict(row) for row in rows]},
+        "ten seeds": {"rows": [asdict(row) for row in ten]},
+    }
 
 
 def _measure(chosen: set[What], rounds: int, width: int, runs: int) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def next_runs(
     combined = store.combined(study)
     finished = store.finished_run_ids()
     ended = ended_seeds(combined, finished.union(tried))
-    accuracies = accuracies_of(_runs(store), combined.conditions)
+    accuracies = read_accuracies(store, combined.conditions)
     asked = questions(combined, {**dict.fromkeys(combined.conditions, _NONE), **accuracies})
     wanted: set[tuple[str, int, str]] = set()
     looks = study.until_clear.looks(len(combined.seeds))
@@ -70,10 +70,10 @@ def missing_runs(store: ResultsStore) -> tuple[Run, ...]:
     return tuple(found.values())
 
 
-def _runs(store: ResultsStore) -> pd.DataFrame:
+def read_accuracies(store: ResultsStore, conditions: Sequence[Condition]) -> Accuracies:
+    """The test accuracies that are stored of conditions."""
     columns = ["architecture", "recipe_hash", "seed", "test_accuracy"]
-    runs: pd.DataFrame = store.read("runs", columns, dictionaries=True).to_pandas()
-    return runs
+    return accuracies_of(store.read("runs", columns, dictionaries=True).to_pandas(), conditions)
 
 
 def accuracies_of(runs: pd.DataFrame, conditions: Sequence[Condition]) -> Accuracies:
