@@ -57,16 +57,16 @@ class TorchStream:
     def __init__(self, seed: int, stream: Stream, device: torch.device) -> None:
         self._seed = _torch_seed(seed, stream)
         self._gpus = [device] if device.type == "cuda" else []
-        self._states: list[Tensor] = []
-        """The CPU's generator's and the GPU's, once the stream was left."""
+        self.states: list[Tensor] = []
+        """The CPU's generator's and the GPU's, once the stream was left: where it goes on."""
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
         """The default generators are the stream's inside, and as before afterwards."""
         with torch.random.fork_rng(devices=self._gpus):
-            if self._states:
-                torch.set_rng_state(self._states[0])
-                for gpu, state in zip(self._gpus, self._states[1:], strict=True):
+            if self.states:
+                torch.set_rng_state(self.states[0])
+                for gpu, state in zip(self._gpus, self.states[1:], strict=True):
                     torch.cuda.set_rng_state(state, gpu)
             elif torch.cuda.is_available():
                 torch.manual_seed(self._seed)
@@ -75,7 +75,7 @@ class TorchStream:
                 torch.default_generator.manual_seed(self._seed)
             yield
             gpu_states = [torch.cuda.get_rng_state(gpu) for gpu in self._gpus]
-            self._states = [torch.get_rng_state(), *gpu_states]
+            self.states = [torch.get_rng_state(), *gpu_states]
 
 
 def seeded_torch(seed: int, stream: Stream, device: torch.device) -> AbstractContextManager[None]:

@@ -5,7 +5,7 @@ What is the same for one run trained plainly and for a stack is here. Classes st
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +110,24 @@ class Engine(ABC):
 
     def start_round(self) -> None:
         """Forgets what the optimizer has gathered; the weights stay."""
-        self._optimizer = recipe_optimizer(self._optimized, self._recipe)
+        self._optimizer, self._schedule = recipe_optimizer(self._optimized, self._recipe)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that further epochs depend on, as `resume` takes it."""
+        return {
+            "network": self.network.state_dict(),
+            "best": self._best,
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": None if self._schedule is None else self._schedule.state_dict(),
+        }
+
+    def resume(self, checkpoint: Mapping[str, Any]) -> None:
+        """Goes on from a checkpoint of an engine of the same runs."""
+        self.network.load_state_dict(checkpoint["network"])
+        self._best = {name: v.to(self._device) for name, v in checkpoint["best"].items()}
+        self._optimizer.load_state_dict(checkpoint["optimizer"])
+        if self._schedule is not None:
+            self._schedule.load_state_dict(checkpoint["schedule"])
 
     def restore(self) -> None:
         """Takes the remembered weights of all runs."""
@@ -227,13 +244,16 @@ def _cross_entropy(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor
     return losses.mean(1)
 
 
-def recipe_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam or AdamW at its start; each of its steps is one of the recipe's schedule too."""
+def recipe_optimizer(
+    parameters: Iterable[nn.Parameter], recipe: Recipe
+) -> tuple[torch.optim.Optimizer, OneCycleLR | None]:
+    """Adam or AdamW at its start, and the recipe's schedule, which steps with it."""
     kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
     optimizer = kind(
         parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
-    if recipe.schedule == "one-cycle":
-        schedule = OneCycleLR(optimizer, max_lr=recipe.learning_rate, total_steps=recipe.steps)
-        optimizer.register_step_post_hook(lambda *_: schedule.step())
-    return optimizer
+    if recipe.schedule != "one-cycle":
+        return optimizer, None
+    schedule = OneCycleLR(optimizer, max_lr=recipe.learning_rate, total_steps=recipe.steps)
+    optimizer.register_step_post_hook(lambda *_: schedule.step())
+    return optimizer, schedule

@@ -13,13 +13,18 @@ from torch import Tensor
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.data.pairs import PairSets, draw_pair_sets
 from mnistcmp.errors import UserError
+from mnistcmp.networks.architectures import architecture
 from mnistcmp.seeding import Stream, TorchStream
 from mnistcmp.study.study import Run
+from mnistcmp.training.checkpoint import decode, encode, other_state
 from mnistcmp.training.engine import Engine, Scores
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.planning import is_stackable
 from mnistcmp.training.result import Epochs, Round, TrainingResult, Weights
 from mnistcmp.training.stacked.engine import StackedEngine
+
+_KEPT = "epochs", "diverged", "rounds", "most_correct", "best_epochs", "seconds"
+"""A training's own part of a checkpoint: its attributes of these names."""
 
 
 def train(
@@ -92,6 +97,7 @@ class Training:
         self._diverged: list[int | None] = [None] * len(runs)
         self._rounds: list[list[Round]] = []
         self._sets: list[PairSets] = []
+        self._other_state = other_state(engine.network)
 
     @property
     def width(self) -> int:
@@ -129,6 +135,42 @@ class Training:
             self.epoch()
         return self.results()
 
+    def checkpoint(self) -> bytes | None:
+        """What `resume` goes on from, after an epoch; None where results would be others.
+
+        That is so for a custom network which changes more than its parameters and buffers.
+        """
+        now = other_state(self._engine.network)
+        if architecture(self._runs[0].architecture).custom and (
+            now is None or now != self._other_state
+        ):
+            return None
+        own = {name: getattr(self, f"_{name}") for name in _KEPT}
+        engine, random = self._engine.checkpoint(), self._random.states
+        return encode({"of": self._identity(), "engine": engine, "random": random, **own})
+
+    def _identity(self) -> list[str]:
+        return [self._device.type, *(run.run_id for run in self._runs)]
+
+    def resume(self, checkpoint: bytes) -> bool:
+        """Goes on from a checkpoint of a new training's runs, with results equal bit for bit.
+
+        Returns:
+            Whether it does: a checkpoint that is not whole, or of other runs, other software or
+            another kind of device, is not used.
+        """
+        state = decode(checkpoint)
+        if state is None or state["of"] != self._identity():
+            return False
+        with self._at_work():
+            if len(state["epochs"]) % self._recipe.epochs:
+                self._draw_pairs(len(state["rounds"]))
+            self._engine.resume(state["engine"])
+        for name in _KEPT:
+            setattr(self, f"_{name}", state[name])
+        self._random.states = state["random"]
+        return True
+
     @contextmanager
     def _at_work(self) -> Iterator[None]:
         """Counts the time, since others may be trained in between, and seeds what torch draws."""
@@ -161,15 +203,17 @@ class Training:
                 self._diverged[run] = self._diverged[run] or len(self._epochs)
 
     def _start_round(self) -> None:
-        number = len(self._rounds)
+        self._draw_pairs(len(self._rounds))
+        self._most_correct = torch.full((len(self._runs),), -1)
+        self._best_epochs = torch.zeros(len(self._runs), dtype=torch.int64)
+        self._engine.start_round()
+
+    def _draw_pairs(self, number: int) -> None:
         self._sets = [
             draw_pair_sets(self._mnist, run.seed, self._recipe, number=number) for run in self._runs
         ]
         self._training_pairs = self._engine.stack([sets.train for sets in self._sets])
         self._validation_pairs = self._engine.stack([sets.validation for sets in self._sets])
-        self._most_correct = torch.full((len(self._runs),), -1)
-        self._best_epochs = torch.zeros(len(self._runs), dtype=torch.int64)
-        self._engine.start_round()
 
     def _note(self, trained: Scores, validated: Scores) -> NDArray[np.float64]:
         """Each run's scores of an epoch, (S, 4), after which the better weights are remembered.

@@ -91,7 +91,7 @@ def test_one_cycle_rises_and_falls() -> None:
     """From a 25th of the learning rate to it, and down to nearly nothing at the last step."""
     recipe = Recipe(epochs=4, train_pairs=1000, schedule="one-cycle", learning_rate=0.01)
     parameter = torch.nn.Parameter(torch.zeros(1))
-    optimizer = recipe_optimizer([parameter], recipe)
+    optimizer, _ = recipe_optimizer([parameter], recipe)
     rates = []
     for _ in range(recipe.steps):
         parameter.grad = torch.ones(1)
@@ -121,7 +121,7 @@ def test_weight_decay_shrinks_weights() -> None:
     """AdamW's takes its share at every step."""
     parameter = torch.nn.Parameter(torch.ones(1))
     recipe = Recipe(optimizer="adamw", weight_decay=0.5, learning_rate=0.1)
-    optimizer = recipe_optimizer([parameter], recipe)
+    optimizer, _ = recipe_optimizer([parameter], recipe)
     parameter.grad = torch.zeros(1)
     optimizer.step()
     assert parameter.item() == pytest.approx(1 - 0.1 * 0.5)
