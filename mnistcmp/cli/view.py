@@ -178,7 +178,7 @@ class LaunchView(View):
             self._say_failed(f"{len(event.failed)} of {event.trained} runs")
         for failed in event.failed:
             self.say(f"  {describe_ended(failed)}", style="red")
-        for line in filter(None, (event.stopped, event.notice)):
+        for line in filter(None, (event.again, event.stopped, event.notice)):
             self.say(line, style="red")
         if event.report is not None and self.is_seen:
             leave_page(event.output, event.report, self.terminal)

@@ -16,7 +16,7 @@ from mnistcmp.report.contents import Report
 PREFIX = "mnistcmp-event: "
 """Marks the lines of a job's log that are events."""
 
-VERSION = 1
+VERSION = 2
 """Of what events hold; raised when a field changes or goes. One may be added."""
 
 MOST_TOLD = 32
@@ -120,8 +120,8 @@ class Progress(Event):
     """Runs to train in this launch."""
     workers: int
     """Places for stacks of runs to be trained at."""
-    slots: int
-    """Runs that can be trained at a time, in the workers' stacks."""
+    running: int
+    """Runs that workers have begun with."""
     conditions: tuple[ConditionProgress, ...]
     """Of those with runs to train, in the study's order."""
     finished: int = 0
@@ -145,11 +145,6 @@ class Progress(Event):
     def done(self) -> int:
         """Runs that ended, well or not."""
         return self.finished + self.failed
-
-    @property
-    def running(self) -> int:
-        """Runs being trained now."""
-        return min(self.slots, self.total - self.done)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,6 +176,8 @@ class Reported(Event):
     """None where no run has finished."""
     stopped: str | None = None
     """Why no more was trained, where that was before the end."""
+    again: str | None = None
+    """What was trained again and why, where workers were lost."""
     notice: str | None = None
     """Why nobody could be notified, where somebody was to be."""
 

@@ -29,10 +29,12 @@ class Forecast:
         self._measured: dict[Kind, list[float]] = defaultdict(lambda: [0.0, 0.0])
         """Seconds of a worker, and what they were to cost, of what has ended."""
 
-    def split(self, stack: Stack, parts: Sequence[Stack]) -> None:
-        """The runs of a stack are trained anew, in these parts of it."""
-        share = self._left.pop(stack) / len(stack)
-        self._left |= {part: share * len(part) for part in parts}
+    def replan(self, before: Sequence[Stack], now: Sequence[Stack], workers: int) -> None:
+        """The runs of some stacks are trained in others, by so many workers."""
+        for stack in before:
+            del self._left[stack]
+        self._left |= {stack: cost(stack) for stack in now}
+        self._workers = workers
 
     def end(self, stack: Stack, outcomes: Sequence[Outcome]) -> None:
         """A stack has ended."""

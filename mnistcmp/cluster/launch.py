@@ -3,7 +3,7 @@
 import pickle
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -32,6 +32,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Began:
+    """A worker has taken a stack."""
+
+    host: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a stack goes on from if its worker is lost."""
+
+    content: bytes
+    """As `Training.resume` takes it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
     """How far a stack is that a worker trains; accuracies of its runs, 0 to 1."""
 
@@ -40,14 +56,14 @@ class Trained:
     epochs: int
     """Done by each run, all rounds together."""
     seconds: float
-    """Since its training began."""
+    """That it took so far."""
     train: tuple[float, ...]
     """Of the latest epoch."""
     validation: tuple[float, ...]
     """After it."""
 
 
-Trains: TypeAlias = "Generator[Trained, None, list[TrainingResult]]"
+Trains: TypeAlias = "Generator[Trained | Checkpoint, None, list[TrainingResult]]"
 """Tells how far a stack is, and ends with its runs' results."""
 
 
@@ -67,6 +83,10 @@ class Worker:
     """Seconds after which a run is ended; without it, one that hangs is."""
     seconds_between: float = 1.0
     """Of two accounts of a stack in training, at least."""
+    seconds_between_checkpoints: float = 30.0
+    """Of two checkpoints of it, at least."""
+    checkpoint: bytes | None = None
+    """What a stack goes on from."""
 
     def train(self, stack: "Stack", mnist: "Mnist", device: "DeviceChoice") -> Trains:
         """Trains a stack on a kind of device of the worker's machine, and tells how far it is.
@@ -85,26 +105,34 @@ class Worker:
             else:
                 verify_source(name, self.sources[name])
         where, results = resolve_device(device), []
-        started = told = time.monotonic()
         for training in trainings(stack, mnist, where, keep_weights=self.keep_weights):
-            together = training.width
-            with Watchdog(self.run_timeout and self.run_timeout * together) as watchdog:
-                while not training.done:
-                    training.epoch()
-                    watchdog.note_epoch()
-                    if (now := time.monotonic()) - told >= self.seconds_between:
-                        told = now
-                        yield _account(training, now - started, str(where))
+            if self.checkpoint is not None:
+                training.resume(self.checkpoint)
+            yield from self._train(training, str(where))
             results += training.results()
         return results
 
+    def _train(self, training: "Training", device: str) -> Iterator[Trained | Checkpoint]:
+        told = saved = time.monotonic()
+        with Watchdog(self.run_timeout and self.run_timeout * training.width) as watchdog:
+            while not training.done:
+                training.epoch()
+                watchdog.note_epoch()
+                if (now := time.monotonic()) - told >= self.seconds_between:
+                    told = now
+                    yield _account(training, device)
+                if now - saved >= self.seconds_between_checkpoints and not training.done:
+                    saved = now
+                    if (content := training.checkpoint()) is not None:
+                        yield Checkpoint(content)
 
-def _account(training: "Training", seconds: float, device: str) -> Trained:
+
+def _account(training: "Training", device: str) -> Trained:
     return Trained(
         host=environment().host,
         device=device,
         epochs=training.epochs_done,
-        seconds=seconds,
+        seconds=training.seconds,
         train=_rounded(training.train_accuracies),
         validation=_rounded(training.validation_accuracies),
     )

@@ -35,6 +35,8 @@ class Pool:
     that torch, in a build for the CPU, cannot use."""
     slots: int
     """Runs at a time."""
+    node_cpus: int = 1
+    """Of its largest machine, all of which a run can be given."""
 
 
 def choose_pools(choice: "DeviceChoice", nodes: Sequence[Node], *, place: str) -> tuple[Pool, ...]:
@@ -54,12 +56,14 @@ def choose_pools(choice: "DeviceChoice", nodes: Sequence[Node], *, place: str) -
         )
     if not cpus:
         raise UserError(f"each run asks for 1 CPU, and {has}. Add a worker with CPUs.")
+    all_of = max(node.cpus for node in nodes)
+    beside = max(node.cpus for node in nodes if node.gpus) if with_gpu else 0
     pools = {
         "auto": (
-            Pool(gpu=True, device="auto", slots=with_gpu),
-            Pool(gpu=False, device="cpu", slots=cpus - with_gpu),
+            Pool(gpu=True, device="auto", slots=with_gpu, node_cpus=beside),
+            Pool(gpu=False, device="cpu", slots=cpus - with_gpu, node_cpus=all_of),
         ),
-        "cpu": (Pool(gpu=False, device="cpu", slots=cpus),),
-        "cuda": (Pool(gpu=True, device="cuda", slots=with_gpu),),
+        "cpu": (Pool(gpu=False, device="cpu", slots=cpus, node_cpus=all_of),),
+        "cuda": (Pool(gpu=True, device="cuda", slots=with_gpu, node_cpus=beside),),
     }
     return tuple(pool for pool in pools[choice] if pool.slots)

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,11 @@ from mnistcmp.errors import UserError, in_short
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+# Ray tries a task again without end whose memory runs out. `Lost` says what becomes of it.
+os.environ.setdefault("RAY_task_oom_retries", "0")
 
 import ray
+from ray._private import worker as ray_worker
 from ray.job_config import JobConfig
 
 LONGEST_FOLDER = 107 - len("/session_2026-11-26_10-37-34_861000_1234567/sockets/plasma_store")
@@ -47,6 +50,8 @@ class Resources:
     nodes: tuple[Node, ...]
     place: str
     """For people: where it is."""
+    log: Path | None = None
+    """Where Ray's own messages go; the file is there once there was one."""
 
 
 @contextmanager
@@ -82,7 +87,25 @@ def local_ray(workers: int | None) -> Iterator[Resources]:
         # batch jobs send it where a person presses Ctrl-C.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-        yield _resources("this machine")
+        with _messages_in_file() as log:
+            yield replace(_resources("this machine"), log=log)
+
+
+@contextmanager
+def _messages_in_file() -> Iterator[Path]:
+    """What Ray has to say of workers that died goes to a file, not into the terminal."""
+    log = Path(tempfile.gettempdir()) / f"mnistcmp-ray-{secrets.token_hex(4)}.log"
+
+    def write(data: dict[str, Any], ignore_prefix: bool) -> None:  # noqa: ARG001, FBT001 - Ray's
+        with log.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in data["lines"])
+
+    # There is no public way. Ray's thread looks the function up for each message.
+    before, ray_worker.print_to_stdstream = ray_worker.print_to_stdstream, write
+    try:
+        yield log
+    finally:
+        ray_worker.print_to_stdstream = before
 
 
 @contextmanager
@@ -166,9 +189,14 @@ def _quiet() -> Iterator[None]:
 
 
 def _resources(place: str) -> Resources:
-    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    nodes = tuple(Node.of(node["Resources"]) for node in alive)
+    nodes = nodes_now()
     return Resources(nodes=nodes, place=place.format(len(nodes)))
+
+
+def nodes_now() -> tuple[Node, ...]:
+    """What the connected Ray's living nodes have."""
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return tuple(Node.of(node["Resources"]) for node in alive)
 
 
 @cache

@@ -55,7 +55,6 @@ class Tally:
     def __init__(self, stacks: Sequence[Stack], *, workers: int, combined: Combined) -> None:
         self.failed: list[Ended] = []
         self._combined, self._workers = combined, workers
-        self._slots = sum(len(stack) for stack in stacks[:workers])
         totals = Counter[str]()
         for stack in stacks:
             totals[combined.condition_of(stack[0]).name] += len(stack)
@@ -66,7 +65,11 @@ class Tally:
         }
         self._total = totals.total()
         self._forecast = Forecast(stacks, workers)
+        self._running: set[Stack] = set()
         self._training: dict[Stack, Trained] = {}
+        """Of what runs, that which has told of an epoch."""
+        self.again = Counter[str]()
+        """How often stacks were trained again, by why."""
         self._finished = 0
         self._best: Ended | None = None
         self._latest: Ended | None = None
@@ -76,6 +79,11 @@ class Tally:
         self._told_at = 0.0
         self._is_new = False
 
+    def note_beginning(self, stack: Stack) -> None:
+        """Takes down that a worker has begun with a stack."""
+        self._running.add(stack)
+        self._is_new = True
+
     def note_epoch(self, stack: Stack, trained: Trained) -> None:
         """Takes down how far a stack is that a worker trains."""
         # The one that told last stands last: of many stacks, those are told that told lately.
@@ -83,15 +91,32 @@ class Tally:
         self._training[stack] = trained
         self._is_new = True
 
-    def note_lost(self, stack: Stack, parts: Sequence[Stack]) -> None:
-        """Takes down that a stack's worker is gone, and as which stacks its runs begin anew."""
-        self._training.pop(stack, None)
-        self._forecast.split(stack, parts)
+    def note_plan(
+        self, before: Sequence[Stack], now: Sequence[Stack], *, workers: int, why: str | None
+    ) -> None:
+        """Takes down that runs are trained in other stacks, by so many workers.
+
+        Args:
+            before: The stacks that are no more.
+            now: Those in their place.
+            workers: That there are now.
+            why: What happened to a worker, where one was lost.
+        """
+        for stack in before:
+            self._end(stack)
+        self._workers = workers
+        self._forecast.replan(before, now, workers)
+        if why is not None:
+            self.again[why] += 1
         self._is_new = True
+
+    def _end(self, stack: Stack) -> None:
+        self._training.pop(stack, None)
+        self._running.discard(stack)
 
     def note(self, stack: Stack, outcomes: Sequence[Outcome]) -> None:
         """Counts what became of the runs of one stack, which are of one condition."""
-        self._training.pop(stack, None)
+        self._end(stack)
         self._forecast.end(stack, outcomes)
         self._is_new = True
         name = self._combined.condition_of(stack[0]).name
@@ -133,7 +158,7 @@ class Tally:
         return Progress(
             total=self._total,
             workers=self._workers,
-            slots=self._slots,
+            running=sum(map(len, self._running)),
             conditions=tuple(count.now(name) for name, count in self._conditions.items()),
             finished=self._finished,
             diverged=sum(count.diverged for count in self._conditions.values()),

@@ -3,21 +3,21 @@
 import io
 import sys
 import traceback
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from itertools import chain, islice
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 from typing_extensions import override
 
-from mnistcmp.cluster.launch import Trained, Worker
+from mnistcmp.cluster.launch import Began, Checkpoint, Trained, Worker
+from mnistcmp.cluster.lost import in_words
 from mnistcmp.cluster.placement import Pool
-from mnistcmp.cluster.session import end_tasks, to_end
+from mnistcmp.cluster.session import to_end
 from mnistcmp.cluster.stacks import Stack
 from mnistcmp.cluster.watched import LAST_LINES, ProcessDiedError, call_watched
 from mnistcmp.data.mnist import Mnist
@@ -31,29 +31,11 @@ from mnistcmp.training.process import one_thread
 from mnistcmp.training.process import warm_up as warm_up_training
 from mnistcmp.training.result import TrainingResult
 
-IN_FLIGHT = 256
-"""Tasks handed to Ray at a time where there is one kind of device: enough that no worker waits for
-the driver and that an autoscaler sees work, and few enough for a study of a million runs."""
-
 NETWORK_VARIABLE = "MNISTCMP_NETWORK"
 """In a worker that trains a custom network, the network's name."""
 
 MOST_PRINTED = 20_000
 """Characters that are kept of what a run prints."""
-
-PATIENCE = 0.5
-"""Seconds after which whoever listens is told that nothing came back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """A stack's worker was lost."""
-
-    stacks: tuple[Stack, ...]
-    """As which its runs are trained from now on; none where it had its last chance."""
-
-    def __bool__(self) -> bool:
-        return bool(self.stacks)
 
 
 def warm_up(workers: int) -> None:
@@ -62,55 +44,31 @@ def warm_up(workers: int) -> None:
     to_end.update(task.remote() for _ in range(workers))
 
 
-def fan_out(
-    study: str, stacks: Iterable[Stack], mnist: Mnist, pools: Sequence[Pool], worker: Worker
-) -> Generator[tuple[Stack, Trained | Returned | Again] | None, None, None]:
-    """Trains stacks on the connected Ray, and yields what each tells, and at last what it gave.
+def start_task(
+    stack: Stack,
+    shared: Any,  # noqa: ANN401 - as the two below, a reference of Ray's
+    pool: Pool,
+    checkpoint: bytes | None,
+    *,
+    watched: bool,
+    cpus: int,
+) -> Any:  # noqa: ANN401
+    """Hands a stack to Ray; what it tells comes by the reference that is returned.
 
-    Where nothing comes for a while, None is yielded. A run that raises is given back as failed; the
-    others go on. A stack whose worker is lost is trained once more; lost twice, its runs are
-    trained one by one and watched, so that only the one to blame fails, and says how its process
-    died. MNIST travels once per machine, through Ray's object store. With several pools, each takes
-    the next stack when it has a place free.
+    Args:
+        stack: The runs.
+        shared: A reference of `Shared`.
+        pool: Where to train.
+        checkpoint: What to go on from.
+        watched: Whether it is trained in a process of its own, whose end is explained.
+        cpus: Of a node, that it takes.
     """
-    shared = ray.put((study, mnist, worker))
-    windows = [IN_FLIGHT + pool.slots if len(pools) == 1 else pool.slots + 1 for pool in pools]
-    task_of = cache(_task)
-    waiting: Iterator[Stack] = iter(stacks)
-    lost = _Lost()
-    in_flight: list[dict[ray.ObjectRefGenerator, Stack]] = [{} for _ in pools]
-    try:
-        while True:
-            for pool, window, handed_out in zip(pools, windows, in_flight, strict=True):
-                for stack in islice(waiting, window - len(handed_out)):
-                    task = task_of(pool, stack[0].architecture, watched=stack in lost.watched)
-                    handed_out[task.remote(stack, shared, pool.device)] = stack
-            tasks = [task for handed_out in in_flight for task in handed_out]
-            if not tasks:
-                return
-            # In Ray's stubs, what is waited for is an ObjectRef.
-            ready: list[Any] = ray.wait(tasks, num_returns=1, timeout=PATIENCE)[0]
-            if not ready:
-                yield None
-            for task in ready:
-                place = next(handed_out for handed_out in in_flight if task in handed_out)
-                stack = place[task]
-                try:
-                    told = ray.get(next(task))
-                except RayError as error:
-                    again = lost.again(stack, error)
-                    waiting = chain(again.stacks, waiting)
-                    told = again or pack(study, [_failed_for_good(stack, error)])
-                    del place[task]
-                else:
-                    if isinstance(told, Returned):
-                        del place[task]
-                yield stack, told
-    finally:
-        end_tasks([task for handed_out in in_flight for task in handed_out])
+    task = _task(pool, stack[0].architecture, watched, cpus)
+    return task.remote(stack, shared, pool.device, checkpoint)
 
 
-def _task(pool: Pool, network: str, *, watched: bool) -> Any:  # noqa: ANN401 - Ray's type names all
+@cache
+def _task(pool: Pool, network: str, watched: bool, cpus: int) -> Any:  # noqa: ANN401, FBT001
     """What trains a stack of a network in a pool, as Ray takes it.
 
     A custom network's module may change what others import: its workers are its own, since Ray
@@ -120,33 +78,15 @@ def _task(pool: Pool, network: str, *, watched: bool) -> Any:  # noqa: ANN401 - 
     function = _train_watched if watched else _train_stack
     # Ray counts what a generator gave before: tried again, it would have to give as much again.
     options: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "runtime_env": own}
-    return ray.remote(num_cpus=1, num_gpus=int(pool.gpu), **options)(function)
+    return ray.remote(num_cpus=cpus, num_gpus=int(pool.gpu), **options)(function)
 
 
-class _Lost:
-    """What becomes of stacks whose worker was lost, or that Ray could not hand out."""
-
-    def __init__(self) -> None:
-        self._once: set[Stack] = set()
-        self.watched: set[Stack] = set()
-        """Single runs, of which one is to blame."""
-
-    def again(self, stack: Stack, error: RayError) -> Again:
-        """What is to be trained again."""
-        if stack in self.watched:
-            return Again(())
-        if stack in self._once or isinstance(error, RayTaskError):
-            singly: tuple[Stack, ...] = tuple((run,) for run in stack)
-            self.watched.update(singly)
-            return Again(singly)
-        self._once.add(stack)
-        return Again((stack,))
-
-
-def _failed_for_good(stack: Stack, error: RayError) -> Failed:
-    """With what went wrong, without Ray's account of where."""
+def failed_for_good(stack: Stack, error: RayError) -> Failed:
+    """A run whose last chance is gone: with what went wrong, without Ray's account of where."""
     cause = getattr(error, "cause", None)
     known = cause if isinstance(cause, Exception) else error
+    if (said := in_words(error)) is not None:
+        known = MemoryError(said)
     return failed(stack[0], known, str(known), host=None)
 
 
@@ -154,33 +94,44 @@ Shared = tuple[str, Mnist, Worker]
 """What all of a launch's tasks read: the study's name, the digits, and what to do with a stack."""
 
 
-def _train_watched(stack: Stack, shared: Shared, device: DeviceChoice) -> Iterator[Returned]:
+def _train_watched(
+    stack: Stack, shared: Shared, device: DeviceChoice, checkpoint: bytes | None
+) -> Iterator[Began | Returned]:
+    yield _began(device)
     try:
-        yield call_watched(_train_alone, stack, shared, device)
+        yield call_watched(_train_alone, stack, shared, device, checkpoint)
     except ProcessDiedError as error:
         yield pack(shared[0], [failed(stack[0], error, str(error), environment().host)])
 
 
-def _train_alone(stack: Stack, shared: Shared, device: DeviceChoice) -> Returned:
+def _train_alone(
+    stack: Stack, shared: Shared, device: DeviceChoice, checkpoint: bytes | None
+) -> Returned:
     """What a stack gives at last, without what it tells before."""
-    *_, returned = _train_stack(stack, shared, device)
+    *_, returned = _train_stack(stack, shared, device, checkpoint)
     assert isinstance(returned, Returned)  # noqa: S101 - for mypy
     return returned
 
 
 def _train_stack(
-    stack: Stack, shared: Shared, device: DeviceChoice
-) -> Iterator[Trained | Returned]:
+    stack: Stack, shared: Shared, device: DeviceChoice, checkpoint: bytes | None
+) -> Iterator[Began | Trained | Checkpoint | Returned]:
     """In a worker: one stack on one thread."""
+    yield _began(device)
     study, mnist, worker = shared
+    worker = replace(worker, checkpoint=checkpoint)
     with one_thread():
         outcomes = yield from _outcomes(stack, mnist, worker, device)
         yield pack(study, outcomes)
 
 
+def _began(device: DeviceChoice) -> Began:
+    return Began(host=environment().host, device=device)
+
+
 def _outcomes(
     stack: Stack, mnist: Mnist, worker: Worker, device: DeviceChoice
-) -> Generator[Trained, None, list[Outcome]]:
+) -> Generator[Trained | Checkpoint, None, list[Outcome]]:
     """What became of a stack's runs. Errors are results too."""
     started_at, printed = datetime.now(UTC), _Printed()
     try:

@@ -18,6 +18,18 @@ SECONDS_BETWEEN = 1.0
 """Of two settings of the clocks, which cost some 0.1 ms; epochs may be shorter."""
 
 
+def limit(timeout: float | None, longest: float) -> float:
+    """Seconds after which something hangs, from the beginning or from the last sign of life.
+
+    Args:
+        timeout: Those that were asked for, of a training in all.
+        longest: Seconds between two signs of life so far; 0 where there were none.
+    """
+    if timeout is not None:
+        return timeout
+    return max(ANY_EPOCH, TIMES_LONGER * longest) if longest else FIRST_EPOCH
+
+
 class RunHangsError(Exception):
     """A run takes far longer than it should; the traceback says where it was."""
 
@@ -60,16 +72,12 @@ class Watchdog:
 
     def _set(self) -> None:
         self._set_at = time.monotonic()
+        self._limit = limit(self._timeout, self._longest)
         if self._timeout is not None:
-            limit = max(0.001, self._started + self._timeout - self._set_at)
-        elif self._longest:
-            limit = max(ANY_EPOCH, TIMES_LONGER * self._longest)
-        else:
-            limit = FIRST_EPOCH
-        self._limit = limit
-        signal.setitimer(signal.ITIMER_REAL, limit)
+            self._limit = max(0.001, self._started + self._timeout - self._set_at)
+        signal.setitimer(signal.ITIMER_REAL, self._limit)
         # What runs in C does not come back to Python; then the worker is lost, and says where.
-        faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=STDERR)
+        faulthandler.dump_traceback_later(self._limit + GRACE, exit=True, file=STDERR)
 
     def _give_up(self, _: int, __: FrameType | None) -> None:
         if self._timeout is not None:

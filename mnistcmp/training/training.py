@@ -23,8 +23,8 @@ from mnistcmp.training.planning import is_stackable
 from mnistcmp.training.result import Epochs, Round, TrainingResult, Weights
 from mnistcmp.training.stacked.engine import StackedEngine
 
-_KEPT = "epochs", "diverged", "rounds", "most_correct", "best_epochs", "seconds"
-"""A training's own part of a checkpoint: its attributes of these names."""
+_KEPT = "epochs", "diverged", "rounds", "most_correct", "best_epochs"
+"""A training's own part of a checkpoint: its private attributes of these names."""
 
 
 def train(
@@ -86,7 +86,8 @@ class Training:
         kinds = {(run.architecture, run.recipe) for run in runs}
         if len(kinds) > 1 or (len(runs) > 1 and not stacked):
             raise ValueError("a stack is of one architecture and one recipe that can be stacked")
-        self._seconds = 0.0
+        self.seconds = 0.0
+        """Of its training so far."""
         # Layers of a custom network may draw from torch's default generator.
         self._random = TorchStream(runs[0].seed, Stream.DROPOUT, device)
         with self._at_work():
@@ -147,7 +148,8 @@ class Training:
             return None
         own = {name: getattr(self, f"_{name}") for name in _KEPT}
         engine, random = self._engine.checkpoint(), self._random.states
-        return encode({"of": self._identity(), "engine": engine, "random": random, **own})
+        of = {"of": self._identity(), "seconds": self.seconds}
+        return encode({**of, "engine": engine, "random": random, **own})
 
     def _identity(self) -> list[str]:
         return [self._device.type, *(run.run_id for run in self._runs)]
@@ -168,7 +170,7 @@ class Training:
             self._engine.resume(state["engine"])
         for name in _KEPT:
             setattr(self, f"_{name}", state[name])
-        self._random.states = state["random"]
+        self._random.states, self.seconds = state["random"], state["seconds"]
         return True
 
     @contextmanager
@@ -178,7 +180,7 @@ class Training:
         # NumPy need not warn of a run that diverges.
         with self._random.resumed(), np.errstate(over="ignore", invalid="ignore"):
             yield
-        self._seconds += time.perf_counter() - started
+        self.seconds += time.perf_counter() - started
 
     def epoch(self) -> None:
         """Trains the next epoch, if one is left; a round's last one ends with its test."""
@@ -258,7 +260,7 @@ class Training:
                 epochs=Epochs(epochs[: diverged and diverged - 1, run]),
                 rounds=() if diverged else tuple(of_all[run] for of_all in self._rounds),
                 device=device_name,
-                seconds=self._seconds / len(self._runs),
+                seconds=self.seconds / len(self._runs),
                 weights=self._weights(run) if keep_weights else None,
                 diverged_epoch=diverged,
             )

@@ -74,7 +74,7 @@ def test_runs_of_a_lost_stack_end_one_by_one() -> None:
     """Each is a part of it; one that failed measures nothing."""
     forecast = Forecast([FIRST], workers=1)
     gone = Failed(run=FIRST[0], error="E", traceback="", host=None, failed_at=NOON)
-    forecast.split(FIRST, [FIRST[:1], FIRST[1:]])
+    forecast.replan([FIRST], [FIRST[:1], FIRST[1:]], workers=1)
     forecast.end(FIRST[:1], [gone])
     share, left = forecast.look({})
     assert share == pytest.approx(0.5)
@@ -92,7 +92,9 @@ def test_a_worker_tells_of_its_epochs(mnist: Mnist) -> None:
     told, training = [], Worker(seconds_between=0).train(stack, mnist, "cpu")
     try:
         while True:
-            told.append(next(training))
+            trained = next(training)
+            assert isinstance(trained, Trained)
+            told.append(trained)
     except StopIteration as ended:
         results = ended.value
     assert [trained.epochs for trained in told] == [1, 2, 3]

@@ -71,6 +71,8 @@ def test_mean_and_deviation_follow_the_runs(
     first_stack, *others = (outcome.run for outcome in outcomes)
     stacks = [(first_stack,), tuple(others), (replace(first, seed=9),)]
     tally = Tally(stacks, workers=2, combined=combine([study], place="x"))
+    for stack in stacks[:2]:
+        tally.note_beginning(stack)
     assert tally.progress().running == 4
     tally.note(stacks[0], outcomes[:1])
     (before,) = tally.progress().conditions
@@ -123,8 +125,10 @@ def test_a_lost_stack_is_in_training_no_more(
     )
     (told,) = tally.progress().training
     assert (told.condition, told.seeds, told.epoch) == ("baseline", (0, 1), 1)
-    tally.note_lost(stack, [stack[:1], stack[1:]])
+    parts = stack[:1], stack[1:]
+    tally.note_plan([stack], parts, workers=1, why="a node was lost")
     assert tally.progress().training == ()
+    assert tally.again == {"a node was lost": 1}
     tally.note(stack[:1], [finish(stack[0])])
     assert tally.progress().share == pytest.approx(0.5)
 

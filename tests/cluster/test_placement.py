@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import ray
 
+from mnistcmp.cluster.fan_out import fan_out
 from mnistcmp.cluster.launch import Trains, Worker
 from mnistcmp.cluster.placement import Node, Pool, choose_pools
 from mnistcmp.cluster.session import own_token
 from mnistcmp.cluster.stacks import Stack
-from mnistcmp.cluster.tasks import fan_out
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results.outcome import Finished
@@ -83,7 +83,7 @@ def test_a_mixed_cluster_trains_on_all_it_has(
     runs = study.model_copy(update={"seeds": tuple(range(10))}).runs()
     pools = [Pool(gpu=True, device="cuda", slots=1), Pool(gpu=False, device="cpu", slots=2)]
     stacks = [(run,) for run in runs]
-    told = fan_out("small", stacks, mnist, pools, DeviceNoting())
+    told = fan_out("small", stacks, mnist, DeviceNoting(), pools=lambda: pools)
     outcomes = outcomes_of(told)
     assert len(outcomes) == 20
     devices = {o.result.device for o in outcomes if isinstance(o, Finished)}

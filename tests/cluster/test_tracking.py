@@ -45,7 +45,7 @@ def _progress(condition: str = "baseline", epoch: int = 0, *ended: Ended) -> Pro
         validation=tuple(epoch / 8 + seed / 32 for seed in SEEDS),
     )
     training = (part,) if epoch else ()
-    return Progress(total=9, workers=1, slots=2, conditions=(), training=training, ended=ended)
+    return Progress(total=9, workers=1, running=2, conditions=(), training=training, ended=ended)
 
 
 EVENTS = (

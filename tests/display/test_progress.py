@@ -20,7 +20,7 @@ def _progress() -> Progress:
     return Progress(
         total=50,
         workers=2,
-        slots=20,
+        running=20,
         conditions=(
             ConditionProgress(
                 condition="siamese-shared-aux", total=10, finished=4, mean=0.9741, deviation=0.0031

@@ -297,7 +297,7 @@ def test_results_are_read_where_the_module_is_not(
 def test_a_network_that_ends_its_process_in_training_fails_alone(mnist: Mnist) -> None:
     """As one that raises: its worker goes on."""
     run = Run(architecture="wrong:LeavesInTraining", seed=0, recipe=Recipe(epochs=1))
-    (outcome,) = _train_alone((run,), ("x", mnist, Worker()), "cpu").outcomes
+    (outcome,) = _train_alone((run,), ("x", mnist, Worker()), "cpu", None).outcomes
     assert isinstance(outcome, Failed)
     assert outcome.error == "SystemExit: 4"
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
+from mnistcmp.cluster.fan_out import Told
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.results.outcome import Failed, Outcome
 from mnistcmp.results.store import ResultsStore
@@ -95,7 +96,8 @@ def losses_here(study: Path, mnist: Mnist) -> dict[str, float]:
     return {run.run_id: loss(run) for run in read_study(study).runs()}
 
 
-def outcomes_of(told: Iterable[tuple[object, object] | None]) -> list[Outcome]:
+def outcomes_of(told: Iterable[Told]) -> list[Outcome]:
     """What became of all runs that `fan_out` tells of."""
-    returned = [got for _, got in filter(None, told) if isinstance(got, Returned)]
+    pairs = [each for each in told if isinstance(each, tuple)]
+    returned = [got for _, got in pairs if isinstance(got, Returned)]
     return [outcome for each in returned for outcome in each.outcomes]

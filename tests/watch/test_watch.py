@@ -50,7 +50,7 @@ def _progress(
     return Progress(
         total=4,
         workers=2,
-        slots=4,
+        running=4,
         conditions=(
             ConditionProgress(condition="baseline", total=2, finished=finished, mean=0.8),
             ConditionProgress(condition="siamese-shared-aux", total=2),
