@@ -56,7 +56,7 @@ def report(
     from mnistcmp.report.as_json import to_json
     from mnistcmp.report.build import build_report
     from mnistcmp.report.compare import compare_in_study
-    from mnistcmp.report.gates import not_better
+    from mnistcmp.report.gates import not_better, not_better_by_rule
     from mnistcmp.report.runs import point_files
     from mnistcmp.report.text import print_report, to_markdown
     from mnistcmp.results.store import ResultsStore
@@ -82,7 +82,11 @@ def report(
     else:
         print_report(found, Terminal())
     if fail_unless_better is not None:
-        _gate(not_better(compare_in_study(store, *fail_unless_better, inference=how)))
+        first, second = fail_unless_better
+        if found.until is not None:
+            _gate(not_better_by_rule(found, first, second))
+        else:
+            _gate(not_better(compare_in_study(store, first, second, how)))
 
 
 def _inference(intervals: "Intervals", within: float | None) -> "Inference":

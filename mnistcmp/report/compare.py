@@ -1,6 +1,7 @@
 """Two names of one study, or two results folders, seed by seed and test pair by test pair."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,9 @@ def compare_in_study(
             "two recipes of the study."
         )
     sides = [(subject, of[left[subject]], of[right[subject]]) for subject in subjects]
-    return _compare_all((first, second), sides, inference)
+    found = _compare_all((first, second), sides, inference)
+    by_rule = store.combined().until is not None
+    return tuple(replace(comparison, by_rule=by_rule) for comparison in found)
 
 
 def compare_folders(

@@ -266,6 +266,8 @@ class SideBySide:
     pooled: Pooled
     digits: tuple[DigitPair, ...]
     """Every pair of digits, those first where the sides differ most."""
+    by_rule: bool = False
+    """Whether seeds were added until comparisons were clear, which this interval leaves out."""
     inference: Inference = DEFAULT
     """How the intervals and the tests were made."""
 

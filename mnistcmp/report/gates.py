@@ -7,7 +7,8 @@ no interval can be judged neither way, and is refused.
 from collections.abc import Iterable, Sequence
 
 from mnistcmp.errors import UserError
-from mnistcmp.report.contents import SideBySide
+from mnistcmp.report.contents import Report, SideBySide
+from mnistcmp.report.methods import difference_in_words
 from mnistcmp.report.words import comparison_sentence
 
 
@@ -24,6 +25,28 @@ def worse(found: Iterable[SideBySide], margin: float) -> list[str]:
         for comparison in found
         if _interval(comparison)[1] < -margin
     ]
+
+
+def not_better_by_rule(report: Report, first: str, second: str) -> list[str]:
+    """The same of a study whose seeds were added by a rule: its planned comparison says it.
+
+    Raises:
+        UserError: The two are none of its comparisons.
+    """
+    for comparison in (*report.comparisons, *report.averages):
+        difference, names = comparison.difference, (comparison.condition, comparison.reference)
+        if difference is None or set(names) != {first, second}:
+            continue
+        ahead = difference.mean if names == (first, second) else -difference.mean
+        if difference.is_clear and ahead > 0:
+            return []
+        sentence = difference_in_words(names[0], difference, reference=names[1])
+        return [f"not shown to be better: {sentence}."]
+    planned = [f"{c.condition} and {c.reference}" for c in (*report.comparisons, *report.averages)]
+    raise UserError(
+        f"'{first}' and '{second}' are no comparison of this study, whose seeds were added until "
+        f"its comparisons were clear: {'; '.join(planned)}."
+    )
 
 
 def not_better(found: Sequence[SideBySide]) -> list[str]:

@@ -241,6 +241,11 @@ def comparison_notes(comparison: SideBySide) -> list[str]:
     lines = []
     if comparison.recipes[0] != comparison.recipes[1]:
         lines.append(f"Their recipes differ: {comparison.recipes[0]} and {comparison.recipes[1]}.")
+    if comparison.by_rule:
+        lines.append(
+            "Seeds were added until the report's comparisons were clear (--until-clear). Interval "
+            "and p here are of one look, as if they had been fixed; the report's hold."
+        )
     names = comparison.first, comparison.second
     for name, unpaired in zip(names, comparison.unpaired, strict=True):
         if unpaired:

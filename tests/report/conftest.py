@@ -12,10 +12,13 @@ from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
 from mnistcmp.study.study import Run, Study
+from tests.support.commands import run_command
 from tests.support.stored import with_accuracy
 
 MakeStore = Callable[[Study, Callable[[Run], float | None]], ResultsStore]
 MakeReport = Callable[[Study, Callable[[Run], float | None]], Report]
+Ask = Callable[..., tuple[int, str, str]]
+"""A command's exit status, and what it printed on both streams."""
 
 
 @pytest.fixture
@@ -42,3 +45,15 @@ def made_up(tmp_path: Path, study: Study, finish: Callable[[Run], Finished]) -> 
 def reported(made_up: MakeStore) -> MakeReport:
     """Makes the report of such a study."""
     return lambda study, accuracy: build_report(made_up(study, accuracy))
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Goes through a command on a wide terminal."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def asked(*arguments: str) -> tuple[int, str, str]:
+        status = run_command(monkeypatch, *arguments)
+        return status, *capsys.readouterr()
+
+    return asked

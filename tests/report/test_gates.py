@@ -1,18 +1,14 @@
 """Gates for somebody's CI: the exit status says whether a network is worse, or better."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mnistcmp.study.study import Run, Study
-from tests.report.conftest import MakeStore
-from tests.support.commands import run_command
+from tests.report.conftest import Ask, MakeStore
 
 LEAD = {"baseline": 0.0, "siamese-shared": 2.0, "siamese-separate": 0.1}
 """Points by which each is ahead of the baseline on average, at seeds that scatter by 0.4."""
-Ask = Callable[..., tuple[int, str, str]]
-"""A command's exit status, and what it printed on both streams."""
 
 
 @pytest.fixture
@@ -25,18 +21,6 @@ def folder(made_up: MakeStore) -> str:
         return 80 + run.seed + LEAD[run.architecture] + scatter
 
     return made_up(study, accuracy).location.name
-
-
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Goes through a command on a wide terminal."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def asked(*arguments: str) -> tuple[int, str, str]:
-        status = run_command(monkeypatch, *arguments)
-        return status, *capsys.readouterr()
-
-    return asked
 
 
 @pytest.mark.parametrize(

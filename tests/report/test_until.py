@@ -8,12 +8,14 @@ import pytest
 from mnistcmp.errors import UserError
 from mnistcmp.report.as_json import to_json
 from mnistcmp.report.build import build_report
+from mnistcmp.report.compare import compare_in_study
 from mnistcmp.report.text import to_markdown
 from mnistcmp.report.until import missing_runs, next_runs
+from mnistcmp.report.words import comparison_notes
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import Inference
 from mnistcmp.study.study import Run, Study
-from tests.report.conftest import MakeStore
+from tests.report.conftest import Ask, MakeStore
 from tests.support.stored import store_failure
 
 LEAD = {"baseline": 0.0, "siamese-shared": 9.0, "siamese-separate": 0.0, "digits-exact": 0.8}
@@ -116,6 +118,35 @@ def test_a_run_that_failed_does_not_stop_the_rule(made_up: MakeStore) -> None:
     assert report.comparisons[0].difference is not None
     assert report.comparisons[0].difference.n == 4
     assert [run.run_id for run in report.missing] == [lost]
+
+
+@pytest.mark.parametrize(
+    ("names", "status", "said"),
+    [
+        ("siamese-shared baseline", 0, ""),
+        ("baseline siamese-shared", 1, "not shown to be better: siamese-shared is better than"),
+        (
+            "siamese-separate baseline",
+            1,
+            "not shown to be better: siamese-separate and",
+        ),
+        ("siamese-shared siamese-separate", 2, "are no comparison of this study"),
+    ],
+)
+def test_a_gate_goes_by_the_rule(
+    ask: Ask, made_up: MakeStore, names: str, status: int, said: str
+) -> None:
+    """By the interval of the look that answered; other pairs were not planned."""
+    folder = made_up(STUDY, _seeds(5)).location.name
+    ended, _, error = ask("report", folder, "--fail-unless-better", *names.split())
+    assert ended == status
+    assert said in error
+
+
+def test_a_comparison_of_one_look_says_so(made_up: MakeStore) -> None:
+    """Where the seeds were not fixed, its interval is not what the report's is."""
+    [comparison] = compare_in_study(made_up(STUDY, _seeds(5)), "siamese-shared", "baseline")
+    assert comparison_notes(comparison)[0].startswith("Seeds were added until")
 
 
 def test_other_intervals_than_the_rule_s_are_refused(made_up: MakeStore) -> None:
