@@ -21,8 +21,11 @@ from mnistcmp.display.progress import ProgressDisplay
 from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.files import expand_home
+from mnistcmp.networks.architectures import ARCHITECTURES
+from mnistcmp.report.numbers import seconds
 from mnistcmp.study.named import STUDIES
 from mnistcmp.study.study import Study
+from mnistcmp.training.planning import seconds_of_a_run
 
 # In a notebook, tqdm and Ray ask on their import for widgets that nothing here shows.
 warnings.filterwarnings("ignore", message="IProgress not found")
@@ -46,6 +49,7 @@ def launch(
     fresh: bool = False,
     run_timeout: float | None = None,
     max_failures: int | None = None,
+    budget: float | None = None,
     notify: str | None = None,
     track: Sequence[str] = (),
     progress: bool = True,
@@ -64,6 +68,7 @@ def launch(
         fresh: Whether a new folder is made beside an old one.
         run_timeout: Seconds after which a run is ended as failed; by default, one that hangs is.
         max_failures: How many runs fail before no more are trained; by default all are.
+        budget: Seconds after which nothing more begins; what is in training then ends.
         notify: A URL to which the answer is posted when the launch ends.
         track: `"mlflow"`, `"tensorboard"`, or both: tools that show the runs while they train.
         progress: Whether progress is shown, in a terminal or a notebook.
@@ -81,6 +86,7 @@ def launch(
         fresh=fresh,
         run_timeout=run_timeout,
         max_failures=max_failures,
+        budget=budget,
         notify=notify,
     )
     if place.output(work).here is None:
@@ -113,6 +119,7 @@ def events(
     fresh: bool = False,
     run_timeout: float | None = None,
     max_failures: int | None = None,
+    budget: float | None = None,
     notify: str | None = None,
     track: Sequence[str] = (),
 ) -> Generator[Event, None, None]:
@@ -135,6 +142,7 @@ def events(
         fresh=fresh,
         run_timeout=run_timeout,
         max_failures=max_failures,
+        budget=budget,
         notify=notify,
     )
     return _run(place, work, track)
@@ -175,9 +183,26 @@ def make_launch(study: Study, *, output: str | None, **options: Any) -> Launch: 
     """
     if (url := options.get("notify")) is not None:
         check_url(url)
+    _refuse_short(study, options.get("budget"))
     keep_weights = options.get("weights") == "best"
     study = check_custom_networks(study, keep_weights=keep_weights)
     return Launch(study=study, output=output, **options)
+
+
+def _refuse_short(study: Study, budget: float | None) -> None:
+    """A budget that is over before a run can end would leave nothing, each time.
+
+    Of a custom network it is not known how long a run takes.
+    """
+    names = {condition.architecture for condition in study.conditions}
+    if budget is None or names.difference(ARCHITECTURES):
+        return
+    shortest = min(seconds_of_a_run(c.architecture, c.recipe) for c in study.conditions)
+    if budget < shortest:
+        raise UserError(
+            f"a budget of {seconds(budget)} is over before a run can end: the shortest takes about "
+            f"{seconds(shortest)}. Give more, or fewer --epochs."
+        )
 
 
 def _place_and_work(

@@ -8,6 +8,7 @@ import typer
 
 from mnistcmp.cli import options
 from mnistcmp.cli.console import INTERRUPTED
+from mnistcmp.cli.durations import seconds_of
 from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
 
@@ -100,6 +101,14 @@ def launch(
         int | None,
         typer.Option(metavar="N", min=1, help="Train no more once so many runs have failed."),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Begin nothing more after so long, as 90s, 30m or 1h30m; what is in training "
+            "then ends.",
+        ),
+    ] = None,
     show: Annotated[
         bool,
         typer.Option("--open", help="Open the page that follows the launch ('mnistcmp watch')."),
@@ -166,6 +175,7 @@ def launch(
             weights=weights,
             run_timeout=run_timeout,
             max_failures=max_failures,
+            budget=None if budget is None else seconds_of(budget, option="--budget"),
             notify=notify,
         )
         for chosen in studies

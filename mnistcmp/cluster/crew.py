@@ -1,6 +1,7 @@
 """The workers of a launch: what they train is stored as it comes back, and counted."""
 
 import math
+import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -38,11 +39,18 @@ class Crew:
     """That there were at first."""
     mnist: Mnist
     worker: Worker
+    deadline: float = math.inf
+    """When, by the monotonic clock, nothing more begins."""
 
     @property
     def size(self) -> int:
         """Places for stacks."""
         return sum(pool.slots for pool in self.pools)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more begins."""
+        return time.monotonic() >= self.deadline
 
     def pools_now(self) -> tuple[Pool, ...]:
         """Those that there are now; none where every node is gone, since one may come."""
@@ -61,7 +69,13 @@ class Crew:
         tally = Tally(stacks, workers=self.size, combined=store.combined())
         yield tally.progress()
         tasks = fan_out(
-            study, stacks, self.mnist, self._paced(), pools=self.pools_now, checkpoints=checkpoints
+            study,
+            stacks,
+            self.mnist,
+            self._paced(),
+            pools=self.pools_now,
+            checkpoints=checkpoints,
+            deadline=self.deadline,
         )
         try:
             with closing(tasks):

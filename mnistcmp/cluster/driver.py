@@ -1,5 +1,7 @@
 """A launch where Ray is: trains what is missing, and reports."""
 
+import math
+import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -75,17 +77,28 @@ def _train(
                 again=_why_again(again, crew),
             )
             if tally.left:
-                left = f"{plural(tally.left, 'run')} of the launch are not trained"
-                return replace(ended, stopped=f"Stopped as --max-failures asks: {left}.")
+                return replace(ended, stopped=_why_stopped(crew, tally.left))
             if study.until_clear is None:
                 return ended
             wanted = next_runs(store, study, tried)
-            yield _looked(store)
+            if store.finished_run_ids():
+                yield _looked(store)
+            if wanted and crew.is_over:
+                return replace(ended, stopped=_why_stopped(crew, len(wanted)))
     return ended
+
+
+def _why_stopped(crew: Crew, left: int) -> str:
+    option = "--budget" if crew.is_over else "--max-failures"
+    return (
+        f"Stopped as {option} asks: {plural(left, 'run')} of the launch "
+        f"{'is' if left == 1 else 'are'} not trained."
+    )
 
 
 @contextmanager
 def _crew(launch: Launch, place: RayPlace, runs: int) -> Iterator[Crew]:
+    deadline = time.monotonic() + (launch.budget or math.inf)
     # Before Ray, which may take a job's working folder away.
     worker = launch.worker
     with place.connect() as resources:
@@ -97,6 +110,7 @@ def _crew(launch: Launch, place: RayPlace, runs: int) -> Iterator[Crew]:
             pools=pools,
             mnist=place.mnist(),
             worker=worker,
+            deadline=deadline,
         )
 
 

@@ -1,5 +1,6 @@
 """Hands stacks of runs out to the workers there are, and tells what comes back."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -81,6 +82,7 @@ def fan_out(
     *,
     pools: Callable[[], Sequence[Pool]],
     checkpoints: Checkpoints | None = None,
+    deadline: float = math.inf,
 ) -> Generator[Told, None, None]:
     """Trains stacks on the connected Ray, and yields what each tells, and at last what it gave.
 
@@ -95,8 +97,9 @@ def fan_out(
         worker: What a worker does with a stack.
         pools: Looks which places there are now. Each takes the next stack when it has one free.
         checkpoints: What stacks go on from.
+        deadline: When, by the monotonic clock, nothing more begins; what is in training ends.
     """
-    work = _FanOut(ray.put((study, mnist, worker)), stacks, pools, checkpoints)
+    work = _FanOut(ray.put((study, mnist, worker)), stacks, pools, checkpoints, deadline)
     try:
         while work.tasks or work.waiting or work.retries:
             if replanned := work.look():
@@ -133,8 +136,10 @@ class _FanOut:
         stacks: Iterable[Stack],
         pools: Callable[[], Sequence[Pool]],
         checkpoints: Checkpoints | None,
+        deadline: float,
     ) -> None:
         self._shared, self._look, self._checkpoints = shared, pools, checkpoints
+        self._deadline = deadline
         self._pools, self._looked_at = tuple(pools()), time.monotonic()
         self.waiting = deque(stacks)
         self.retries: list[tuple[float, Stack]] = []
@@ -177,6 +182,8 @@ class _FanOut:
         work.
         """
         now = time.monotonic()
+        if now >= self._deadline:
+            self._begin_nothing_more()
         for due, stack in [*self.retries]:
             if due <= now:
                 self.retries.remove((due, stack))
@@ -197,6 +204,15 @@ class _FanOut:
                 )
                 self.tasks[reference] = _Task(stack, pool, watched)
                 free -= 1
+
+    def _begin_nothing_more(self) -> None:
+        """Drops what has not begun; what is in a process of its own does not tell."""
+        queued = [r for r, task in self.tasks.items() if not (task.began or task.is_watched)]
+        for reference in queued:
+            del self.tasks[reference]
+        end_tasks(queued)
+        self.waiting.clear()
+        self.retries.clear()
 
     def ready(self) -> list[Any]:
         """References of what has told something, after some patience."""

@@ -168,6 +168,8 @@ class Launch(Work):
     """Seconds that a run may take."""
     max_failures: Annotated[int, Field(ge=1)] | None = None
     """How many runs fail before no more are trained."""
+    budget: Annotated[float, Field(gt=0)] | None = None
+    """Seconds after which nothing more begins; what is in training ends."""
 
     @property
     def worker(self) -> Worker:

@@ -466,3 +466,28 @@ def test_seeds_are_added_look_by_look(
     (only,) = _launch(ruled, tmp_path, mnist, ray)
     assert isinstance(only, Reported)
     assert only.trained == 0
+
+
+def test_after_its_budget_a_launch_begins_nothing_more(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """What is in training ends, the report says what is missing, and a launch goes on there."""
+
+    class Slow(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
+            time.sleep(2)
+            return super().train(stack, mnist, device)
+
+    class Short(Launch):
+        @property
+        def worker(self) -> Worker:
+            return Slow()
+
+    wide = study.model_copy(update={"seeds": tuple(range(20))})
+    *_, last = OpenPlace(ray, mnist).run(Short(study=wide, output=str(tmp_path), budget=1.5))
+    assert isinstance(last, Reported)
+    assert last.trained == 20
+    assert last.stopped == "Stopped as --budget asks: 20 runs of the launch are not trained."
+    assert last.report is not None
+    assert len(last.report.missing) == 20
+    assert _progress(_launch(wide, tmp_path, mnist, ray)).finished == 20
