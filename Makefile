@@ -20,6 +20,7 @@ TEMPORARY = $(if $(shell df -k /dev/shm 2>/dev/null | awk '$$4 > 4000000'),PYTES
 
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' mnistcmp/__init__.py)
 REVISION = $(shell r=$$(git rev-parse HEAD 2>/dev/null) && { git diff --quiet HEAD || r=$$r-dirty; echo $$r; })
+BASE ?= python:3.11-slim-bookworm
 IMAGE = mnistcmp:$(VERSION)-$(if $(filter 0,$(GPUS)),cpu,gpu)
 
 .DEFAULT_GOAL := help
@@ -60,11 +61,13 @@ lint: install ## Check style, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-image: ## Build the image (GPUS=1: for GPUs); PIP_INDEX_URL and PIP_EXTRA_INDEX_URL are passed on
+image: ## Build the image (GPUS=1: for GPUs; BASE=...@sha256:...), and dist/IMAGE.cdx.json, its SBOM
 	@echo "Building $(IMAGE) (minutes, where nothing is cached) ..."
 	@docker build --quiet --file docker/Dockerfile --tag $(IMAGE) \
-	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+	  --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 	  --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL . > /dev/null
+	@mkdir -p dist && docker run --rm --network none $(IMAGE) cat /opt/sbom.cdx.json \
+	  > dist/$(subst :,-,$(IMAGE)).cdx.json
 	@docker image inspect --format '{{.Size}}' $(IMAGE) | \
 	  awk '{printf "$(IMAGE) is built: %.2f GB\n", $$1 / 1e9}'
 

@@ -17,6 +17,8 @@ from mnistcmp.errors import UserError
 IMAGE_USER = 10001
 """The image's own user, which a cluster of root's runs as: root is not root's choice for jobs."""
 
+CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
 OTHERWISE = "start the cluster as processes: make cluster-up ENGINE=processes."
 
 
@@ -46,9 +48,10 @@ class Containers(Kind):
     def up(self, state: ClusterState) -> ClusterState:
         # The image is built anew where the code has changed.
         _run(["make", "--no-print-directory", "-C", str(self.checkout), "image"], show=True)
+        self._write_credentials()
         if os.getuid() == 0:
             # Root's files are closed to the image's user.
-            for path in (Path(state.results), self.token_file):
+            for path in (Path(state.results), self.token_file, self._credentials_file):
                 os.chown(path, IMAGE_USER, IMAGE_USER)
         self._compose(state, "up", "--detach", "--scale", f"worker={state.workers}")
         return state
@@ -56,6 +59,7 @@ class Containers(Kind):
     @override
     def down(self, state: ClusterState) -> None:
         self._compose(state, "down", "--volumes", "--remove-orphans")
+        self._credentials_file.unlink(missing_ok=True)
 
     @override
     def status(self, state: ClusterState) -> str:
@@ -64,6 +68,18 @@ class Containers(Kind):
     @override
     def logs(self, state: ClusterState) -> str:
         return self._compose(state, "logs", "--no-color", "--tail=200")
+
+    @property
+    def _credentials_file(self) -> Path:
+        return self.state_folder / "aws_credentials"
+
+    def _write_credentials(self) -> None:
+        """Writes this environment's keys of an object store, if any, where the head alone reads."""
+        found = {name: os.environ.get(name.upper(), "") for name in CREDENTIALS}
+        lines = [f"{name} = {value}" for name, value in found.items() if value]
+        self._credentials_file.touch(mode=0o600)
+        # In place: a head that runs has this file, and no other of its name.
+        self._credentials_file.write_text("\n".join(["[default]", *lines, ""]), encoding="utf-8")
 
     def _compose(self, state: ClusterState, *arguments: str) -> str:
         digest = hashlib.sha256(str(self.checkout).encode()).hexdigest()[:8]
@@ -76,6 +92,7 @@ class Containers(Kind):
             "MNISTCMP_USER": f"{user}:{group}" if user else f"{IMAGE_USER}:{IMAGE_USER}",
             "MNISTCMP_RESULTS_HERE": state.results,
             "MNISTCMP_TOKEN_FILE": str(self.token_file),
+            "MNISTCMP_CREDENTIALS_FILE": str(self._credentials_file),
             "CLUSTER_PORT": state.address.rsplit(":", 1)[1],
             "WORKER_CPUS": str(state.worker_cpus),
         }

@@ -3,89 +3,39 @@
 import ast
 import json
 import os
-import shutil
 import socket
 import stat
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from mnistcmp import __version__
 from mnistcmp.cluster.node import OBJECT_STORE_BYTES
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.recipe import Recipe
 from tests.support.clusters import Checkout, make_checkout
 from tests.support.custom_networks import RAISING
+from tests.support.docker import containers, docker, needs_docker
 from tests.support.examples import README_EXAMPLE
 from tests.support.servers import free_port
 
-IMAGE = f"mnistcmp:{__version__}-cpu"
-BASE = "python:3.11-slim-bookworm"
-
-
-def _docker(*arguments: str) -> str:
-    done = subprocess.run(
-        ["docker", *arguments],  # noqa: S607 - docker
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip()
-
-
-pytestmark = [
-    pytest.mark.containers,
-    pytest.mark.skipif(
-        shutil.which("docker") is None or not _docker("info", "--format", "{{.ServerVersion}}"),
-        reason="no Docker engine answers",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout with a cluster of two worker containers up."""
-    made = make_checkout(tmp_path_factory.mktemp("checkout"), free_port())
-    up = made.up("containers")
-    assert up.returncode == 0, up.stderr
-    yield made
-    made.manage("down")
-
-
-def _containers(checkout: Checkout, service: str) -> list[str]:
-    """Ids of a service's containers."""
-    files = f"label=com.docker.compose.project.working_dir={checkout.folder / 'docker'}"
-    name = f"label=com.docker.compose.service={service}"
-    return _docker("ps", "--quiet", "--no-trunc", "--filter", files, "--filter", name).split()
-
-
-@pytest.mark.usefixtures("checkout")
-def test_the_image_is_small_labelled_and_not_root_s() -> None:
-    """Under 2 GB above its base; no compiler, no pip, MNIST inside, a fixed user."""
-    image, base = (json.loads(_docker("image", "inspect", name))[0] for name in (IMAGE, BASE))
-    assert image["Size"] - base["Size"] < 2e9
-    assert image["Config"]["User"] == "10001:10001"
-    assert image["Config"]["Labels"]["org.opencontainers.image.version"] == __version__
-    look = "command -v gcc cc pip; mnistcmp data verify | grep -c ok; id -u"
-    assert _docker("run", "--rm", IMAGE, "sh", "-c", look).split() == ["4", "10001"]
+pytestmark = needs_docker
 
 
 def test_containers_are_confined(checkout: Checkout) -> None:
     """No root, no capabilities, no new privileges, read-only root, bounded memory, an init."""
-    containers = _containers(checkout, "head") + _containers(checkout, "worker")
-    assert len(containers) == 3
-    for details in json.loads(_docker("inspect", *containers)):
+    found = containers(checkout, "head") + containers(checkout, "worker")
+    assert len(found) == 3
+    for details in json.loads(docker("inspect", *found)):
         host, user = details["HostConfig"], details["Config"]["User"]
         assert not user.startswith("0")
         assert host["CapDrop"] == ["ALL"]
         assert host["SecurityOpt"] == ["no-new-privileges:true"]
         assert host["ReadonlyRootfs"]
         assert host["Init"]
+        assert host["PidsLimit"] == 4096
         assert host["Memory"] == 4 * 2**30
         assert host["ShmSize"] > OBJECT_STORE_BYTES
         assert details["Config"]["StopTimeout"] == 45
@@ -109,14 +59,14 @@ def test_a_study_survives_a_killed_worker_and_its_rows_are_the_workers(
     checkout: Checkout,
 ) -> None:
     """All fifty, none twice, none on the head, files of the launching user's; logs can be read."""
-    workers = _containers(checkout, "worker")
+    workers = containers(checkout, "worker")
     hosts = {container[:12] for container in workers}
     launch = checkout.start("launch", "--all", "--epochs", "4")
     output = checkout.results / "table1-epochs-4"
     deadline = time.monotonic() + 120
     while not list((output / "runs").glob("*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    _docker("kill", workers[0])
+    docker("kill", workers[0])
     printed, errors = launch.communicate(timeout=300)
     assert (launch.returncode, errors) == (0, ""), printed
     wanted = TABLE1.under(Recipe(epochs=4)).runs()
@@ -136,11 +86,11 @@ def test_a_study_survives_a_killed_worker_and_its_rows_are_the_workers(
 
 def test_up_again_brings_the_killed_worker_back(checkout: Checkout) -> None:
     """And changes nothing else; the same numbers come out as at home."""
-    head = _containers(checkout, "head")
+    head = containers(checkout, "head")
     up = checkout.up("containers")
     assert up.returncode == 0, up.stderr
-    assert _containers(checkout, "head") == head
-    assert len(_containers(checkout, "worker")) == 2
+    assert containers(checkout, "head") == head
+    assert len(containers(checkout, "worker")) == 2
     arguments = ("-a", "siamese-separate-aux", "--seeds", "1", "--epochs", "2", "--output")
     there = checkout.mnistcmp("launch", *arguments, "results/there")
     here = checkout.mnistcmp("launch", *arguments, "here", "--local")
@@ -177,7 +127,7 @@ def test_the_readme_s_program_trains_on_the_cluster(checkout: Checkout) -> None:
     """It finds the one that is up; a script's own network is refused in a line."""
     done = checkout.python(f"from torch import nn\n\n{README_EXAMPLE}{PROGRAM}")
     assert done.returncode == 0, done.stderr
-    hosts = {container[:12] for container in _containers(checkout, "worker")}
+    hosts = {container[:12] for container in containers(checkout, "worker")}
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("['"))
     assert set(ast.literal_eval(line)) <= hosts
     assert "'__main__:Own' is defined in a script or notebook, which a cluster's" in done.stdout
@@ -220,9 +170,9 @@ def test_down_leaves_no_container_network_or_root_s_file(tmp_path: Path) -> None
         assert checkout.up("containers", workers=1).returncode == 0
         project = next(
             value
-            for container in _containers(checkout, "head")
+            for container in containers(checkout, "head")
             for value in [
-                _docker(
+                docker(
                     "inspect",
                     "--format",
                     '{{index .Config.Labels "com.docker.compose.project"}}',
@@ -238,10 +188,11 @@ def test_down_leaves_no_container_network_or_root_s_file(tmp_path: Path) -> None
         )
     finally:
         assert checkout.manage("down").returncode == 0
+    assert not (checkout.folder / ".cluster" / "aws_credentials").exists()
     of_project = f"label=com.docker.compose.project={project}"
-    assert _docker("ps", "--all", "--quiet", "--filter", of_project) == ""
-    assert _docker("network", "ls", "--quiet", "--filter", of_project) == ""
-    assert _docker("volume", "ls", "--quiet", "--filter", of_project) == ""
+    assert docker("ps", "--all", "--quiet", "--filter", of_project) == ""
+    assert docker("network", "ls", "--quiet", "--filter", of_project) == ""
+    assert docker("volume", "ls", "--quiet", "--filter", of_project) == ""
     left = {path.name for path in checkout.results.rglob("*") if path.stat().st_uid == 0}
     # The page is written by whoever launches.
     assert left <= {"report.html"}

@@ -50,10 +50,10 @@ class Checkout:
         assert state is not None
         return state
 
-    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def manage(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """`cluster/manage.py`, which `make cluster-...` calls."""
         script = str(self.folder / "cluster" / "manage.py")
-        return self._run([sys.executable, script, *arguments])
+        return self._run([sys.executable, script, *arguments], **environment)
 
     def up(self, engine: str, workers: int = 2) -> "subprocess.CompletedProcess[str]":
         """`make cluster-up`."""
