@@ -24,7 +24,7 @@ BASE ?= python:3.11-slim-bookworm
 IMAGE = mnistcmp:$(VERSION)-$(if $(filter 0,$(GPUS)),cpu,gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-quick test-cluster lint image
+.PHONY: help install report test test-quick test-cluster lint image audit
 .PHONY: cluster-up cluster-down cluster-status cluster-logs
 
 help: ## List the targets
@@ -70,6 +70,11 @@ image: ## Build the image (GPUS=1: for GPUs; BASE=...@sha256:...), and dist/IMAG
 	  > dist/$(subst :,-,$(IMAGE)).cdx.json
 	@docker image inspect --format '{{.Size}}' $(IMAGE) | \
 	  awk '{printf "$(IMAGE) is built: %.2f GB\n", $$1 / 1e9}'
+
+audit: ## Ask PyPI for known vulnerabilities of the versions in constraints.txt
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
+	  "$$folder/bin/pip" install --quiet pip-audit && \
+	  "$$folder/bin/pip-audit" --strict --disable-pip --no-deps --requirement constraints.txt
 
 cluster-up: install ## Start a cluster here: WORKERS=2 WORKER_CPUS=1 CLUSTER_PORT=8265 GPUS=0 ENGINE=auto
 	@$(BIN)/python cluster/manage.py up --workers $(WORKERS) --worker-cpus $(WORKER_CPUS) \

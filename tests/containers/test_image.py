@@ -79,12 +79,15 @@ def test_one_container_trains_a_study_and_goes_on_with_it(tmp_path: Path) -> Non
 
 
 def test_the_readme_says_how_one_container_is_started() -> None:
-    """As these tests start it."""
+    """As these tests start it, with the command that the Job has on Kubernetes."""
     readme = (KUBERNETES.parent / "README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^docker run .*(?:\n  .*)+", readme, re.MULTILINE)
     words = shlex.split(command)
     assert " ".join(words[:2]) == "docker run"
     assert words[2 : 2 + len(CONFINED)] == list(CONFINED)
+    job = yaml.safe_load((KUBERNETES / "job" / "job.yaml").read_text(encoding="utf-8"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert words[-5:] == [container["image"], *container["args"]]
     assert words[-5:] == [IMAGE, "mnistcmp", "launch", "--all", "--local"]
 
 
