@@ -82,7 +82,7 @@ def test_the_readme_says_how_one_container_is_started() -> None:
     """As these tests start it, with the command that the Job has on Kubernetes."""
     readme = (KUBERNETES.parent / "README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^docker run .*(?:\n  .*)+", readme, re.MULTILINE)
-    words = shlex.split(command)
+    words = shlex.split(command.replace("\\\n", " "))
     assert " ".join(words[:2]) == "docker run"
     assert words[2 : 2 + len(CONFINED)] == list(CONFINED)
     job = yaml.safe_load((KUBERNETES / "job" / "job.yaml").read_text(encoding="utf-8"))
