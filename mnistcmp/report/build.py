@@ -1,6 +1,6 @@
 """What a results folder says of each condition, and how the conditions differ, seed by seed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -9,7 +9,14 @@ import numpy as np
 from mnistcmp.errors import UserError
 from mnistcmp.networks.architectures import architecture, published
 from mnistcmp.report.contents import Comparison, Factorial, Report, Rounds, Row, Until
-from mnistcmp.report.questions import AUXILIARY, INTERACTION, SHARING, Question, questions
+from mnistcmp.report.questions import (
+    AUXILIARY,
+    INTERACTION,
+    SHARING,
+    Accuracies,
+    Question,
+    questions,
+)
 from mnistcmp.report.runs import refuse_search
 from mnistcmp.report.until import accuracies_of, ended_seeds, missing_runs, until
 from mnistcmp.report.words import answer
@@ -55,10 +62,11 @@ def build_report(store: ResultsStore, inference: Inference = DEFAULT) -> Report:
     combined = store.combined()
     groups = _groups(runs, combined, place=str(store.location))
     rows = _rows(groups, combined, inference)
-    asked = questions(combined, accuracies_of(runs, combined.conditions))
+    accuracies = accuracies_of(runs, combined.conditions)
+    asked = questions(combined, accuracies)
     failed = store.read("failures", ["run_id", "error"])
     failures = dict(zip(failed["run_id"].to_pylist(), failed["error"].to_pylist(), strict=True))
-    rule, differences = _answers(store, combined, asked, failures, inference)
+    rule, differences = _answers(store, combined, accuracies, failures, inference)
     comparisons = _compared(asked, "comparison", differences)
     averages = _compared(asked, "average", differences)
     factorial = _factorial(differences)
@@ -82,7 +90,7 @@ def build_report(store: ResultsStore, inference: Inference = DEFAULT) -> Report:
 def _answers(
     store: ResultsStore,
     combined: Combined,
-    asked: Sequence[Question],
+    accuracies: Accuracies,
     failed: Iterable[str],
     inference: Inference,
 ) -> tuple[Until | None, Differences]:
@@ -90,7 +98,7 @@ def _answers(
     if combined.until is None:
         return None, {
             question.name: mean_difference(question.differences, inference)
-            for question in asked
+            for question in questions(combined, accuracies)
             if len(question.differences)
         }
     if inference != DEFAULT:
@@ -98,7 +106,9 @@ def _answers(
             f"{store.location} was launched with --until-clear, whose rule makes the intervals. "
             "Leave out --intervals and --within."
         )
-    return until(combined, asked, ended_seeds(combined, store.finished_run_ids().union(failed)))
+    return until(
+        combined, accuracies, ended_seeds(combined, store.finished_run_ids().union(failed))
+    )
 
 
 def _compared(

@@ -107,9 +107,13 @@ def rule_in_words(rule: Until) -> str:
     }
     parts = []
     for kind, words in kinds.items():
-        of = [f"after {n}: {', '.join(names)}" for (k, n), names in found.items() if k == kind]
+        of = [
+            f"after {n}: {', '.join(names)}" for (k, n), names in found.items() if k == kind and n
+        ]
         if of:
             parts.append(f"{words} {'; '.join(of)}.".replace(":", f" of {most} seeds:", 1))
+    if before := found.get(("open", 0)):
+        parts.append(f"Before the first look: {', '.join(before)}.")
     needed = f"{rule.planned - rule.ended:,} of {rule.planned:,} runs were not needed."
     parts.append(needed if rule.is_over else "Launch again to go on.")
     return " ".join(parts)

@@ -38,7 +38,7 @@ def next_runs(
     finished = store.finished_run_ids()
     ended = ended_seeds(combined, finished.union(tried))
     accuracies = read_accuracies(store, combined.conditions)
-    asked = questions(combined, {**dict.fromkeys(combined.conditions, _NONE), **accuracies})
+    asked = all_questions(combined, accuracies)
     wanted: set[tuple[str, int, str]] = set()
     looks = study.until_clear.looks(len(combined.seeds))
     for question in asked:
@@ -52,6 +52,11 @@ def next_runs(
                 if seed not in ended[condition]
             )
     return tuple(run for run in study.runs() if _key(run) in wanted)
+
+
+def all_questions(combined: Combined, accuracies: Accuracies) -> list[Question]:
+    """What a study asks, of the conditions that have no runs yet too."""
+    return questions(combined, {c: accuracies.get(c, _NONE) for c in combined.conditions})
 
 
 _NONE: "pd.Series[float]" = pd.Series(dtype=np.float64, index=pd.Index([], dtype=np.int64))
@@ -150,10 +155,11 @@ def _difference(
 
 
 def until(
-    combined: Combined, asked: Sequence[Question], ended: Ended
+    combined: Combined, accuracies: Accuracies, ended: Ended
 ) -> tuple[Until, dict[str, Difference | None]]:
     """What the rule answered, and each question's difference at the look that counts."""
     assert combined.until is not None  # noqa: S101 - for mypy
+    asked = all_questions(combined, accuracies)
     found = {question.name: look(question, combined, ended) for question in asked}
     return Until(
         margin=combined.until.margin,

@@ -70,7 +70,10 @@ def answer(
         count = "counts" if diverged == 1 else "count"
         left_out = f" Of {plural(total, 'run')}, {diverged:,} diverged and {count} in none of this."
     answered = "" if rule is None else f" {rule_in_words(rule)}"
-    return _compared(comparisons, averages, factorial) + answered + left_out
+    compared = _compared(comparisons, averages, factorial)
+    if len(rows) > 1 and not (comparisons or averages or factorial):
+        compared = "No condition has runs beside those of its reference yet: nothing is compared."
+    return compared + answered + left_out
 
 
 def _compared(

@@ -104,6 +104,19 @@ def test_a_report_says_after_how_many_seeds_and_what_that_saved(made_up: MakeSto
     }  # fmt: skip
 
 
+def test_what_has_no_runs_yet_is_not_answered(made_up: MakeStore) -> None:
+    """Nor are its runs taken for ones that were not needed."""
+    some = _seeds(5, baseline=0, digits_exact=0)
+    report = build_report(made_up(STUDY, some))
+    assert report.until is not None
+    assert not report.until.is_over
+    assert report.comparisons == ()
+    assert report.answer == (
+        "No condition has runs beside those of its reference yet: nothing is compared. Before the "
+        "first look: siamese-shared, siamese-separate, digits-exact. Launch again to go on."
+    )
+
+
 def test_a_run_that_failed_does_not_stop_the_rule(made_up: MakeStore) -> None:
     """A launch that tried it goes on without its seed; the next one tries it again."""
     lost = next(r.run_id for r in STUDY.runs() if r.seed == 2 and r.architecture == "baseline")
