@@ -1,16 +1,28 @@
 """Who reaches what of a cluster of containers: ports, with a token and without; credentials."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import ray
+import requests
 
 from tests.support.clusters import Checkout
 from tests.support.docker import IMAGE, containers, docker, needs_docker
 from tests.support.servers import S3Server
 
+DASHBOARD = Path(ray.__file__).parent / "dashboard"
+ROUTE = re.compile(
+    r'^ *@\w*\.?\w+\.(get|post|put|delete|patch|head)\(\s*f?"(/[^"]*)"', re.MULTILINE
+)
+OPEN = {"/", "/favicon.ico", "/api/authentication_mode", "/api/gcs_healthz"}
+"""What the dashboard tells anybody: an empty page, that it wants a token, that it is alive."""
+OF_AGENTS = {"/api/healthz", "/api/local_raylet_healthz"}
+"""Routes of another port, which the dashboard does not have."""
 PORTS = (Path(__file__).parents[1] / "support" / "ports.py").read_text(encoding="utf-8")
 NETWORK = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}"
 ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
@@ -69,6 +81,34 @@ def test_every_port_asks_for_the_token_but_metrics_and_the_dashboard_s_page(
     right = _answers(network, token, places)
     assert "refused" not in right.values(), right
     assert "closed" not in right.values(), right
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_every_route_of_the_dashboard_asks_for_the_token(checkout: Checkout, token: str) -> None:
+    """All that Ray's own source declares, of each method, but for four that tell nothing."""
+    routes = sorted(
+        {
+            (method, re.sub(r"\{[^}]*\}", "x", path))
+            for file in DASHBOARD.rglob("*.py")
+            if "tests" not in file.parts
+            for method, path in ROUTE.findall(file.read_text(encoding="utf-8"))
+        }
+    )
+    assert len(routes) > 60
+    assert {("post", "/api/jobs/"), ("delete", "/api/jobs/x")} <= set(routes)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def ask(route: tuple[str, str]) -> int:
+        method, path = route
+        address = f"{checkout.address}{path}"
+        with requests.request(method, address, headers=headers, timeout=10, stream=True) as answer:
+            return answer.status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = dict(zip(routes, pool.map(ask, routes), strict=True))
+    answered = {path for (_, path), status in statuses.items() if status not in {401, 403}}
+    assert answered <= OPEN | OF_AGENTS
+    assert all(statuses["get", path] == 404 for path in OF_AGENTS & answered)
 
 
 def test_only_the_head_has_the_keys_of_an_object_store(

@@ -111,6 +111,12 @@ def test_one_container_refuses_in_one_line(tmp_path: Path) -> None:
     assert list(results.iterdir()) == []
 
 
+def test_a_login_shell_finds_the_commands() -> None:
+    """KubeRay can be told to start nodes by one."""
+    shell = ("run", "--rm", "--entrypoint", "bash", IMAGE, "-lc")
+    assert docker(*shell, "command -v ray") == "/opt/mnistcmp/bin/ray"
+
+
 WARM = """
 from pathlib import Path
 import os
