@@ -27,6 +27,7 @@ from mnistcmp.cli.figures import figures
 from mnistcmp.cli.jobs import attach, jobs, logs, status, stop
 from mnistcmp.cli.launch import EXAMPLES, launch
 from mnistcmp.cli.predict import predict
+from mnistcmp.cli.recipes import recipes, schema
 from mnistcmp.cli.report import compare, report
 from mnistcmp.cli.tune import EXAMPLES as TUNE_EXAMPLES
 from mnistcmp.cli.tune import tune
@@ -98,7 +99,8 @@ app = typer.Typer(
 app.callback(help=_paragraphs(_root.__doc__))(_root)
 _add(app, launch, epilog=EXAMPLES)
 _add(app, tune, epilog=TUNE_EXAMPLES)
-_add(app, watch, report, studies, failures, rerun, predict, compare, figures, architectures, bench)
+_add(app, watch, report, compare, figures, failures, rerun, predict, bench)
+_add(app, studies, recipes, architectures, schema, panel="What there is to launch")
 _add(app, jobs, status, logs, attach, stop, panel="Jobs on a cluster")
 _data = typer.Typer(
     help="Verify MNIST, and look at the pairs that are made of it.", no_args_is_help=True

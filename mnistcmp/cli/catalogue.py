@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistcmp.cli import options
-from mnistcmp.cli.console import print_json
+from mnistcmp.cli.console import echo, print_json
 from mnistcmp.display.terminal import Terminal
+from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -99,14 +100,26 @@ def studies(
         str | None, typer.Argument(help="Show this one's conditions. Default: all studies.")
     ] = None,
     json: options.Json = False,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print NAME as a study file, to start one from.")
+    ] = False,
 ) -> None:
-    """List the named studies: their questions, their runs, and about how long they take."""
+    """List the named studies: their questions, their runs, and about how long they take.
+
+    With NAME, its conditions and every field of a study file too, with its value there.
+    """
     from mnistcmp.cluster.node import processors
     from mnistcmp.report.as_json import dumps
+    from mnistcmp.study.file import format_study
     from mnistcmp.study.named import STUDIES, named_study
     from mnistcmp.training.planning import MEASURED_ON, estimated_seconds
 
+    if toml and (json or not name):
+        raise UserError("--toml prints one study: name it, and leave --json out.")
     chosen = [named_study(name)] if name else list(STUDIES.values())
+    if toml:
+        echo(format_study(chosen[0]), nl=False)
+        return
     if json:
         print_json(dumps([_describe_study(study) for study in chosen]))
         return
@@ -129,11 +142,33 @@ def studies(
             for c in chosen[0].conditions
         ]
         terminal.show(f"Conditions of {name}", conditions)
+        terminal.show(f"Fields of a study file, and {name}'s", _study_fields(chosen[0]))
     terminal.say(
         f"Time: of training alone, at the speed of {MEASURED_ON}, on the {count} processors "
-        f"of this machine. 'mnistcmp studies NAME' shows a study's conditions, and 'mnistcmp "
-        f"launch --study {name or 'NAME'}' runs it."
+        f"of this machine. 'mnistcmp studies NAME' shows a study's conditions and fields, "
+        f"'mnistcmp studies {name or 'NAME'} --toml' its file, and 'mnistcmp launch --study "
+        f"{name or 'NAME'}' runs it."
     )
+
+
+def _study_fields(study: "Study") -> list[dict[str, str]]:
+    from mnistcmp.study.schema import in_toml, study_fields
+
+    values = study.to_toml_dict()
+    recipes = values.pop("recipes")
+    rows = []
+    for field in study_fields():
+        value = in_toml(values[field.name]) if field.name in values else ""
+        rows.append(
+            {
+                "field": field.name,
+                study.name: f"{len(recipes)}, as above" if field.name == "recipes" else value,
+                "default": field.default,
+                "values": field.values,
+                "": field.description,
+            }
+        )
+    return rows
 
 
 def _describe_study(study: "Study") -> dict[str, Any]:

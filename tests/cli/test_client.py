@@ -32,6 +32,8 @@ def test_a_client_has_neither_torch_nor_ray(store: ResultsStore, tmp_path: Path)
         f"export csv {results} -o tables",
         "studies",
         "studies activation",
+        "recipes plain",
+        "schema",
     ]
     client = without_clusters() | without_modules(tmp_path / "lacks", *TRAINING)
     for line, done in mnistcmp_in_turn(tmp_path, client, lines, tmp_path).items():

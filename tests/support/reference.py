@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import typer
-from pydantic import BaseModel
 from typer.cli import get_docs_for_click
 
 from mnistcmp.cli.app import app
 from mnistcmp.cluster import events
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.study.named import STUDIES
-from mnistcmp.study.recipe import RECIPES, Recipe
-from mnistcmp.study.study import Study
+from mnistcmp.study.recipe import RECIPES
+from mnistcmp.study.schema import recipe_fields, study_fields
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference.md"
 
@@ -58,17 +57,11 @@ def _commands() -> str:
 
 
 def _fields() -> Iterator[str]:
-    for title, model in (("Study files", Study), ("Recipe fields", Recipe)):
-        yield f"\n## {title}\n\n| field | type | default | |\n|---|---|---|---|"
-        yield from _rows(model)
-
-
-def _rows(model: type[BaseModel]) -> Iterator[str]:
-    schema = model.model_json_schema()
-    for name, field in schema["properties"].items():
-        default = "" if name in schema.get("required", ()) else _value(field.get("default"))
-        words = " ".join(str(field.get("description", "")).split())
-        yield f"| `{name}` | {_type(field)} | {default} | {words} |"
+    for title, fields in (("Study files", study_fields()), ("Recipe fields", recipe_fields())):
+        yield f"\n## {title}\n\n| field | values | default | |\n|---|---|---|---|"
+        for field in fields:
+            default = field.default and f"`{field.default}`"
+            yield f"| `{field.name}` | {field.values} | {default} | {field.description} |"
 
 
 def _events() -> Iterator[str]:
@@ -96,19 +89,6 @@ def _events() -> Iterator[str]:
             if isinstance(follows, ast.Expr):
                 words = " ".join(ast.literal_eval(follows.value).split())
             yield f"| `{name}` | `{type_.replace('|', 'or')}` | {words} |"
-
-
-def _type(field: dict[str, object]) -> str:
-    """A field's values, as a study file has them."""
-    if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])  # type: ignore[attr-defined]
-    kinds = [field, *field.get("anyOf", [])]  # type: ignore[misc]
-    names = [str(kind["type"]) for kind in kinds if "type" in kind]
-    return " or ".join(name for name in names if name != "null")
-
-
-def _value(value: object) -> str:
-    return "" if value in (None, {}, []) else f"`{value}`"
 
 
 def _names() -> Iterator[str]:
