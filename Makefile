@@ -6,7 +6,7 @@ VENV := $(or $(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 # What is installed beside the package: its own needs only, or those of its tests too.
 EXTRAS = run
-test test-quick test-cluster lint: EXTRAS = dev
+test test-quick test-cluster lint constraints: EXTRAS = dev
 
 WORKERS ?= 2
 WORKER_CPUS ?= 1
@@ -24,7 +24,7 @@ BASE ?= python:3.11-slim-bookworm
 IMAGE = mnistcmp:$(VERSION)-$(if $(filter 0,$(GPUS)),cpu,gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-quick test-cluster lint image audit
+.PHONY: help install report test test-quick test-cluster lint constraints image audit
 .PHONY: cluster-up cluster-down cluster-status cluster-logs
 
 help: ## List the targets
@@ -60,6 +60,12 @@ lint: install ## Check style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+constraints: install ## Write constraints.txt anew from pyproject.toml, with uv; ARGS="--upgrade" renews all
+	@$(BIN)/python -m pip install --quiet 'uv>=0.9'
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate \
+	  --no-emit-index-url --custom-compile-command 'make constraints' \
+	  --output-file constraints.txt $(ARGS) pyproject.toml
 
 image: ## Build the image (GPUS=1: for GPUs; BASE=...@sha256:...), and dist/IMAGE.cdx.json, its SBOM
 	@echo "Building $(IMAGE) (minutes, where nothing is cached) ..."
