@@ -26,7 +26,9 @@ def test_the_image_is_small_labelled_and_not_root_s() -> None:
     image, base = (json.loads(docker("image", "inspect", name))[0] for name in (IMAGE, BASE))
     assert image["Size"] - base["Size"] < 2e9
     assert image["Config"]["User"] == "10001:10001"
-    assert image["Config"]["Labels"]["org.opencontainers.image.version"] == __version__
+    labels = image["Config"]["Labels"]
+    assert labels["org.opencontainers.image.version"] == __version__
+    assert labels["org.opencontainers.image.base.name"] == BASE
     look = "command -v gcc cc pip; mnistcmp data verify | grep -c ok; id -u"
     assert docker("run", "--rm", IMAGE, "sh", "-c", look).split() == ["4", "10001"]
 
