@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mnistcmp.cluster.events import Looked, Reported, from_line, to_line
 from mnistcmp.errors import UserError
 from mnistcmp.report.as_json import to_json
 from mnistcmp.report.build import build_report
@@ -102,6 +103,19 @@ def test_a_report_says_after_how_many_seeds_and_what_that_saved(made_up: MakeSto
     assert content["answers"]["siamese-shared"] == {
         "seeds": 5, "outcome": "clear", "is_last": True
     }  # fmt: skip
+
+
+def test_a_job_s_log_tells_it_as_it_is(made_up: MakeStore) -> None:
+    """What a look answered, and the report, are read back from a cluster's job whole."""
+    report = build_report(made_up(STUDY, _seeds(5)))
+    looked = Looked(seeds=5, most=20, answered=("siamese-shared",), open=("digits-exact",))
+    reported = Reported(output="x", trained=20, report=report)
+    assert from_line(to_line(looked)) == looked
+    again = from_line(to_line(reported))
+    assert isinstance(again, Reported)
+    assert again.report is not None
+    assert again.report.until == report.until
+    assert again.report.comparisons == report.comparisons
 
 
 def test_what_has_no_runs_yet_is_not_answered(made_up: MakeStore) -> None:
