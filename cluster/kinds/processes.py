@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 from typing_extensions import override
 
 from kinds.base import Kind
@@ -162,10 +163,13 @@ def _with(state: ClusterState, **details: Any) -> ClusterState:  # noqa: ANN401 
 
 
 def _born(pid: int | str) -> str:
-    """When a process started, as ps tells it; empty where there is none (or a zombie)."""
-    command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    return "" if not answer or answer[0].startswith("Z") else " ".join(answer[1:])
+    """When a process started, in seconds; empty where there is none (or a zombie)."""
+    try:
+        process = psutil.Process(int(pid))
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE
+        return "" if is_zombie else f"{process.create_time():.0f}"
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _is_alive(pid: int | str, born: str) -> bool:
