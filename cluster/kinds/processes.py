@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from kinds.base import Kind
 from mnistcmp.cluster.address import ClusterState
-from mnistcmp.cluster.node import start_options
+from mnistcmp.cluster.node import SETTINGS, start_options
 from mnistcmp.errors import UserError
 
 STOP_SECONDS = 40
@@ -102,6 +102,7 @@ class Processes(Kind):
     def _ray_start(self, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
         """Starts a node; ports of its helpers are left to Ray: several nodes share this machine."""
         environment = os.environ | {
+            **SETTINGS,
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token_file),
             "RAY_USAGE_STATS_ENABLED": "0",

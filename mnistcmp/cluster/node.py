@@ -1,16 +1,28 @@
 """What a node of a Ray is started with: what it shares, its processors, labels of its software.
 
 Ray shows labels before a job is submitted. `python -m mnistcmp.cluster.node` prints all that
-`ray start` is to be given on a node.
+`ray start` is to be given on a node; with `--settings`, what its environment is to have.
 """
 
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from mnistcmp import __version__
+
+SETTINGS = {
+    "RAY_health_check_period_ms": "2000",
+    "RAY_health_check_timeout_ms": "5000",
+    "RAY_health_check_failure_threshold": "4",
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
+}
+"""Environment of every process of a cluster's Ray: a node that is cut off is given up within half a
+minute, and nobody waits for it. By default, calls to it are waited for up to seven minutes, and
+tasks for healthy nodes are queued behind them."""
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """MNIST takes 55 MB of it, a run's result 0.1 MB; Ray's default is a third of the memory."""
@@ -57,4 +69,5 @@ def start_options() -> list[str]:
 
 
 if __name__ == "__main__":
-    print(*start_options())  # noqa: T201
+    settings = [f"{name}={value}" for name, value in SETTINGS.items()]
+    print(*(settings if sys.argv[1:] == ["--settings"] else start_options()))  # noqa: T201
