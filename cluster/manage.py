@@ -5,6 +5,7 @@ What is up is noted in .cluster, with the cluster's token.
 
 import argparse
 import secrets
+import shutil
 import socket
 import sys
 import time
@@ -17,6 +18,7 @@ from kinds.containers import Containers
 from kinds.processes import Processes
 
 from mnistcmp.cluster.address import STATE_FOLDER, ClusterState
+from mnistcmp.cluster.keeping import FOLDER
 from mnistcmp.errors import UserError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -42,6 +44,8 @@ def main() -> int:
         elif options.command == "down":
             KINDS[state.kind].down(state)
             _forget()
+            # A cluster that is taken down is not to go on with its jobs when it is up again.
+            shutil.rmtree(Path(state.results) / FOLDER, ignore_errors=True)
             print("The cluster is down.")
         else:
             kind = KINDS[state.kind]

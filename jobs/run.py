@@ -6,10 +6,10 @@ started on a cluster's head by the job that `mnistcmp launch` submits, or by `ra
 
 import sys
 
-from mnistcmp.cluster.job import run_job
+from mnistcmp.cluster.keeping import keep_job
 
 KINDS = {"launch": "mnistcmp.cluster.launch:Launch"}
 """What a request's `kind` may be, and what reads it; the first is what it is without one."""
 
 if __name__ == "__main__":
-    sys.exit(run_job(" ".join(sys.argv[1:]), KINDS))
+    sys.exit(keep_job(" ".join(sys.argv[1:]), KINDS))

@@ -12,7 +12,8 @@ from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
 
 if TYPE_CHECKING:
-    from mnistcmp.cluster.client import ClusterClient, Job
+    from mnistcmp.cluster.client import ClusterClient
+    from mnistcmp.cluster.jobs import Job
 
 JobId = Annotated[str | None, typer.Argument(metavar="[JOB]", help="Default: the latest job.")]
 

@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ import requests
 
 from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
 from mnistcmp.cluster.custom import shipped
+from mnistcmp.cluster.jobs import OUTPUT_KEY, Job, to_job
 from mnistcmp.cluster.node import own_labels
 from mnistcmp.cluster.placement import Node, choose_pools
 from mnistcmp.cluster.work import Work
@@ -32,38 +32,16 @@ if TYPE_CHECKING:
 
 HTTP_SECONDS = 5
 """Patience with one answer of a dashboard."""
-LOST_SECONDS = 60
-"""How long a job is followed while its dashboard does not answer."""
+LOST_SECONDS = 120
+"""How long a job is followed while its dashboard does not answer, or, started anew, has not got it
+yet."""
 STOP_SECONDS = 20
 """Between asking a driver to stop and killing it: time to store a run that came back."""
 
 LOOPBACK = {"127.0.0.1", "::1"}
-ENDED = {"FAILED", "STOPPED", "SUCCEEDED"}
-"""Of Ray's names for the status of a job, those after which nothing will come from it."""
-OUTPUT_KEY = "mnistcmp_output"
-"""In a job's metadata; it marks the jobs that are ours."""
 
 ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run.py"'
 """Run by a shell on the head; image and `make cluster-up` set the variables."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """A job of ours."""
-
-    id: str
-    output: str
-    """As it was asked for."""
-    status: str
-    """One of Ray's names."""
-    started_at: datetime | None
-    ended_at: datetime | None
-    message: str
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing will come from it any more."""
-        return self.status in ENDED
 
 
 class ClusterClient:
@@ -122,15 +100,29 @@ class ClusterClient:
                 )
         request = work.model_copy(update={"output": output}).to_json()
         job_id = f"{work.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-        variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
-        with shipped(work.study) as files, _ray_errors():
-            return str(
-                self._submitter().submit_job(
-                    entrypoint=f"{ENTRYPOINT} {shlex.quote(request)}",
-                    submission_id=job_id,
-                    metadata={OUTPUT_KEY: output},
-                    runtime_env={"env_vars": variables, **files},
-                )
+        with shipped(work.study) as files:
+            self.submit_request(job_id, request, output=output, files=files)
+        return job_id
+
+    def submit_request(self, job_id: str, request: str, *, output: str, files: str | None) -> None:
+        """Submits a request as a job.
+
+        Args:
+            job_id: The job's id, which no other may have.
+            request: The work as JSON.
+            output: Where the results go, as the cluster calls it.
+            files: A folder to ship, which the driver works in.
+        """
+        environment: dict[str, Any] = {
+            "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)},
+            **({} if files is None else {"working_dir": files}),
+        }
+        with _ray_errors():
+            self._submitter().submit_job(
+                entrypoint=f"{ENTRYPOINT} {shlex.quote(request)}",
+                submission_id=job_id,
+                metadata={OUTPUT_KEY: output},
+                runtime_env=environment,
             )
 
     def _submitter(self) -> "JobSubmissionClient":
@@ -145,7 +137,7 @@ class ClusterClient:
 
     def jobs(self) -> list[Job]:
         """Our jobs that the cluster remembers, the latest first."""
-        found = [_to_job(details) for details in self._get("/api/jobs/")]
+        found = [to_job(details) for details in self._get("/api/jobs/")]
         ours = [job for job in found if job is not None]
         return sorted(ours, key=lambda job: (job.started_at is None, job.started_at), reverse=True)
 
@@ -170,32 +162,39 @@ class ClusterClient:
         """Each line of a job's log, once and in order, until the job has ended.
 
         The log is read whole each time, and once more after the end: Ray's log streams may break
-        off and lose their last lines. A dashboard that does not answer is asked again for a minute.
+        off and lose their last lines. A dashboard that does not answer is asked again for two
+        minutes; a job that was submitted again meanwhile, by a head that came back, tells anew.
         """
-        shown, lost_since = 0, None
+        shown, last, lost_since = 0, "", None
         while True:
             try:
                 job = self._job_now(job_id)
                 lines = self.log(job_id).splitlines()
-            except UserError:
+            except UserError as error:
                 now = time.monotonic()
                 lost_since = lost_since or now
                 if now - lost_since > LOST_SECONDS:
-                    raise
+                    raise UserError(
+                        f"the job {job_id} was lost from sight {LOST_SECONDS} s ago: {error} What "
+                        "it had finished is kept. A head that comes back goes on with it (mnistcmp "
+                        f"attach {job_id}); else launch again, which trains what is missing."
+                    ) from error
                 time.sleep(every)
                 continue
             lost_since = None
             # The last line of a running job may not be whole yet.
+            if lines[shown - 1 : shown] != [last] and shown:
+                shown = 0
             whole = len(lines) if job.ended else max(shown, len(lines) - 1)
             yield from lines[shown:whole]
-            shown = whole
+            shown, last = whole, lines[whole - 1] if whole else ""
             if job.ended:
                 return
             time.sleep(every)
 
     def _job_now(self, job_id: str) -> Job:
         """One of our jobs, asked for by its id alone: a cluster may remember thousands."""
-        job = _to_job(self._get(f"/api/jobs/{quote(job_id)}"))
+        job = to_job(self._get(f"/api/jobs/{quote(job_id)}"))
         if job is None:
             raise UserError(f"the job '{job_id}' is not one of mnistcmp's.")
         return job
@@ -260,22 +259,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout):
         return f"no answer within {HTTP_SECONDS} s"
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def _to_job(details: dict[str, Any]) -> Job | None:
-    """None for jobs of others, and for drivers that were not submitted as jobs."""
-    output = (details.get("metadata") or {}).get(OUTPUT_KEY)
-    if output is None or details.get("submission_id") is None:
-        return None
-    return Job(
-        id=details["submission_id"],
-        output=output,
-        status=details["status"],
-        started_at=_time(details.get("start_time")),
-        ended_at=_time(details.get("end_time")),
-        message=details.get("message") or "",
-    )
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None

@@ -35,8 +35,8 @@ def check_custom_networks(study: Study, *, keep_weights: bool = False) -> Study:
 
 
 @contextmanager
-def shipped(study: Study) -> Iterator[dict[str, str]]:
-    """The part of a job's environment that has the sources of a study's custom networks.
+def shipped(study: Study) -> Iterator[str | None]:
+    """A folder with the sources of a study's custom networks; None where there is nothing to ship.
 
     They are copied, since Ray takes a whole folder and leaves out what a .gitignore names. What is
     installed here has to be installed there, and is not shipped.
@@ -63,11 +63,11 @@ def shipped(study: Study) -> Iterator[dict[str, str]]:
             )
         files |= source.files
     if not files:
-        yield {}
+        yield None
         return
     with TemporaryDirectory(prefix="mnistcmp-") as folder:
         for place, path in files.items():
             target = Path(folder) / place
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        yield {"working_dir": folder}
+        yield folder

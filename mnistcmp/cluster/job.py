@@ -8,7 +8,7 @@ from mnistcmp.cluster.custom import check_custom_networks
 from mnistcmp.cluster.events import Event, Refused, Reported, to_line
 from mnistcmp.cluster.launch import Launch
 from mnistcmp.cluster.places import JoinedPlace
-from mnistcmp.cluster.work import read_work
+from mnistcmp.cluster.work import Work, read_work
 from mnistcmp.errors import UserError
 
 
@@ -24,7 +24,7 @@ def run_job(request: str, kinds: Mapping[str, str]) -> int:
     """
     failed = False
     try:
-        work = read_work(request if request.lstrip().startswith("{") else _read(request), kinds)
+        work = read_request(request, kinds)
         keep_weights = isinstance(work, Launch) and work.weights == "best"
         study = check_custom_networks(work.study, keep_weights=keep_weights)
         work = work.model_copy(update={"study": study})
@@ -35,6 +35,15 @@ def run_job(request: str, kinds: Mapping[str, str]) -> int:
         _print(Refused(message=str(error)))
         return 2
     return 1 if failed else 0
+
+
+def read_request(request: str, kinds: Mapping[str, str]) -> Work:
+    """The work of a request, which is JSON or a file of it.
+
+    Raises:
+        UserError: It is no request, or the file cannot be read.
+    """
+    return read_work(request if request.lstrip().startswith("{") else _read(request), kinds)
 
 
 def _read(file: str) -> str:

@@ -18,7 +18,8 @@ from mnistcmp.results.location import is_uri
 from mnistcmp.results.output import Output
 
 if TYPE_CHECKING:
-    from mnistcmp.cluster.client import ClusterClient, Job
+    from mnistcmp.cluster.client import ClusterClient
+    from mnistcmp.cluster.jobs import Job
     from mnistcmp.cluster.session import Resources
     from mnistcmp.data.mnist import Mnist
 

@@ -170,8 +170,8 @@ def test_a_linked_folder_belongs_to_the_package(package: Path, tmp_path: Path) -
     digest = source.digest
     (elsewhere / "parts.py").write_text("width = 2")
     assert find_source("own.nets:Net").digest != digest
-    with shipped(Study(name="x", architectures=("own.nets:Net",))) as environment:
-        copy = Path(environment["working_dir"])
+    with shipped(Study(name="x", architectures=("own.nets:Net",))) as folder:
+        copy = Path(folder or "")
         assert (copy / "own" / "linked" / "parts.py").read_text() == "width = 2"
 
 
@@ -218,8 +218,8 @@ def test_a_file_s_name_may_be_no_text(package: Path) -> None:
     name = os.fsdecode(b"caf\xe9.txt")
     (package / name).touch()
     assert find_source("own.nets:Net").digest != digest
-    with shipped(Study(name="x", architectures=("own.nets:Net",))) as environment:
-        assert (Path(environment["working_dir"]) / "own" / name).exists()
+    with shipped(Study(name="x", architectures=("own.nets:Net",))) as folder:
+        assert (Path(folder or "") / "own" / name).exists()
 
 
 @pytest.mark.parametrize("file", ["rich.py", "rich/__init__.py"])
@@ -267,8 +267,8 @@ def test_a_shipment_has_the_same_source(package: Path, monkeypatch: pytest.Monke
     """A copy of the files alone, which are gone when they are handed over."""
     study = Study(name="x", architectures=("baseline", "own.nets:Net"))
     digest = find_source("own.nets:Net").digest
-    with shipped(study) as environment:
-        copy = Path(environment["working_dir"])
+    with shipped(study) as folder:
+        copy = Path(folder or "")
         assert not (copy / "other.py").exists()
         monkeypatch.chdir(copy)
         monkeypatch.syspath_prepend(copy)
@@ -276,8 +276,8 @@ def test_a_shipment_has_the_same_source(package: Path, monkeypatch: pytest.Monke
         assert find_source("own.nets:Net").digest == digest
         monkeypatch.chdir(package)
     assert not copy.exists()
-    with shipped(Study(name="x")) as environment:
-        assert environment == {}
+    with shipped(Study(name="x")) as folder:
+        assert folder is None
 
 
 def test_a_source_that_is_too_large_for_a_cluster_is_refused(package: Path) -> None:

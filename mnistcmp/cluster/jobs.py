@@ -1,0 +1,48 @@
+"""A job of ours, as a cluster's dashboard describes it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+ENDED = {"FAILED", "STOPPED", "SUCCEEDED"}
+"""Of Ray's names for the status of a job, those after which nothing will come from it."""
+OUTPUT_KEY = "mnistcmp_output"
+"""In a job's metadata; it marks the jobs that are ours."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A job of ours."""
+
+    id: str
+    output: str
+    """As it was asked for."""
+    status: str
+    """One of Ray's names."""
+    started_at: datetime | None
+    ended_at: datetime | None
+    message: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will come from it any more."""
+        return self.status in ENDED
+
+
+def to_job(details: dict[str, Any]) -> Job | None:
+    """A job; None for those of others, and for drivers that were not submitted as jobs."""
+    output = (details.get("metadata") or {}).get(OUTPUT_KEY)
+    if output is None or details.get("submission_id") is None:
+        return None
+    return Job(
+        id=details["submission_id"],
+        output=output,
+        status=details["status"],
+        started_at=_time(details.get("start_time")),
+        ended_at=_time(details.get("end_time")),
+        message=details.get("message") or "",
+    )
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
