@@ -149,6 +149,8 @@ class LaunchView(View):
 
     def _show_beginning(self, event: told.Started) -> None:
         if not self.json:
+            if event.notice is not None:
+                self.say(event.notice, style="red")
             self._say_started("Training", f"{event.total} runs to train", event)
         if self._opens and self.is_seen:
             watch_beside(event.output)

@@ -6,7 +6,9 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
-from mnistcmp.cluster.events import Event
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from mnistcmp.cluster.events import Event, Progress
 from mnistcmp.cluster.fan_out import Replanned, Told, fan_out
 from mnistcmp.cluster.launch import Began, Checkpoint, Trained, Worker
 from mnistcmp.cluster.placement import Pool, choose_pools
@@ -16,6 +18,7 @@ from mnistcmp.cluster.tally import Tally
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results.checkpoints import Checkpoints
+from mnistcmp.results.location import StoreAwayError
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import Returned
 from mnistcmp.study.study import Run
@@ -25,6 +28,10 @@ SECONDS_A_WORKER = 0.01
 """Between two accounts of one worker, for each that there is: one takes the driver 1.2 ms."""
 CHECKPOINT_SECONDS = 30.0
 """Between two checkpoints of one worker, at least."""
+STORE_SECONDS = 600.0
+"""How long results wait for a place to store them that is away."""
+LONGEST_WAIT = 30.0
+"""Between two tries; the first wait is of a second at most."""
 SECONDS_A_CHECKPOINT = 2.0
 """The same for each worker that there is: one may take the driver 0.1 s."""
 
@@ -80,7 +87,13 @@ class Crew:
         try:
             with closing(tasks):
                 for told in tasks:
-                    _note(told, tally, store, checkpoints)
+                    match told:
+                        case stack, Returned() as returned:
+                            yield from _stored(returned, store, tally)
+                            checkpoints.delete(stack)
+                            tally.note(stack, returned.outcomes)
+                        case _:
+                            _note(told, tally, checkpoints)
                     if len(tally.failed) >= (max_failures or math.inf):
                         break
                     if tally.due():
@@ -104,8 +117,26 @@ class Crew:
         )
 
 
-def _note(told: Told, tally: Tally, store: ResultsStore, checkpoints: Checkpoints) -> None:
-    """Counts and keeps what a task told."""
+def _stored(
+    returned: Returned, store: ResultsStore, tally: Tally
+) -> Generator[Progress, None, None]:
+    """Stores what a task gave back, and waits with it for a place that is away for a while."""
+    retrying = Retrying(
+        retry=retry_if_exception_type(StoreAwayError),
+        wait=wait_random_exponential(max=LONGEST_WAIT),
+        stop=stop_after_delay(STORE_SECONDS),
+        reraise=True,
+    )
+    for attempt in retrying:
+        with attempt:
+            store.write(returned)
+        outcome = attempt.retry_state.outcome
+        if outcome is not None and outcome.failed:
+            yield replace(tally.progress(), waiting=str(outcome.exception()))
+
+
+def _note(told: Told, tally: Tally, checkpoints: Checkpoints) -> None:
+    """Counts and keeps what a task told on its way."""
     match told:
         case stack, Began():
             tally.note_beginning(stack)
@@ -115,7 +146,3 @@ def _note(told: Told, tally: Tally, store: ResultsStore, checkpoints: Checkpoint
             checkpoints.write(stack, content)
         case Replanned() as plan:
             tally.note_plan(plan.before, plan.now, workers=plan.workers, why=plan.why)
-        case stack, Returned() as returned:
-            store.write(returned)
-            checkpoints.delete(stack)
-            tally.note(stack, returned.outcomes)

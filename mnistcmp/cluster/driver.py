@@ -4,7 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from mnistcmp.cluster.crew import Crew
@@ -18,6 +18,8 @@ from mnistcmp.cluster.tasks import warm_up
 from mnistcmp.report.build import build_report
 from mnistcmp.report.numbers import plural
 from mnistcmp.report.until import next_runs
+from mnistcmp.results.parquet import DamagedFileError
+from mnistcmp.results.repair import set_aside
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run
 
@@ -32,11 +34,14 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
         UserError: The output, the data or the device cannot be used. Finished runs are kept.
     """
     store = ResultsStore(output)
-    store.check(launch.study)
+    with suppress(DamagedFileError):
+        store.check(launch.study)
     refuse_second(store.location)
+    damaged = set_aside(store)
+    store.check(launch.study)
     ended = Reported(output=output, trained=0, report=None)
     if wanted := next_runs(store, launch.study):
-        ended = yield from _train(launch, place, store, wanted, ended)
+        ended = yield from _train(launch, place, store, wanted, damaged)
     report = build_report(store) if store.finished_run_ids() else None
     ended = replace(ended, report=report)
     if launch.notify is not None and report is not None:
@@ -46,9 +51,10 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
 
 
 def _train(
-    launch: Launch, place: RayPlace, store: ResultsStore, wanted: Sequence[Run], ended: Reported
+    launch: Launch, place: RayPlace, store: ResultsStore, wanted: Sequence[Run], damaged: str | None
 ) -> Generator[Event, None, Reported]:
     """Trains what is wanted, and of a study with a rule what each further look needs."""
+    ended = Reported(output=str(store.location), trained=0, report=None)
     study = launch.study
     kept = len(study.runs()) - len(store.missing(study.runs()))
     tried, again = set[str](), Counter[str]()
@@ -64,6 +70,7 @@ def _train(
             output=str(store.location),
             total=len(wanted),
             kept=kept,
+            notice=damaged,
         )
         while wanted:
             most = launch.max_failures and launch.max_failures - len(ended.failed)

@@ -62,6 +62,8 @@ class Started(Event):
     total: int
     kept: int
     """Runs that the output had already."""
+    notice: str | None = None
+    """What was wrong with the output, and what was done about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +140,8 @@ class Progress(Event):
     """Seconds that the rest is going to take; None where nothing was measured yet."""
     best: Ended | None = None
     latest: Ended | None = None
+    waiting: str | None = None
+    """Why results cannot be stored at the moment; they are kept, and it is tried again."""
     ended: tuple[Ended, ...] = ()
     """What ended since the event before: each run is in one of a launch's events."""
 

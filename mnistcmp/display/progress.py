@@ -48,6 +48,8 @@ class ProgressDisplay:
         if progress.diverged:
             counts += f", {progress.diverged} diverged"
         counts += f", {progress.failed} failed"
+        if progress.waiting is not None:
+            counts += f". Results wait: {progress.waiting}"
         if not self._terminal.is_terminal and self._output is None:
             self._say(progress, counts, left)
             return

@@ -1,7 +1,9 @@
 """Where results are: a folder, or a place in an object store that a URI names.
 
 A URI is `s3://BUCKET/PREFIX`; credentials and the endpoint of a store other than Amazon's come from
-the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL), as for other tools.
+the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL), as for other tools. So
+they do for `gs://BUCKET/PREFIX` and `abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX`, as
+Google's and Azure's tools have them.
 """
 
 import errno
@@ -20,8 +22,20 @@ from pyarrow import fs
 from mnistcmp.errors import UserError
 
 ALMOST_URI = re.compile(r"[a-z][a-z0-9+.-]+:[/\\]|s3[an]?(:|//)", re.IGNORECASE)
+SCHEMES = "s3", "gs", "abfs", "abfss"
+ALLOWED = "Allowed: a folder, or s3://BUCKET/PREFIX (gs:// and abfs:// as pyarrow has them)."
+PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN}
+"""Errors of a folder's disk or server that may be over in a while."""
+LASTING = re.compile(
+    r"ACCESS.DENIED|NO.SUCH|INVALID|SIGNATURE|FORBIDDEN|NOT.FOUND|40[0134]", re.IGNORECASE
+)
+"""In an object store's error: it is asked for wrongly, now and in a while."""
 THREADS = 16
 """Requests to an object store at a time: each waits for the network."""
+
+
+class StoreAwayError(UserError):
+    """A place cannot be written now, and in a while perhaps can."""
 
 
 class FileGoneError(UserError):
@@ -106,6 +120,12 @@ class Location:
             with self._files.open_output_stream(target) as stream:
                 stream.write(content)
 
+    def move(self, folder: str, name: str, to: str) -> None:
+        """Moves a file into another folder, in place of one of its name."""
+        self.make_folders((to,))
+        with self._writing():
+            self._files.move(self._join(folder, name), self._join(to, name))
+
     def delete(self, folder: str, name: str) -> None:
         """Deletes a file; that it is gone already is no error."""
         with self._writing(), suppress(FileNotFoundError):
@@ -154,13 +174,17 @@ class Location:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: Exception) -> UserError:
-        return UserError(
+        passes = error.errno in PASSING if isinstance(error, OSError) and error.errno else None
+        if passes is None:
+            passes = not self._local and not LASTING.search(str(error))
+        kind = StoreAwayError if passes else UserError
+        return kind(
             f"cannot write to the output folder {self}: {_reason(error)}."
             f"{self._advice() or ' Choose another with --output.'}"
         )
 
     def _advice(self) -> str:
-        if self._local:
+        if self._local or not self.name.startswith("s3:"):
             return ""
         return (
             " Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for a store "
@@ -188,19 +212,14 @@ def _write_whole(path: Path, content: bytes | pa.Buffer) -> None:
 
 def _open_uri(uri: str) -> tuple[fs.FileSystem, str]:
     parts = urlsplit(uri, allow_fragments=False)
-    if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
-        raise UserError(
-            f"cannot use '{uri}' for results. Allowed: a folder, or s3://BUCKET/PREFIX."
-        )
+    if parts.scheme not in SCHEMES or not parts.netloc or not parts.path.strip("/"):
+        raise UserError(f"cannot use '{uri}' for results. {ALLOWED}")
     try:
         # Arrow would take a key for one that is written as in the web's addresses.
         options = f"?{parts.query}" if parts.query else ""
-        files, bucket = fs.FileSystem.from_uri(f"s3://{parts.netloc}/{options}")
+        files, bucket = fs.FileSystem.from_uri(f"{parts.scheme}://{parts.netloc}/{options}")
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise UserError(
-            f"cannot use '{uri}' for results: {_reason(error)}. Allowed: a folder, or "
-            "s3://BUCKET/PREFIX."
-        ) from error
+        raise UserError(f"cannot use '{uri}' for results: {_reason(error)}. {ALLOWED}") from error
     return files, posixpath.join(bucket, parts.path.strip("/"))
 
 

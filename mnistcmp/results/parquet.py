@@ -16,6 +16,11 @@ FILE = "file"
 """A column that can be asked for beside a table's own: the name of the file that a row stands in.
 What a task gave back stands in files of one name, one in each table's folder."""
 
+
+class DamagedFileError(UserError):
+    """A file is cut off or altered."""
+
+
 _PREFIX = "mnistcmp."
 _REPEATING = (pa.string(), pa.int8(), pa.int64())
 """Types of names, digits and seeds."""
@@ -36,6 +41,7 @@ def encode(table: pa.Table) -> bytes:
         table.replace_schema_metadata({_PREFIX + key: text for key, text in said.items()}),
         sink,
         compression="zstd",
+        write_page_checksum=True,
         # These repeat; measurements do not, and a dictionary of them is in the way.
         use_dictionary=[f.name for f in table.schema if f.type in _REPEATING],
     )
@@ -55,7 +61,8 @@ def decode(
         coded: Those of them to read as dictionaries.
 
     Raises:
-        UserError: It is not whole, of another schema version, or not of that table.
+        DamagedFileError: It is not whole, or was altered.
+        UserError: It is of another schema version, or not of that table.
     """
     schema = read_schema(name, columns, coded)
     try:
@@ -65,12 +72,14 @@ def decode(
         rows = pq.ParquetFile(
             pa.BufferReader(content),
             metadata=about,
+            page_checksum_verification=True,
             read_dictionary=[column for column in coded if column in there],
         ).read(columns=[column for column in schema.names if column in there])
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(
-            f"cannot read {path}: it is not a whole Parquet file. Move it away and launch "
-            "again, which trains its runs anew."
+    # Arrow decodes names of its own accord.
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise DamagedFileError(
+            f"cannot read {path}: it is not a whole Parquet file. Launch again, which sets it "
+            "aside and trains its runs anew."
         ) from error
     arrays = [rows[f.name] if f.name in there else pa.nulls(about.num_rows, f.type) for f in schema]
     if FILE in schema.names:

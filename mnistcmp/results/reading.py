@@ -45,7 +45,7 @@ def read_files(
     """
     repeat = [f.name for f in TABLES[name] if f.type == pa.string() and f.name != "traceback"]
     coded = [c for c in columns if dictionaries and c in repeat and (name, c) != ("runs", "run_id")]
-    tables = _in_order(lambda file: read_file(location, name, file, columns, coded), files)
+    tables = in_order(lambda file: read_file(location, name, file, columns, coded), files)
     none = read_schema(name, columns, coded).empty_table()
     return pa.concat_tables([none, *tables]).unify_dictionaries()
 
@@ -75,7 +75,7 @@ def read_details(
             return None
 
     files = list(dict.fromkeys(runs.values()))
-    tables = dict(zip(files, _in_order(read, files), strict=True))
+    tables = dict(zip(files, in_order(read, files), strict=True))
     found: dict[str, pa.Table] = {}
     for run_id, file in runs.items():
         if (rows := tables[file]) is not None:
@@ -92,7 +92,7 @@ def read_details(
     return list(found.values())
 
 
-def _in_order(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+def in_order(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
     """What a function gives for each item, some items ahead of what is asked for."""
     waiting = iter(items)
     with ThreadPoolExecutor(THREADS) as pool:

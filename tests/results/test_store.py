@@ -18,7 +18,9 @@ from mnistcmp.errors import UserError
 from mnistcmp.export.tables import export_tables
 from mnistcmp.report.build import build_report
 from mnistcmp.results.outcome import Failed, Finished, Outcome
-from mnistcmp.results.parquet import encode
+from mnistcmp.results.parquet import decode, encode
+from mnistcmp.results.reading import read_files
+from mnistcmp.results.repair import set_aside
 from mnistcmp.results.schema import SCHEMA_VERSION, TABLES, to_table
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
@@ -294,7 +296,7 @@ def test_a_truncated_file_is_refused(store: ResultsStore) -> None:
     """The error names the file and what to do."""
     path = _first_run_file(store)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=r"not a whole Parquet file\. Move it away"):
+    with pytest.raises(UserError, match=r"not a whole Parquet file\. Launch again"):
         store.read("runs")
 
 
@@ -365,3 +367,58 @@ def test_a_run_that_diverged_is_stored_as_such_and_not_missing(
     assert all(row[name] is None for name in [*scores, "best_epoch"])
     assert len(store.read("epochs")) == epoch - 1
     assert not len(store.read("predictions"))
+
+
+def _damaged(content: bytes, how: str) -> bytes:
+    quarter = len(content) // 4
+    return {
+        "cut off": content[:-20],
+        "empty": b"",
+        "altered": content[:quarter] + bytes(2 * quarter) + content[3 * quarter :],
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["cut off", "empty", "altered"])
+@pytest.mark.parametrize("table", ["runs", "predictions", "epochs"])
+def test_a_damaged_file_is_set_aside_with_what_belongs_to_it(
+    store: ResultsStore, table: str, how: str
+) -> None:
+    """Its runs are missing, and named; nothing else is, and there is nothing more to do."""
+    before = store.finished_run_ids()
+    path = max(folder_of(store, table).glob("*.parquet"))
+    own = set(read_files(store.location, "runs", [path.name], ["run_id"])["run_id"].to_pylist())
+    path.write_bytes(_damaged(path.read_bytes(), how))
+    told = set_aside(store) or ""
+    assert path.name in told
+    assert all(run_id in told for run_id in own)
+    assert store.finished_run_ids() == before - own
+    assert (Path(store.location.name) / "damaged" / table / path.name).exists()
+    for name in ("runs", "predictions", "epochs"):
+        assert store.read(name).num_rows
+    assert set_aside(store) is None
+
+
+def test_what_is_whole_is_left_alone(store: ResultsStore) -> None:
+    """Not one file is moved."""
+    before = sorted(Path(store.location.name).rglob("*"))
+    assert set_aside(store) is None
+    assert sorted(Path(store.location.name).rglob("*")) == before
+
+
+@pytest.mark.parametrize("table", ["runs", "epochs"])
+def test_no_altered_bit_changes_a_row(store: ResultsStore, table: str) -> None:
+    """Wherever it is: the file is refused, or says the same as before."""
+    path = max(folder_of(store, table).glob("*.parquet"))
+    content = path.read_bytes()
+    names, refused = TABLES[table].names, 0
+    rows = decode(table, pa.py_buffer(content), path.name, names)
+    for place in range(0, len(content), 7):
+        altered = bytearray(content)
+        altered[place] ^= 1 << place % 8
+        try:
+            found = decode(table, pa.py_buffer(bytes(altered)), path.name, names)
+        except UserError:
+            refused += 1
+        else:
+            assert found.equals(rows)
+    assert refused > len(content) / 7 / 3
