@@ -216,17 +216,19 @@ def resume_jobs(folder: Path, client: Callable[[], ClusterClient]) -> list[str]:
 
 
 def _client() -> ClusterClient:
-    """Of the dashboard on this machine, once it answers."""
+    """Of the dashboard on this machine, once it answers and a worker has come back."""
     deadline = time.monotonic() + DASHBOARD_SECONDS
     while True:
         try:
             cluster = find_cluster("http://127.0.0.1:8265")
             assert cluster is not None  # noqa: S101 - it is named
-            return ClusterClient(cluster)
+            client = ClusterClient(cluster)
+            if any(node.cpus for node in client.resources()) or time.monotonic() > deadline:
+                return client
         except UserError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.5)
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ LASTING = re.compile(
     r"ACCESS.DENIED|NO.SUCH|INVALID|SIGNATURE|FORBIDDEN|NOT.FOUND|40[0134]", re.IGNORECASE
 )
 """In an object store's error: it is asked for wrongly, now and in a while."""
+GOOGLE_SECONDS = 20
+"""Patience with one request to Google's store."""
 THREADS = 16
 """Requests to an object store at a time: each waits for the network."""
 
@@ -216,8 +218,13 @@ def _open_uri(uri: str) -> tuple[fs.FileSystem, str]:
         raise UserError(f"cannot use '{uri}' for results. {ALLOWED}")
     try:
         # Arrow would take a key for one that is written as in the web's addresses.
-        options = f"?{parts.query}" if parts.query else ""
-        files, bucket = fs.FileSystem.from_uri(f"{parts.scheme}://{parts.netloc}/{options}")
+        options = parts.query
+        if parts.scheme == "gs" and "retry_limit_seconds" not in options:
+            # Without credentials, Google's client would ask for some for a quarter of an hour.
+            options += f"&retry_limit_seconds={GOOGLE_SECONDS}"
+        files, bucket = fs.FileSystem.from_uri(
+            f"{parts.scheme}://{parts.netloc}/?{options.lstrip('&')}"
+        )
     except (OSError, pa.ArrowException, ValueError) as error:
         raise UserError(f"cannot use '{uri}' for results: {_reason(error)}. {ALLOWED}") from error
     return files, posixpath.join(bucket, parts.path.strip("/"))

@@ -33,7 +33,7 @@ BAD_REQUESTS = {
     "launch --workers 0": "Invalid value for '--workers'",
     "launch --device tpu": "Invalid value for '--device': 'tpu' is not one of",
     "launch --output= --dry-run": "--output is empty",
-    "launch --output gs://bucket/x --dry-run": "cannot use 'gs://bucket/x' for results",
+    "launch --output ftp://bucket/x --dry-run": "cannot use 'ftp://bucket/x' for results",
     "launch --output s3:/b/x --dry-run": "cannot use 's3:/b/x' for results. Allowed: a folder, or",
     "launch --output GS:/b/x --dry-run": "cannot use 'GS:/b/x' for results",
     "report s3//b/x": "cannot use 's3//b/x' for results",
