@@ -36,7 +36,8 @@ def watch(
     The launch may be another terminal's or a cluster's, as long as its results folder is seen from
     here. Before and after a launch the page is the report's. Ctrl-C ends it; the launch goes on.
     """
-    from mnistcmp.watch.server import Server, is_loopback
+    from mnistcmp.cluster.address import is_loopback
+    from mnistcmp.watch.server import Server
     from mnistcmp.watch.state import Watched
 
     watched = Watched(results, waits=not until_over)

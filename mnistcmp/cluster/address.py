@@ -1,5 +1,6 @@
 """Which cluster a command means, and the token that it asks for. Imports no Ray."""
 
+import ipaddress
 import json
 import os
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from mnistcmp.files import expand_home
 from mnistcmp.results.output import SharedFolder
 
 ADDRESS_VARIABLES = ("MNISTCMP_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
+IN_CLEAR = "MNISTCMP_TOKEN_OVER_HTTP"
+"""Whether a token goes unencrypted to another machine: 1 sends it, 0 keeps it back."""
 STATE_FOLDER = ".cluster"
 """Beside the Makefile: what `make cluster-up` knows of its cluster, and the cluster's token."""
 
@@ -84,7 +87,7 @@ def find_cluster(
         None where there is none of the three.
 
     Raises:
-        UserError: The address is not one of a dashboard.
+        UserError: The address is not one of a dashboard, or the token would go there in clear.
     """
     up = _cluster_up(start or Path.cwd())
     state = None if up is None else ClusterState.read(up)
@@ -100,10 +103,13 @@ def find_cluster(
             return None
     named = _checked(named, found)
     is_up = state is not None and state.address == named
+    token = _token(environment, up if is_up else None)
+    if token is not None and _is_in_clear(named):
+        token = _insisted(named, token, environment.get(IN_CLEAR))
     return Cluster(
         address=named,
         found=found,
-        token=_token(environment, up if is_up else None),
+        token=token,
         shared=state.shared if state is not None and is_up else None,
     )
 
@@ -130,13 +136,43 @@ def is_http_url(text: str) -> bool:
         return False
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_in_clear(address: str) -> bool:
+    """Whether others may read what goes to an address."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def _insisted(address: str, token: str, wish: str | None) -> str | None:
+    """The token where it may be read on its way, if that is wanted."""
+    if wish not in {"0", "1"}:
+        raise UserError(
+            f"the token would go to {address} in clear, and whoever reads it has a shell on the "
+            "cluster. Name an https:// address, take a tunnel (ssh -L 8265:127.0.0.1:8265 "
+            f"{urlsplit(address).hostname}), or set {IN_CLEAR} to 1, which sends it (a network "
+            "that you trust), or to 0, which does not (a cluster that asks for none)."
+        )
+    return token if wish == "1" else None
+
+
 def _checked(address: str, found: str) -> str:
     if not is_http_url(address):
         raise UserError(
             f"{found}: '{address}' is not the address of a Ray dashboard. Allowed: "
             "http://HOST:8265 (or https). Name one, or take --local."
         )
-    return address.rstrip("/").replace("//localhost", "//127.0.0.1")
+    parts = urlsplit(address.rstrip("/"))
+    if parts.hostname == "localhost":
+        # As `make cluster-up` calls it, which listens on no other.
+        parts = parts._replace(netloc=parts.netloc.lower().replace("localhost", "127.0.0.1"))
+    return parts.geturl()
 
 
 def _token(environment: Mapping[str, str], checkout: Path | None) -> str | None:
@@ -144,7 +180,7 @@ def _token(environment: Mapping[str, str], checkout: Path | None) -> str | None:
     if checkout is not None:
         return _read_token(checkout / STATE_FOLDER / "token")
     if token := environment.get("RAY_AUTH_TOKEN"):
-        return token.strip()
+        return _checked_token(token, "RAY_AUTH_TOKEN")
     if path := environment.get("RAY_AUTH_TOKEN_PATH"):
         return _read_token(Path(expand_home(path)))
     default = Path(os.path.expanduser("~/.ray/auth_token"))  # noqa: PTH111 - there may be no home
@@ -153,10 +189,21 @@ def _token(environment: Mapping[str, str], checkout: Path | None) -> str | None:
 
 def _read_token(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return _checked_token(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UserError(
             f"cannot read the cluster's token {path}: {reason}. "
             "Set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
         ) from error
+
+
+def _checked_token(text: str, place: str) -> str:
+    """The token without the white space around it; what no header can hold is not shown."""
+    token = text.strip()
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise UserError(
+            f"what {place} holds is not a token: it has spaces, several lines or characters beyond "
+            "ASCII. Set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's."
+        )
+    return token

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster
+from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster, is_loopback
 from mnistcmp.cluster.custom import shipped
 from mnistcmp.cluster.jobs import OUTPUT_KEY, Job, to_job
 from mnistcmp.cluster.node import own_labels
@@ -38,7 +38,6 @@ yet."""
 STOP_SECONDS = 20
 """Between asking a driver to stop and killing it: time to store a run that came back."""
 
-LOOPBACK = {"127.0.0.1", "::1"}
 
 ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run.py"'
 """Run by a shell on the head; image and `make cluster-up` set the variables."""
@@ -57,8 +56,13 @@ class ClusterClient:
         self._headers = {"Authorization": f"Bearer {cluster.token}"} if cluster.token else {}
         self._session = requests.Session()
         self._session.headers.update(self._headers)
-        # A proxy that the environment names is not asked for this machine, nor shown the token.
-        self._session.trust_env = urlsplit(cluster.address).hostname not in LOOPBACK
+        host = urlsplit(cluster.address).hostname or ""
+        if is_loopback(host):
+            # A proxy that the environment names is not asked for this machine, nor shown the token:
+            # neither here nor by Ray's client, which has no setting for it.
+            self._session.trust_env = False
+            for variable in ("no_proxy", "NO_PROXY"):
+                os.environ[variable] = ",".join(filter(None, (os.environ.get(variable), host)))
         answer = self._get("/api/version")
         if not isinstance(answer, dict) or "ray_version" not in answer:
             raise self._not_ray("JSON of another kind at /api/version")
@@ -133,7 +137,10 @@ class ClusterClient:
             os.environ.pop(variable, None)
         for talker in ("ray", "ray.dashboard.modules.dashboard_sdk"):
             logging.getLogger(talker).setLevel(logging.CRITICAL)
-        return JobSubmissionClient(self.cluster.address, headers=self._headers)
+        # Without a header Ray's client would look for a token of its own, and send it.
+        return JobSubmissionClient(
+            self.cluster.address, headers=self._headers or {"Authorization": ""}
+        )
 
     def jobs(self) -> list[Job]:
         """Our jobs that the cluster remembers, the latest first."""

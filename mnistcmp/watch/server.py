@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from mnistcmp.cluster.address import is_loopback
 from mnistcmp.errors import UserError
 from mnistcmp.watch.state import Watched
 
@@ -37,11 +38,6 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    return ipaddress.ip_address(host).is_loopback if is_address(host) else host == "localhost"
 
 
 class Server:
