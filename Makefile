@@ -6,11 +6,12 @@ VENV := $(or $(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 # What is installed beside the package: its own needs only, or those of its tests too.
 EXTRAS = run
-test test-quick test-cluster lint constraints: EXTRAS = dev
+test test-quick test-cluster test-chaos lint constraints: EXTRAS = dev
 
 WORKERS ?= 2
 WORKER_CPUS ?= 1
 GPUS ?= 0
+SEEDS ?= 1
 CLUSTER_PORT ?= 8265
 ENGINE ?= auto
 # Tests of one file stay together, since they share what they start, in the order of conftest.py.
@@ -24,7 +25,7 @@ BASE ?= python:3.11-slim-bookworm
 IMAGE = mnistcmp:$(VERSION)-$(if $(filter 0,$(GPUS)),cpu,gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-quick test-cluster lint constraints image audit
+.PHONY: help install report test test-quick test-cluster test-chaos lint constraints image audit
 .PHONY: cluster-up cluster-down cluster-status cluster-logs
 
 help: ## List the targets
@@ -48,13 +49,16 @@ report: install ## Train what is missing of Table I on this machine, and print i
 	@$(BIN)/mnistcmp launch --all --local
 
 test-quick: install ## Run the tests that start no Ray, browser, container or command; ARGS go to pytest
-	@$(TEMPORARY) $(BIN)/python -m pytest $(PARALLEL) -m "not ray and not process and not browser and not containers" $(ARGS)
+	@$(TEMPORARY) $(BIN)/python -m pytest $(PARALLEL) -m "not ray and not process and not browser and not containers and not chaos" $(ARGS)
 
 test: install ## Run all tests but those of containers
-	@$(TEMPORARY) $(BIN)/python -m pytest $(PARALLEL) -m "not containers" $(ARGS)
+	@$(TEMPORARY) $(BIN)/python -m pytest $(PARALLEL) -m "not containers and not chaos" $(ARGS)
 
 test-cluster: install ## Run the tests of image and containers; needs a Docker engine
 	@$(BIN)/python -m pytest -m containers $(ARGS)
+
+test-chaos: install ## Inject faults into launches at random moments; SEEDS=20 for twenty of each
+	@CHAOS_SEEDS=$(SEEDS) $(BIN)/python -m pytest -m chaos -rP $(ARGS)
 
 lint: install ## Check style, format and types
 	@$(BIN)/ruff check .

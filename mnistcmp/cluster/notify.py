@@ -40,6 +40,8 @@ def notify(url: str, report: Report, *, trained: int, failed: int) -> str | None
         reason = f"HTTP {error.response.status_code}"
     except requests.Timeout:
         reason = f"no answer within {SECONDS:g} s"
+    except requests.ConnectionError:
+        reason = "the connection was refused or lost"
     except requests.RequestException as error:
         reason = type(error).__name__
     else:

@@ -103,7 +103,7 @@ def test_dry_run_looks_where_the_cluster_s_results_appear(
     ).write(folder)
     assert run_command(monkeypatch, "launch", "small.toml", "--dry-run") == 0
     assert "Results folder: results/small. 0 runs to train." in capsys.readouterr().out
-    arguments = ("small.toml", "--dry-run", "--address", "http://elsewhere:8265")
+    arguments = ("small.toml", "--dry-run", "--address", "https://elsewhere:8265")
     assert run_command(monkeypatch, "launch", *arguments) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "not seen from here. 4 runs to train" in printed

@@ -1,0 +1,1 @@
+"""Faults injected into launches at random moments: `make test-chaos`."""
