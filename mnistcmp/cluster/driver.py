@@ -37,8 +37,8 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
     with suppress(DamagedFileError):
         store.check(launch.study)
     refuse_second(store.location)
-    damaged = set_aside(store)
-    store.check(launch.study)
+    if damaged := set_aside(store):
+        store.check(launch.study)
     ended = Reported(output=output, trained=0, report=None)
     if wanted := next_runs(store, launch.study):
         ended = yield from _train(launch, place, store, wanted, damaged)
@@ -56,7 +56,8 @@ def _train(
     """Trains what is wanted, and of a study with a rule what each further look needs."""
     ended = Reported(output=str(store.location), trained=0, report=None)
     study = launch.study
-    kept = len(study.runs()) - len(store.missing(study.runs()))
+    planned = study.runs()
+    kept = len(planned) - len(store.missing(planned))
     tried, again = set[str](), Counter[str]()
     with _crew(launch, place, len(wanted)) as crew:
         # Ray took seconds to start.

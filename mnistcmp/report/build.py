@@ -66,7 +66,9 @@ def build_report(store: ResultsStore, inference: Inference = DEFAULT) -> Report:
     asked = questions(combined, accuracies)
     failed = store.read("failures", ["run_id", "error"])
     failures = dict(zip(failed["run_id"].to_pylist(), failed["error"].to_pylist(), strict=True))
-    rule, differences = _answers(store, combined, accuracies, failures, inference)
+    rule, differences = _answers(
+        store, combined, accuracies, asked, failed=failures, inference=inference
+    )
     comparisons = _compared(asked, "comparison", differences)
     averages = _compared(asked, "average", differences)
     factorial = _factorial(differences)
@@ -91,6 +93,8 @@ def _answers(
     store: ResultsStore,
     combined: Combined,
     accuracies: Accuracies,
+    asked: Iterable[Question],
+    *,
     failed: Iterable[str],
     inference: Inference,
 ) -> tuple[Until | None, Differences]:
@@ -98,7 +102,7 @@ def _answers(
     if combined.until is None:
         return None, {
             question.name: mean_difference(question.differences, inference)
-            for question in questions(combined, accuracies)
+            for question in asked
             if len(question.differences)
         }
     if inference != DEFAULT:

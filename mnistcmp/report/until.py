@@ -68,9 +68,12 @@ def _key(run: Run) -> tuple[str, int, str]:
 
 def missing_runs(store: ResultsStore) -> tuple[Run, ...]:
     """What launches into a place asked for, and it has not: of a rule, what its next look needs."""
+    launches = store.launches()
+    if not any(study.until_clear for study in launches):
+        return store.missing()
     found = {
         run.run_id: run
-        for run in chain.from_iterable(next_runs(store, study) for study in store.launches())
+        for run in chain.from_iterable(next_runs(store, study) for study in launches)
     }
     return tuple(found.values())
 

@@ -98,7 +98,8 @@ class Training:
         self._diverged: list[int | None] = [None] * len(runs)
         self._rounds: list[list[Round]] = []
         self._sets: list[PairSets] = []
-        self._other_state = other_state(engine.network)
+        self._custom = architecture(runs[0].architecture).custom
+        self._other_state = other_state(engine.network) if self._custom else None
 
     @property
     def width(self) -> int:
@@ -141,11 +142,10 @@ class Training:
 
         That is so for a custom network which changes more than its parameters and buffers.
         """
-        now = other_state(self._engine.network)
-        if architecture(self._runs[0].architecture).custom and (
-            now is None or now != self._other_state
-        ):
-            return None
+        if self._custom:
+            now = other_state(self._engine.network)
+            if now is None or now != self._other_state:
+                return None
         own = {name: getattr(self, f"_{name}") for name in _KEPT}
         engine, random = self._engine.checkpoint(), self._random.states
         of = {"of": self._identity(), "seconds": self.seconds}
