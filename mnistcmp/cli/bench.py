@@ -1,6 +1,5 @@
 """`mnistcmp bench`: how fast training is here, what distributing costs, a rule in simulation."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
@@ -11,7 +10,6 @@ import typer
 from mnistcmp.cli import options
 from mnistcmp.cli.console import print_json
 from mnistcmp.display.terminal import Terminal
-from mnistcmp.errors import UserError
 
 TITLES = {
     "engine": "Training on one core: each way's step of one model, beside the stacked engine's",
@@ -54,8 +52,7 @@ def bench(
     """
     from mnistcmp.report.as_json import dumps
 
-    if not 0 < until_clear < math.inf:
-        raise UserError(f"--until-clear {until_clear:g}: expected points above 0, as in 1.0.")
+    options.check_points("--until-clear", until_clear, example="1.0")
     chosen = set(what or What)
     found = _measure(chosen - {What.SEEDS}, rounds, width, runs)
     if What.SEEDS in chosen:

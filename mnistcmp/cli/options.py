@@ -1,9 +1,12 @@
 """Options and arguments that several commands have."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from mnistcmp.errors import UserError
 
 Address = Annotated[
     str | None,
@@ -83,3 +86,13 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Runs, or points, at a time here. Default: one per processor."),
 ]
+
+
+def check_points(option: str, points: float, *, example: str) -> None:
+    """Looks whether an option's points are above 0.
+
+    Raises:
+        UserError: They are not, or without end.
+    """
+    if not 0 < points < math.inf:
+        raise UserError(f"{option} {points:g}: expected points above 0, as in {example}.")

@@ -92,8 +92,8 @@ def report(
 def _inference(intervals: "Intervals", within: float | None) -> "Inference":
     from mnistcmp.statistics import Inference
 
-    if within is not None and not 0 < within < math.inf:
-        raise UserError(f"--within {within:g}: expected points above 0, as in --within 0.5.")
+    if within is not None:
+        options.check_points("--within", within, example="--within 0.5")
     return Inference(intervals=intervals, within=within)
 
 

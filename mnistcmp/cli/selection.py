@@ -1,9 +1,9 @@
 """From command-line options to a study."""
 
-import math
 from pathlib import Path
 from typing import Any
 
+from mnistcmp.cli.options import check_points
 from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.study.file import build_study, read_study
 from mnistcmp.study.named import STUDIES, TABLE1
@@ -66,8 +66,7 @@ def _ruled(study: Study, margin: float, most_seeds: int) -> Study:
 
     Other seeds of the study were not chosen by that rule, and are kept apart.
     """
-    if not 0 < margin < math.inf:
-        raise UserError(f"--until-clear {margin:g}: expected points above 0, as in 1.0.")
+    check_points("--until-clear", margin, example="1.0")
     if most_seeds < 2:  # noqa: PLR2004 - as the message says
         raise UserError(
             f"--max-seeds {most_seeds}: expected 2 or more, since one seed does not say how sure a "

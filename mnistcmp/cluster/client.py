@@ -38,7 +38,6 @@ yet."""
 STOP_SECONDS = 20
 """Between asking a driver to stop and killing it: time to store a run that came back."""
 
-
 ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run.py"'
 """Run by a shell on the head; image and `make cluster-up` set the variables."""
 

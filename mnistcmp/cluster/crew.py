@@ -87,13 +87,7 @@ class Crew:
         try:
             with closing(tasks):
                 for told in tasks:
-                    match told:
-                        case stack, Returned() as returned:
-                            yield from _stored(returned, store, tally)
-                            checkpoints.delete(stack)
-                            tally.note(stack, returned.outcomes)
-                        case _:
-                            _note(told, tally, checkpoints)
+                    yield from _taken(told, tally, store, checkpoints)
                     if len(tally.failed) >= (max_failures or math.inf):
                         break
                     if tally.due():
@@ -135,8 +129,10 @@ def _stored(
             yield replace(tally.progress(), waiting=str(outcome.exception()))
 
 
-def _note(told: Told, tally: Tally, checkpoints: Checkpoints) -> None:
-    """Counts and keeps what a task told on its way."""
+def _taken(
+    told: Told, tally: Tally, store: ResultsStore, checkpoints: Checkpoints
+) -> Generator[Progress, None, None]:
+    """Counts and keeps what a task told."""
     match told:
         case stack, Began():
             tally.note_beginning(stack)
@@ -146,3 +142,7 @@ def _note(told: Told, tally: Tally, checkpoints: Checkpoints) -> None:
             checkpoints.write(stack, content)
         case Replanned() as plan:
             tally.note_plan(plan.before, plan.now, workers=plan.workers, why=plan.why)
+        case stack, Returned() as returned:
+            yield from _stored(returned, store, tally)
+            checkpoints.delete(stack)
+            tally.note(stack, returned.outcomes)

@@ -161,14 +161,19 @@ class _FanOut:
         self._pools = tuple(self._look()) or self._pools
         if self._slots == before:
             return None
-        queued = [reference for reference, task in self.tasks.items() if not task.began]
-        self.waiting.extendleft(self.tasks.pop(reference).stack for reference in queued)
-        end_tasks(queued)
+        self.waiting.extendleft(self._taken_back())
         cut = tuple(stack for stack in self.waiting if not self._has_reason(stack))
         kept = [stack for stack in self.waiting if self._has_reason(stack)]
         planned = plan_stacks(chain(*cut), self._pools) if cut else []
         self.waiting = deque([*kept, *planned])
         return Replanned(cut, tuple(planned), workers=self._slots, why=None)
+
+    def _taken_back(self) -> list[Stack]:
+        """Stacks that were handed out and have not begun, in the order in which they were."""
+        queued = [reference for reference, task in self.tasks.items() if not task.began]
+        stacks = [self.tasks.pop(reference).stack for reference in queued]
+        end_tasks(queued)
+        return stacks
 
     def _has_reason(self, stack: Stack) -> bool:
         """Whether a stack is as it is because of how it went before."""
@@ -183,7 +188,9 @@ class _FanOut:
         """
         now = time.monotonic()
         if now >= self._deadline:
-            self._begin_nothing_more()
+            self._taken_back()
+            self.waiting.clear()
+            self.retries.clear()
         for due, stack in [*self.retries]:
             if due <= now:
                 self.retries.remove((due, stack))
@@ -204,15 +211,6 @@ class _FanOut:
                 )
                 self.tasks[reference] = _Task(stack, pool, watched)
                 free -= 1
-
-    def _begin_nothing_more(self) -> None:
-        """Drops what has not begun; what is in a process of its own does not tell."""
-        queued = [r for r, task in self.tasks.items() if not (task.began or task.is_watched)]
-        for reference in queued:
-            del self.tasks[reference]
-        end_tasks(queued)
-        self.waiting.clear()
-        self.retries.clear()
 
     def ready(self) -> list[Any]:
         """References of what has told something, after some patience."""

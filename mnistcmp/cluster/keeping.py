@@ -174,15 +174,22 @@ def _note(request: str) -> Note | None:
     if folder is None or not Path(folder).is_dir():
         return None
     note = Note(Path(folder) / FOLDER, kept)
-    with suppress(OSError, ValueError):
+    if (before := _read(note.file)) is not None:
         # Of a job that was submitted again.
-        before = Kept(**json.loads(note.file.read_text(encoding="utf-8")))
         note.kept = replace(kept, times=before.times)
     note.write()
     if kept.has_files and not note.files.exists():
         with suppress(OSError):
             shutil.copytree(Path.cwd(), note.files)
     return note
+
+
+def _read(file: Path) -> Kept | None:
+    """What a note says; None where there is none, or it is not one of these."""
+    try:
+        return Kept(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def resume_jobs(folder: Path, client: Callable[[], ClusterClient]) -> list[str]:
@@ -194,10 +201,9 @@ def resume_jobs(folder: Path, client: Callable[[], ClusterClient]) -> list[str]:
     """
     started, resumed = time.time(), []
     for file in sorted(folder.glob("*.json")):
-        try:
-            note = Note(folder, Kept(**json.loads(file.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, TypeError):
+        if (kept := _read(file)) is None:
             continue
+        note = Note(folder, kept)
         stopped_at = note.kept.stopped_at
         by_user = stopped_at is not None and started - stopped_at > STOPPED_WITH_HEAD
         if by_user or note.kept.times >= MOST_TIMES:
