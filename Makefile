@@ -6,12 +6,13 @@ VENV := $(or $(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 # What is installed beside the package: its own needs only, or those of its tests too.
 EXTRAS = run
-test test-quick test-cluster test-chaos lint constraints: EXTRAS = dev
+test test-quick test-cluster test-chaos test-fuzz lint constraints: EXTRAS = dev
 
 WORKERS ?= 2
 WORKER_CPUS ?= 1
 GPUS ?= 0
 SEEDS ?= 1
+EXAMPLES ?= 10000
 CLUSTER_PORT ?= 8265
 ENGINE ?= auto
 # Tests of one file stay together, since they share what they start, in the order of conftest.py.
@@ -25,8 +26,8 @@ BASE ?= python:3.11-slim-bookworm
 IMAGE = mnistcmp:$(VERSION)-$(if $(filter 0,$(GPUS)),cpu,gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-quick test-cluster test-chaos lint constraints image audit
-.PHONY: cluster-up cluster-down cluster-status cluster-logs
+.PHONY: help install report test test-quick test-cluster test-chaos test-fuzz lint constraints image
+.PHONY: audit cluster-up cluster-down cluster-status cluster-logs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,9 @@ test-cluster: install ## Run the tests of image and containers; needs a Docker e
 
 test-chaos: install ## Inject faults into launches at random moments; SEEDS=20 for twenty of each
 	@CHAOS_SEEDS=$(SEEDS) $(BIN)/python -m pytest -m chaos -rP $(ARGS)
+
+test-fuzz: install ## Give each parser EXAMPLES=10000 made-up inputs; a test run has a hundred of each
+	@FUZZ=$(EXAMPLES) $(BIN)/python -m pytest $(PARALLEL) tests/fuzz $(ARGS)
 
 lint: install ## Check style, format and types
 	@$(BIN)/ruff check .

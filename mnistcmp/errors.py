@@ -1,18 +1,30 @@
 """The error a user sees as one line."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 LONGEST = 300
 """Characters of another's error that one line quotes."""
+LONGEST_LINE = 2000
+"""Characters of an error of ours; what stands in its middle may be as long as a file."""
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What terminals obey, and what turns the direction in which a line is read."""
 
 
 class UserError(Exception):
     """A request that cannot be carried out, and is not a bug of ours.
 
     The message is one line: what was wrong, what is allowed, what to do. The command line prints it
-    and exits with 2.
+    and exits with 2. What it quotes may be anybody's.
     """
+
+    def __init__(self, message: str) -> None:
+        line = printable(" ".join(message.split()))
+        if len(line) > LONGEST_LINE:
+            half = LONGEST_LINE // 2
+            line = f"{line[:half]} ... {line[-half:]}"
+        super().__init__(line)
 
 
 def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> UserError:
@@ -21,6 +33,19 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> UserError:
     nearest = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean '{nearest[0]}'? Allowed" if nearest else "allowed"
     return UserError(f"unknown {kind} '{name}'; {hint}: {', '.join(names)}.")
+
+
+def printable(text: str) -> str:
+    """A text that no terminal obeys; lines and tabs stay."""
+    return _OBEYED.sub("?", text)
+
+
+def quoted(value: object) -> str:
+    """A value as Python writes it, as much of it as one line quotes."""
+    try:
+        return cut(repr(value))
+    except (ValueError, RecursionError):
+        return f"one {type(value).__name__} that is too large to be shown"
 
 
 def in_short(error: BaseException) -> str:

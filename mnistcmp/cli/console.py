@@ -11,6 +11,7 @@ from typing import TextIO
 import typer
 
 from mnistcmp.display.terminal import REPLACING
+from mnistcmp.errors import printable
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 """Exit statuses: runs failed or a job broke off; the request cannot be carried out; interrupted,
@@ -21,11 +22,11 @@ _json_streams: list[TextIO] = []
 
 
 def echo(line: object, *, err: bool = False, nl: bool = True) -> None:
-    """Prints a line on standard output or error.
+    """Prints a line on standard output or error; nothing in it is obeyed by a terminal.
 
     Named, since what typer finds by itself is UTF-8 where the stream is ASCII.
     """
-    typer.echo(line, file=sys.stderr if err else sys.stdout, nl=nl)
+    typer.echo(printable(str(line)), file=sys.stderr if err else sys.stdout, nl=nl)
 
 
 def print_json(text: str) -> None:

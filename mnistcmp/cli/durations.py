@@ -1,5 +1,6 @@
 """Durations as people write them: `90s`, `30m`, `1h30m`."""
 
+import math
 import re
 
 from mnistcmp.errors import UserError
@@ -16,6 +17,6 @@ def seconds_of(text: str, *, option: str) -> float:
     found = re.fullmatch(_PARTS, text.replace(" ", ""))
     hours, minutes, seconds = (float(part or 0) for part in found.groups()) if found else (0, 0, 0)
     whole = 3600 * hours + 60 * minutes + seconds
-    if not whole > 0:
+    if not 0 < whole < math.inf:
         raise UserError(f"{option} {text}: expected a duration above 0, as in 90s, 30m or 1h30m.")
     return whole

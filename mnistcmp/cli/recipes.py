@@ -18,9 +18,8 @@ def recipes(
 ) -> None:
     """List the named recipes, and every field of a recipe with its default."""
     from mnistcmp.report.as_json import dumps
-    from mnistcmp.study.recipe import RECIPES
+    from mnistcmp.study.recipe import RECIPES, named_recipe
     from mnistcmp.study.schema import in_toml, recipe_fields
-    from mnistcmp.study.study import named_recipe
 
     chosen = {name: named_recipe(name)} if name else RECIPES
     if json:

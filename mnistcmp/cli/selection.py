@@ -7,9 +7,9 @@ from mnistcmp.cli.options import check_points
 from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.study.file import build_study, read_study
 from mnistcmp.study.named import STUDIES, TABLE1
-from mnistcmp.study.recipe import RECIPES, Recipe
+from mnistcmp.study.recipe import RECIPES, Recipe, named_recipe
 from mnistcmp.study.seeds import parse_seeds
-from mnistcmp.study.study import Study, named_recipe
+from mnistcmp.study.study import Study
 from mnistcmp.study.until import until_clear as rule_until_clear
 
 ALL = "all"

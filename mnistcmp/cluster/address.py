@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter, ValidationError
+
 from mnistcmp.errors import UserError
 from mnistcmp.files import expand_home
 from mnistcmp.results.output import SharedFolder
@@ -61,12 +63,13 @@ class ClusterState:
         """The state in a checkout; None where no cluster is up."""
         try:
             text = (folder / STATE_FOLDER / "state.json").read_text(encoding="utf-8")
-            return ClusterState(**json.loads(text))
+            return TypeAdapter(ClusterState).validate_json(text)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
+            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
             raise UserError(
-                f"cannot read {folder / STATE_FOLDER / 'state.json'}: {error}. "
+                f"cannot read {folder / STATE_FOLDER / 'state.json'}: {reason}. "
                 "Remove it and run 'make cluster-up'."
             ) from error
 

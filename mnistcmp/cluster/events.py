@@ -3,12 +3,12 @@
 An event is never changed once it was told. `Event.kind` names each form of it in JSON.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
+from pydantic_core import from_json
 
 from mnistcmp.report.as_json import dumps
 from mnistcmp.report.contents import Report
@@ -21,6 +21,10 @@ VERSION = 2
 
 MOST_TOLD = 32
 """Stacks in training of which an event tells; there may be thousands of workers."""
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+"""Of what is read: a page or a terminal that shows it can compute with it."""
 
 _KINDS: "dict[str, type[Event]]" = {}
 
@@ -55,12 +59,12 @@ class Started(Event):
 
     kind: ClassVar[str] = "started"
     place: str
-    cpus: int
-    gpus: int
+    cpus: Count
+    gpus: Count
     output: str
     """As whoever trains names it."""
-    total: int
-    kept: int
+    total: Count
+    kept: Count
     """Runs that the output had already."""
     notice: str | None = None
     """What was wrong with the output, and what was done about it."""
@@ -71,9 +75,9 @@ class Ended:
     """A run that ended: with an accuracy, by diverging, or with an error."""
 
     condition: str
-    seed: int
-    accuracy: float | None = None
-    diverged_epoch: int | None = None
+    seed: Count
+    accuracy: Number | None = None
+    diverged_epoch: Count | None = None
     """The epoch whose loss was no longer finite."""
     error: str | None = None
 
@@ -83,15 +87,15 @@ class ConditionProgress:
     """How far a condition is, and how its runs do so far."""
 
     condition: str
-    total: int
+    total: Count
     """Runs to train in this launch."""
-    finished: int = 0
-    diverged: int = 0
+    finished: Count = 0
+    diverged: Count = 0
     """Of those that finished: they have no accuracy."""
-    failed: int = 0
-    mean: float | None = None
+    failed: Count = 0
+    mean: Number | None = None
     """Test accuracy, 0 to 1, of the others that this launch has finished."""
-    deviation: float | None = None
+    deviation: Number | None = None
     """Their sample standard deviation; None for one run."""
 
 
@@ -100,16 +104,16 @@ class InTraining:
     """Runs of one condition that a worker trains together."""
 
     condition: str
-    seeds: tuple[int, ...]
+    seeds: tuple[Count, ...]
     host: str
     device: str
-    epoch: int
+    epoch: Count
     """The latest that was told, counted from 1; each run has done so many."""
-    epochs: int
+    epochs: Count
     """Of each run, all rounds together."""
-    train: tuple[float, ...]
+    train: tuple[Number, ...]
     """Each run's training accuracy in it, 0 to 1, in the order of the seeds."""
-    validation: tuple[float, ...]
+    validation: tuple[Number, ...]
     """Each run's validation accuracy after it."""
 
 
@@ -118,25 +122,25 @@ class Progress(Event):
     """How far a launch is."""
 
     kind: ClassVar[str] = "progress"
-    total: int
+    total: Count
     """Runs to train in this launch."""
-    workers: int
+    workers: Count
     """Places for stacks of runs to be trained at."""
-    running: int
+    running: Count
     """Runs that workers have begun with."""
     conditions: tuple[ConditionProgress, ...]
     """Of those with runs to train, in the study's order."""
-    finished: int = 0
-    diverged: int = 0
+    finished: Count = 0
+    diverged: Count = 0
     """Of those that finished."""
-    failed: int = 0
-    share: float = 0.0
+    failed: Count = 0
+    share: Number = 0.0
     """Of all the launch's work, 0 to 1, that is done: epochs by what they cost."""
     training: tuple[InTraining, ...] = ()
     """What is in training and has told of an epoch; of many stacks the 32 that told last."""
-    elapsed: float = 0.0
+    elapsed: Number = 0.0
     """Seconds since the first run was handed out."""
-    left: float | None = None
+    left: Number | None = None
     """Seconds that the rest is going to take; None where nothing was measured yet."""
     best: Ended | None = None
     latest: Ended | None = None
@@ -156,9 +160,9 @@ class Looked(Event):
     """What a look answered, of a study whose seeds are added until it is answered."""
 
     kind: ClassVar[str] = "looked"
-    seeds: int
+    seeds: Count
     """Of the look."""
-    most: int
+    most: Count
     """Seeds that there are at most."""
     answered: tuple[str, ...]
     """Conditions, recipes and effects whose difference is clear or smaller than the margin."""
@@ -174,7 +178,7 @@ class Reported(Event):
     is_last: ClassVar[bool] = True
     output: str
     """As whoever trains names it."""
-    trained: int
+    trained: Count
     failed: tuple[Ended, ...] = ()
     report: Report | None
     """None where no run has finished."""
@@ -228,7 +232,7 @@ def from_line(line: str) -> Event | None:
     if not found:
         return None
     try:
-        event: Event = _adapter(json.loads(text)["kind"]).validate_json(text)
-    except (ValueError, KeyError, TypeError, ValidationError):
+        event: Event = _adapter(from_json(text)["kind"]).validate_json(text)
+    except (ValueError, KeyError, TypeError):
         return None
     return event

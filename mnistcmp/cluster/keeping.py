@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from mnistcmp.cluster.address import find_cluster
 from mnistcmp.cluster.client import ClusterClient
 from mnistcmp.cluster.job import read_request, run_job
@@ -52,6 +54,9 @@ class Kept:
     """That it was submitted again."""
     stopped_at: float | None = None
     """When it was told to stop, in seconds since 1970."""
+
+
+_JSON = TypeAdapter(Kept)
 
 
 def keep_job(request: str, kinds: Mapping[str, str]) -> int:
@@ -187,9 +192,11 @@ def _note(request: str) -> Note | None:
 def _read(file: Path) -> Kept | None:
     """What a note says; None where there is none, or it is not one of these."""
     try:
-        return Kept(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        kept = _JSON.validate_json(file.read_bytes())
+    except (OSError, ValidationError):
         return None
+    # Files are named, and deleted, by the id.
+    return kept if kept.id == file.stem else None
 
 
 def resume_jobs(folder: Path, client: Callable[[], ClusterClient]) -> list[str]:

@@ -63,6 +63,7 @@ class Trained:
     """After it."""
 
 
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Trains: TypeAlias = "Generator[Trained | Checkpoint, None, list[TrainingResult]]"
 """Tells how far a stack is, and ends with its runs' results."""
 
@@ -164,11 +165,11 @@ class Launch(Work):
     """Whether each run's best weights are stored with it."""
     notify: str | None = None
     """A URL to which the end is posted."""
-    run_timeout: Annotated[float, Field(gt=0)] | None = None
+    run_timeout: Seconds | None = None
     """Seconds that a run may take."""
     max_failures: Annotated[int, Field(ge=1)] | None = None
     """How many runs fail before no more are trained."""
-    budget: Annotated[float, Field(gt=0)] | None = None
+    budget: Seconds | None = None
     """Seconds after which nothing more begins; what is in training ends."""
 
     @property

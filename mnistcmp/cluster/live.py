@@ -13,10 +13,19 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from statistics import fmean
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
-from mnistcmp.cluster.events import Event, InTraining, Progress, Reported, Started
+from mnistcmp.cluster.events import (
+    Count,
+    Event,
+    InTraining,
+    Number,
+    Progress,
+    Reported,
+    Started,
+)
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
 from mnistcmp.results.location import FileGoneError, Location, is_uri
@@ -39,16 +48,16 @@ PLACES = 4
 class Spread:
     """The errors, 0 to 1, of a stack's runs at one epoch."""
 
-    mean: float
-    low: float
-    high: float
+    mean: Number
+    low: Number
+    high: Number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
     """A stack's errors in an epoch (training) and after it (validation)."""
 
-    epoch: int
+    epoch: Count
     train: Spread
     validation: Spread
 
@@ -58,8 +67,8 @@ class Curve:
     """How the errors of runs went that are trained together."""
 
     condition: str
-    seeds: tuple[int, ...]
-    epochs: int
+    seeds: tuple[Count, ...]
+    epochs: Count
     """Of each run, all rounds together."""
     points: tuple[Point, ...]
 
@@ -68,11 +77,11 @@ class Curve:
 class Live:
     """How a launch does that is training; a file of it outlives a driver that is killed."""
 
-    started_at: datetime
-    told_at: datetime
+    started_at: AwareDatetime
+    told_at: AwareDatetime
     host: str
     namespace: str
-    process: int
+    process: Annotated[int, Field(gt=0, le=2**31 - 1)]
     """The driver's, where numbers of processes mean the same."""
     place: str
     """For people: where it is trained."""

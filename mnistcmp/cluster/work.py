@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from mnistcmp.cluster.events import Event
-from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.errors import UserError, cut, unknown_name
 from mnistcmp.study.file import build_study
 from mnistcmp.study.study import Study
 
@@ -74,12 +74,12 @@ def read_work(text: str, kinds: Mapping[str, str]) -> Work:
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(f"the whole: Invalid JSON: {error}", ("study",)) from error
     first = next(iter(kinds))
     kind = content.get("kind", first) if isinstance(content, dict) else first
-    if kind not in kinds:
-        raise unknown_name("kind of job", str(kind), kinds)
+    if not isinstance(kind, str) or kind not in kinds:
+        raise unknown_name("kind of job", cut(str(kind)), kinds)
     found: type[Work] = resolve_name(kinds[kind])
     try:
         return found.model_validate_json(text)

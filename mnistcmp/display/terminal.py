@@ -14,6 +14,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from typing_extensions import override
 
+from mnistcmp.errors import printable
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -38,7 +40,7 @@ class Terminal(Console):
     @override
     def render_str(self, text: str, **options: Any) -> "Text":
         # Before it is laid out: a substitute may be longer.
-        plain = text.encode(self.encoding, REPLACING).decode(self.encoding)
+        plain = printable(text).encode(self.encoding, REPLACING).decode(self.encoding)
         return super().render_str(plain, **options)
 
     def say(self, line: object, style: str | None = None) -> None:

@@ -153,7 +153,7 @@ def _imported(paths: Iterable[Path]) -> set[str]:
             continue
         try:
             nodes = list(ast.walk(ast.parse(path.read_bytes())))
-        except (SyntaxError, ValueError, OSError):
+        except (SyntaxError, ValueError, OSError, MemoryError, RecursionError):
             continue
         for node in nodes:
             if isinstance(node, ast.Import):

@@ -213,7 +213,10 @@ def _write_whole(path: Path, content: bytes | pa.Buffer) -> None:
 
 
 def _open_uri(uri: str) -> tuple[fs.FileSystem, str]:
-    parts = urlsplit(uri, allow_fragments=False)
+    try:
+        parts = urlsplit(uri, allow_fragments=False)
+    except ValueError as error:
+        raise UserError(f"cannot use '{uri}' for results: {error}. {ALLOWED}") from error
     if parts.scheme not in SCHEMES or not parts.netloc or not parts.path.strip("/"):
         raise UserError(f"cannot use '{uri}' for results. {ALLOWED}")
     try:

@@ -1,5 +1,6 @@
 """Study files: a study as TOML."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ import tomli_w
 
 from mnistcmp.errors import UserError
 from mnistcmp.study.study import Study
+
+MOST_DOTS = 400
+"""Between two signs of TOML: more than a question, the longest text of a study file, may have."""
 
 
 def read_study(path: Path) -> Study:
@@ -33,9 +37,13 @@ def parse_study(text: str, *, source: str) -> Study:
     Raises:
         UserError: The text is not TOML, or does not describe a study.
     """
+    # Python's parser takes hours for a name of a million parts.
+    if max(part.count(".") for part in re.split(r"[,=\n]", text)) > MOST_DOTS:
+        raise UserError(f"{source} is no study file: it has a name of more than {MOST_DOTS} parts.")
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # A number may have too many digits, and lists may stand in lists too deep.
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{source} is not valid TOML: {error}.") from error
     try:
         return build_study(content)

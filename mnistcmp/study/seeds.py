@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterable
 
-from mnistcmp.errors import UserError
+from mnistcmp.errors import UserError, cut
 
 LARGEST_SEED = 2**32 - 1
 MOST_SEEDS = 1_000_000
+DIGITS = 11
+"""More than the largest seed has."""
 
 _ALLOWED = (
     "Allowed: a count (10 is the seeds 0 to 9), a list (0-4,7), or 0 for seed 0 alone; "
@@ -25,26 +27,37 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """
     text = text.strip()
     if re.fullmatch(r"[0-9]+", text):
-        return tuple(_span(text, 0, max(int(text), 1) - 1))
+        return tuple(_span(text, 0, max(_whole(text), 1) - 1))
     seeds: dict[int, None] = {}
     for part in text.split(","):
         span = re.fullmatch(r"\s*([0-9]+)\s*(?:-\s*([0-9]+)\s*)?", part)
         if span is None:
             raise UserError(
-                f"seeds '{text}': '{part.strip()}' is not a seed or a range. {_ALLOWED}"
+                f"seeds '{cut(text)}': '{cut(part.strip())}' is not a seed or a range. {_ALLOWED}"
             )
-        first = int(span[1])
-        seeds.update(dict.fromkeys(_span(text, first, int(span[2] or first))))
+        first = _whole(span[1])
+        seeds.update(dict.fromkeys(_span(text, first, _whole(span[2]) if span[2] else first)))
+        if len(seeds) > MOST_SEEDS:
+            raise _too_many(text)
     return tuple(sorted(seeds))
+
+
+def _whole(digits: str) -> int:
+    """A number; of more digits than a seed has, one that is too large."""
+    return int(digits) if len(digits.lstrip("0")) < DIGITS else LARGEST_SEED + 2
+
+
+def _too_many(text: str) -> UserError:
+    return UserError(f"seeds '{cut(text)}': more than {MOST_SEEDS:,} seeds. Split the study.")
 
 
 def _span(text: str, first: int, last: int) -> range:
     if last < first:
-        raise UserError(f"seeds '{text}': the range {first}-{last} runs backwards. {_ALLOWED}")
+        raise UserError(f"seeds '{cut(text)}': the range {first}-{last} runs backwards. {_ALLOWED}")
     if last > LARGEST_SEED:
-        raise UserError(f"seeds '{text}': {last} is too large. {_ALLOWED}")
+        raise UserError(f"seeds '{cut(text)}': {last} is too large. {_ALLOWED}")
     if last - first >= MOST_SEEDS:
-        raise UserError(f"seeds '{text}': more than {MOST_SEEDS:,} seeds. Split the study.")
+        raise _too_many(text)
     return range(first, last + 1)
 
 

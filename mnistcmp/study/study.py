@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,14 +19,16 @@ from pydantic import (
     model_validator,
 )
 
-from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.errors import UserError, printable, unknown_name
 from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES, architecture
 from mnistcmp.networks.given import name_network
-from mnistcmp.study.recipe import RECIPES, Recipe
+from mnistcmp.study.recipe import RECIPES, Recipe, named_recipe
 from mnistcmp.study.seeds import LARGEST_SEED, format_seeds, parse_seeds
 from mnistcmp.study.until import UntilClear
 from mnistcmp.study.wrong import DIGEST, RECIPE_NAME, STUDY_NAME, in_one_line
 
+MOST_RUNS = 10_000_000
+"""Of a study; so many fit into memory."""
 MOST_TAKEN = 100
 """Looks of a rule that is given in a study file."""
 UNNAMED = "recipe"
@@ -97,7 +100,8 @@ def _read_seeds(value: Any) -> Any:  # noqa: ANN401 - whatever a study file hold
     if isinstance(value, str):
         return parse_seeds(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return parse_seeds(str(value))
+        # The text of a number of thousands of digits is refused by Python itself.
+        return parse_seeds(str(min(max(value, -1), LARGEST_SEED + 2)))
     if isinstance(value, list) and all(type(seed) is int for seed in value):
         return tuple(sorted(set(value)))
     return tuple(value) if isinstance(value, list) else value
@@ -127,6 +131,13 @@ def _read_rule(value: Any) -> Any:  # noqa: ANN401 - whatever a study file holds
 def _named(value: Any) -> Any:  # noqa: ANN401 - whatever a study file or a program holds
     """A class's or function's name, which programs may give in place of one."""
     return name_network(value) if callable(value) else value
+
+
+def _in_a_line(text: str | None) -> str | None:
+    """A sentence on one line, which no terminal obeys."""
+    if text is not None and printable(text := " ".join(text.split())) != text:
+        raise ValueError("study field question: control characters are not allowed in it")
+    return text
 
 
 def _known_architecture(name: str) -> str:
@@ -164,7 +175,7 @@ class Study(BaseModel):
     name: Annotated[str, Field(pattern=STUDY_NAME, max_length=80)]
     """The study's name, and that of its results folder."""
 
-    question: Annotated[str | None, Field(max_length=300)] = None
+    question: Annotated[str | None, Field(max_length=300), AfterValidator(_in_a_line)] = None
     """What the study is to answer, in a sentence."""
 
     architectures: Names = TABLE1_ARCHITECTURES
@@ -205,7 +216,13 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _conditions_are_distinct(self) -> Self:
-        twice = {name for name in self.architectures if self.architectures.count(name) > 1}
+        runs = len(self.architectures) * len(self.recipes) * len(self.seeds)
+        if runs > MOST_RUNS:
+            raise UserError(
+                f"the study has {runs:,} runs: each architecture under each recipe with each seed. "
+                f"Allowed: at most {MOST_RUNS:,}. Split it."
+            )
+        twice = {name for name, times in Counter(self.architectures).items() if times > 1}
         if twice:
             raise ValueError(f"architectures: {', '.join(sorted(twice))} stands there twice")
         refuse_equal_recipes(self.recipes)
@@ -281,14 +298,3 @@ def refuse_equal_recipes(recipes: dict[str, Recipe]) -> None:
                 f"the recipes '{other}' and '{name}' are the same, so their conditions would have "
                 "the same runs. Leave one of them out, or change a field."
             )
-
-
-def named_recipe(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        UserError: There is none.
-    """
-    if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
-    return RECIPES[name]

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from pydantic import ValidationError
 
-from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.errors import UserError, quoted, unknown_name
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.until import UntilClear
 
@@ -35,6 +35,8 @@ def in_one_line(error: ValidationError, study_fields: Collection[str]) -> UserEr
         message = 'has to be a count (10), a text ("0-4,7") or a list of seeds'
     if problem["type"] == "string_pattern_mismatch":
         message = PATTERNS_IN_WORDS[problem["ctx"]["pattern"]]
+    if not place:
+        return UserError(f"a study's fields have to be text: {message}.")
     if place[-1:] == ["[key]"]:
         return UserError(f"recipe name '{place[1]}': {message}.")
     if problem["type"] in {"extra_forbidden", "model_type"}:
@@ -47,7 +49,7 @@ def in_one_line(error: ValidationError, study_fields: Collection[str]) -> UserEr
     name = f"recipe field {'.'.join(place[2:])}"
     if place[0] != "recipes" or len(place) <= len(("recipes", "NAME")):
         name = f"study field {'.'.join(place)}"
-    return UserError(f"{name}: {message}, not {problem['input']!r}.")
+    return UserError(f"{name}: {message}, not {quoted(problem['input'])}.")
 
 
 def _wrong_field(place: list[str], study_fields: Collection[str]) -> UserError:

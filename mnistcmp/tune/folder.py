@@ -6,10 +6,11 @@ Beside what a launch stores, it has `points/<recipe's hash>.json`, what became o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from mnistcmp.cluster.events import Count
 from mnistcmp.errors import UserError
 from mnistcmp.report.runs import POINTS, point_files
 from mnistcmp.results.outcome import Failed, Finished, Outcome
@@ -26,6 +27,8 @@ State = Literal["finished", "diverged", "stopped", "failed"]
 """`stopped`: it fell behind and was not trained to its end, so it has no runs. `diverged`: the loss
 of one of its runs was no longer finite, so that it is never chosen."""
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PointOutcome:
@@ -35,7 +38,7 @@ class PointOutcome:
     """As the study files in `launches` name its recipe."""
     recipe: Recipe
     state: State
-    reports: tuple[tuple[int, float], ...]
+    reports: tuple[tuple[Count, Share], ...]
     """Epochs trained and score, 0 to 1, now and then and at the end. The score is the mean over
     architectures and seeds of the best validation accuracy so far, 0 of a run that diverged."""
     error: str | None = None

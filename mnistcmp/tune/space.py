@@ -15,6 +15,9 @@ ALIASES = {"lr": "learning_rate"}
 LOG_FROM = 10
 """Ends of a range at least that many times apart are drawn from by their logarithm."""
 
+LONGEST = 10_000
+"""Characters of a grid or a range: a grid of that many takes a fifth of a second to read."""
+
 DIGITS = 3
 """Significant ones of a value drawn from a range: more say nothing, and nobody can read them."""
 
@@ -121,8 +124,11 @@ def parse_range(text: str) -> Range:
     if len(read) != 2 or not all(type(end) in {int, kind} for end in read):  # noqa: PLR2004
         whole = " of whole numbers" if kind is int else ""
         raise UserError(f"--range '{text.strip()}' is not a range{whole}. {_RANGE}")
-    low, high = (kind(end) for end in read)
-    if not low < high:
+    try:
+        low, high = (kind(end) for end in read)
+    except OverflowError:
+        low = high = math.inf
+    if not -math.inf < low < high < math.inf:
         raise UserError(f"--range '{text.strip()}': {low} is not below {high}. {_RANGE}")
     return Range(field=field, low=low, high=high)
 
@@ -134,6 +140,8 @@ def in_short(field: str) -> str:
 
 
 def _field_of(text: str, *, option: str, allowed: str) -> tuple[str, str]:
+    if len(text) > LONGEST:
+        raise UserError(f"{option}: more than {LONGEST:,} characters. {allowed}")
     name, found, values = text.partition("=")
     field = ALIASES.get(name.strip(), name.strip())
     if not found:
@@ -149,5 +157,6 @@ def _read_value(text: str) -> Any:  # noqa: ANN401 - any field's
     """As a study file has it, a text with or without quotes."""
     try:
         return tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    # A number may have too many digits, and lists may stand in lists too deep.
+    except (ValueError, RecursionError):
         return text.strip()

@@ -41,7 +41,7 @@ class Plot:
 
 def plots(curves: Sequence[Curve], order: Sequence[str]) -> list[Plot]:
     """A plot for each condition that has a curve, all with the same axes; `order` is theirs."""
-    drawn = [curve for curve in curves if curve.points]
+    drawn = [curve for curve in curves if curve.points and curve.condition in order]
     highest = _end_of_axis(
         max(point.train.high, point.validation.high) for curve in drawn for point in curve.points
     )

@@ -111,13 +111,19 @@ class Server:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answers to an address or a name of this machine: other sites' names may lead here too."""
-        named = urlsplit(f"//{request.host}").hostname or ""
+        try:
+            named = urlsplit(f"//{request.host}").hostname or ""
+        except ValueError:
+            named = ""
         ours = is_loopback(named)
         if not is_loopback(self._host):
             ours = ours or is_address(named) or named in {self._host, socket.gethostname()}
         if not ours:
             raise web.HTTPForbidden(text="Not by this name: use this machine's address.\n")
-        answer = await handler(request)
+        try:
+            answer = await handler(request)
+        except UserError as error:
+            answer = web.Response(text=f"{error}\n", status=500)
         answer.headers.update(HEADERS)
         return answer
 
@@ -137,10 +143,7 @@ class Server:
 
     async def _whole_report(self) -> web.Response:
         """All that is stored now."""
-        try:
-            await asyncio.to_thread(self._watched.refresh_report)
-        except UserError as error:
-            return web.Response(text=f"{error}\n", status=500)
+        await asyncio.to_thread(self._watched.refresh_report)
         return _html(self._watched.report() or self._watched.page())
 
     async def _script(self, _: web.Request) -> web.Response:

@@ -83,6 +83,7 @@ def _events() -> Iterator[str]:
             name, type_ = ast.unparse(field.target), ast.unparse(field.annotation)
             if "ClassVar" in type_:
                 continue
+            type_ = type_.replace("Count", "int").replace("Number", "float")
             place = made.body.index(field) + 1
             follows = made.body[place] if place < len(made.body) else None
             words = ""

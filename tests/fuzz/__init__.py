@@ -1,0 +1,1 @@
+"""What is read from others, made up at random: a value, or one line that says what is wrong."""
