@@ -12,6 +12,7 @@ from typing_extensions import override
 from kinds.base import Kind
 from mnistcmp import __version__
 from mnistcmp.cluster.address import ClusterState
+from mnistcmp.cluster.docker import NO_ENGINE, OTHERWISE, docker_answers
 from mnistcmp.errors import UserError
 
 IMAGE_USER = 10001
@@ -19,26 +20,16 @@ IMAGE_USER = 10001
 
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
-OTHERWISE = "start the cluster as processes: make cluster-up ENGINE=processes."
-
 
 class Containers(Kind):
     """Head and workers as containers of one compose project per checkout."""
 
     name = "containers"
-    unavailable = f"no Docker engine answers. Start one, or {OTHERWISE}"
+    unavailable = NO_ENGINE
 
     @override
     def is_available(self) -> bool:
-        if shutil.which("docker") is None:
-            return False
-        done = _run(["docker", "info"], check=False)
-        if "permission denied" in done.stderr.lower():
-            raise UserError(
-                "a Docker engine is there, and this user may not use it. Join the group 'docker', "
-                f"or {OTHERWISE}"
-            )
-        return done.returncode == 0
+        return docker_answers()
 
     @override
     def results_there(self, results: Path) -> str:

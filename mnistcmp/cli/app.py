@@ -21,6 +21,7 @@ from mnistcmp.cli.bench import bench
 from mnistcmp.cli.catalogue import architectures, studies
 from mnistcmp.cli.console import REFUSED, echo, only_json, soften_streams
 from mnistcmp.cli.data import sheet, verify
+from mnistcmp.cli.doctor import doctor
 from mnistcmp.cli.export import csv, mlflow, parquet, tensorboard
 from mnistcmp.cli.failures import failures, rerun
 from mnistcmp.cli.figures import figures
@@ -99,7 +100,7 @@ app = typer.Typer(
 app.callback(help=_paragraphs(_root.__doc__))(_root)
 _add(app, launch, epilog=EXAMPLES)
 _add(app, tune, epilog=TUNE_EXAMPLES)
-_add(app, watch, report, compare, figures, failures, rerun, predict, bench)
+_add(app, watch, report, compare, figures, failures, rerun, predict, bench, doctor)
 _add(app, studies, recipes, architectures, schema, panel="What there is to launch")
 _add(app, jobs, status, logs, attach, stop, panel="Jobs on a cluster")
 _data = typer.Typer(

@@ -46,6 +46,7 @@ COMMANDS = {
     "figures results --format svg": 0,
     "architectures baseline": 0,
     "bench everything": 2,
+    "doctor -o s3:/x": 1,
     "jobs": 2,
     "status": 2,
     "logs": 2,

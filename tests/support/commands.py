@@ -69,11 +69,11 @@ def without_clusters() -> dict[str, str]:
 
 
 def mnistcmp(
-    folder: Path, environment: Mapping[str, str], *arguments: str
+    folder: Path, environment: Mapping[str, str], *arguments: str, within: Iterable[str] = ()
 ) -> "subprocess.CompletedProcess[str]":
-    """The command, in a process and a folder of its own."""
+    """The command, in a process and a folder of its own, started by the command `within`."""
     return subprocess.run(
-        [sys.executable, "-m", "mnistcmp", *arguments],
+        [*within, sys.executable, "-m", "mnistcmp", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
