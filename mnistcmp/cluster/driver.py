@@ -7,10 +7,10 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from mnistcmp.cluster.claim import claimed
 from mnistcmp.cluster.crew import Crew
 from mnistcmp.cluster.events import Event, Looked, Reported, Started
 from mnistcmp.cluster.launch import Launch
-from mnistcmp.cluster.live import refuse_second
 from mnistcmp.cluster.notify import notify
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
@@ -34,14 +34,14 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
         UserError: The output, the data or the device cannot be used. Finished runs are kept.
     """
     store = ResultsStore(output)
-    with suppress(DamagedFileError):
-        store.check(launch.study)
-    refuse_second(store.location)
-    if damaged := set_aside(store):
-        store.check(launch.study)
     ended = Reported(output=output, trained=0, report=None)
-    if wanted := next_runs(store, launch.study):
-        ended = yield from _train(launch, place, store, wanted, damaged)
+    with claimed(store):
+        with suppress(DamagedFileError):
+            store.check(launch.study)
+        if damaged := set_aside(store):
+            store.check(launch.study)
+        if wanted := next_runs(store, launch.study):
+            ended = yield from _train(launch, place, store, wanted, damaged)
     report = build_report(store) if store.finished_run_ids() else None
     ended = replace(ended, report=report)
     if launch.notify is not None and report is not None:
@@ -60,8 +60,6 @@ def _train(
     kept = len(planned) - len(store.missing(planned))
     tried, again = set[str](), Counter[str]()
     with _crew(launch, place, len(wanted)) as crew:
-        # Ray took seconds to start.
-        refuse_second(store.location)
         store.prepare(study)
         resources = crew.resources
         yield Started(

@@ -1,11 +1,15 @@
 """A job of ours, as a cluster's dashboard describes it."""
 
+import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 ENDED = {"FAILED", "STOPPED", "SUCCEEDED"}
 """Of Ray's names for the status of a job, those after which nothing will come from it."""
+CONFIG_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Where Ray tells a job what it was submitted with."""
 OUTPUT_KEY = "mnistcmp_output"
 """In a job's metadata; it marks the jobs that are ours."""
 
@@ -27,6 +31,14 @@ class Job:
     def ended(self) -> bool:
         """Whether nothing will come from it any more."""
         return self.status in ENDED
+
+
+def own_job_id() -> str | None:
+    """The job's that this process is the driver of; None outside of one."""
+    try:
+        return str(json.loads(os.environ[CONFIG_VARIABLE])["metadata"]["job_submission_id"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def to_job(details: dict[str, Any]) -> Job | None:

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from mnistcmp.cluster.address import find_cluster
 from mnistcmp.cluster.client import ClusterClient
 from mnistcmp.cluster.job import read_request, run_job
-from mnistcmp.cluster.jobs import OUTPUT_KEY
+from mnistcmp.cluster.jobs import CONFIG_VARIABLE, OUTPUT_KEY
 from mnistcmp.cluster.places import RESULTS_VARIABLE, JoinedPlace
 from mnistcmp.errors import UserError
 from mnistcmp.files import whole_file
@@ -37,8 +37,6 @@ STOPPED_WITH_HEAD = 120.0
 """A job that was told to stop less than so many seconds before a head started was told by the head
 that went down, not by a user."""
 DASHBOARD_SECONDS = 120.0
-CONFIG_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Where Ray tells a job what it was submitted with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

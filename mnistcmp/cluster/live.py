@@ -4,19 +4,17 @@ Whoever sees the folder can follow the launch, from its middle too: neither the 
 its cluster has to be reached.
 """
 
-import os
 import time
 from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from statistics import fmean
-from typing import Annotated
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from mnistcmp.cluster.claim import Process
 from mnistcmp.cluster.events import (
     Count,
     Event,
@@ -27,7 +25,6 @@ from mnistcmp.cluster.events import (
     Started,
 )
 from mnistcmp.errors import UserError
-from mnistcmp.provenance import environment
 from mnistcmp.results.location import FileGoneError, Location, is_uri
 
 FILE = "live.json"
@@ -79,10 +76,8 @@ class Live:
 
     started_at: AwareDatetime
     told_at: AwareDatetime
-    host: str
-    namespace: str
-    process: Annotated[int, Field(gt=0, le=2**31 - 1)]
-    """The driver's, where numbers of processes mean the same."""
+    process: Process
+    """The driver's."""
     place: str
     """For people: where it is trained."""
     progress: Progress
@@ -97,26 +92,7 @@ class Live:
     @property
     def is_gone(self) -> bool:
         """Whether its driver has ended, as far as can be seen from here."""
-        is_here = (self.host, self.namespace) == (environment().host, _namespace())
-        return self.silence > SILENCE or (is_here and not _runs(self.process))
-
-
-def _namespace() -> str:
-    """Containers may share a machine's name, and count its processes anew."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return ""
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return self.silence > SILENCE or (self.process.is_here and not self.process.runs)
 
 
 @cache
@@ -134,23 +110,6 @@ def read_live(location: Location) -> Live | None:
         return _adapter().validate_json(location.read("", FILE).to_pybytes())
     except (FileGoneError, ValidationError):
         return None
-
-
-def refuse_second(location: Location) -> None:
-    """Looks whether another launch trains into a place, which would train the same runs.
-
-    Two that begin within the same second or two do not see each other.
-
-    Raises:
-        UserError: One does.
-    """
-    live = read_live(location)
-    if live is not None and not live.is_gone:
-        raise UserError(
-            f"{location} is being trained into already, by process {live.process} on {live.host}, "
-            f"which was heard {live.silence:.0f} s ago. "
-            f"Follow it: mnistcmp watch {location}; or end it, or choose another --output."
-        )
 
 
 def recorded(events: Generator[Event, None, None], output: str) -> Generator[Event, None, None]:
@@ -194,9 +153,7 @@ class _Recorder:
             return
         live = Live(
             started_at=self._started_at,
-            host=environment().host,
-            namespace=_namespace(),
-            process=os.getpid(),
+            process=Process.own(),
             told_at=datetime.now(UTC),
             place=self._place,
             progress=replace(progress, ended=()),

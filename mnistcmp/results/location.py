@@ -85,6 +85,13 @@ class Location:
         names = [info.base_name for info in found if info.type == fs.FileType.File]
         return sorted(n for n in names if n.endswith(suffix) and not n.startswith("."))
 
+    def times(self, prefix: str) -> dict[str, float]:
+        """When files here of names that begin so were written, in seconds by the store's clock."""
+        selector = fs.FileSelector(self._join(""), allow_not_found=True)
+        with self._reading():
+            found = self._files.get_file_info(selector)
+        return {i.base_name: i.mtime_ns / 1e9 for i in found if i.base_name.startswith(prefix)}
+
     def read(self, folder: str, name: str) -> pa.Buffer:
         """A file's content.
 

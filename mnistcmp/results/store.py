@@ -11,7 +11,7 @@ nothing half-stored: the next launch trains the runs again.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,8 @@ class ResultsStore:
 
     def __init__(self, place: Path | str) -> None:
         self.location = Location(place)
+        self.before_writing: Callable[[], None] = lambda: None
+        """Raises where what comes back must not be stored any more."""
         self._torn: dict[tuple[str, str], set[str]] = {}
 
     def prepare(self, study: Study) -> None:
@@ -84,6 +86,7 @@ class ResultsStore:
 
         The same runs again take the place of the first ones.
         """
+        self.before_writing()
         for folder, file, content in returned.files:
             match folder:
                 case weights.FOLDER:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 
+from mnistcmp.cluster.claim import claimed
 from mnistcmp.cluster.events import Event, Started
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
@@ -26,20 +27,24 @@ def drive_search(search: Search, place: RayPlace, output: str) -> Generator[Even
     Raises:
         UserError: The output, the data or the device cannot be used. Finished points are kept.
     """
-    folder = SearchFolder(search, ResultsStore(output))
-    folder.check(search.points())
-    scores = {recipe: point.score for recipe, point in folder.settled.items()}
-    kept: set[Recipe] = set()
-    if search.method == "bayes":
-        missing = _missing(suggested_points(search, scores), folder, kept)
-    else:
-        missing = iter(list(_missing(search.points(), folder, kept)))
-    first = next(missing, None)
-    if first is not None:
-        yield from _train(search, place, folder, chain([first], missing), scores=scores, kept=kept)
-    report = build_search_report(folder.store)
-    if report.best is not None:
-        folder.store.write_study(BEST, search.test_of(report.best.recipe))
+    store = ResultsStore(output)
+    with claimed(store):
+        folder = SearchFolder(search, store)
+        folder.check(search.points())
+        scores = {recipe: point.score for recipe, point in folder.settled.items()}
+        kept: set[Recipe] = set()
+        if search.method == "bayes":
+            missing = _missing(suggested_points(search, scores), folder, kept)
+        else:
+            missing = iter(list(_missing(search.points(), folder, kept)))
+        first = next(missing, None)
+        if first is not None:
+            yield from _train(
+                search, place, folder, chain([first], missing), scores=scores, kept=kept
+            )
+        report = build_search_report(store)
+        if report.best is not None:
+            store.write_study(BEST, search.test_of(report.best.recipe))
     yield SearchReported(output=output, report=report)
 
 

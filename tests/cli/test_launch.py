@@ -17,6 +17,7 @@ from mnistcmp.results.store import ResultsStore
 from tests.cli.test_every_command import IN_THE_WAY
 from tests.support.clusters import INTERRUPTIBLE
 from tests.support.commands import mnistcmp, without_clusters
+from tests.support.servers import S3Server
 
 pytestmark = pytest.mark.ray
 
@@ -237,3 +238,41 @@ def test_bench_measures_all_that_is_asked_for(tmp_path: Path, environment: dict[
     assert cost["runs"] == 20
     assert 0 < cost["driver_cpu_ms_per_run"] <= cost["wall_ms_per_run"] * 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "S3"])
+def test_of_two_launches_that_begin_at_once_one_trains(
+    kind: str,
+    tmp_path: Path,
+    environment: dict[str, str],
+    request: pytest.FixtureRequest,
+) -> None:
+    """The other says who does, in one line, and nothing is trained twice."""
+    output = "results"
+    if kind == "S3":
+        server: S3Server = request.getfixturevalue("s3_server")
+        environment = environment | server.environment
+        output = f"s3://{server.make_bucket()}/results"
+    command = ("launch", "-a", "baseline", "--seeds", "4", "--epochs", "2", "--workers", "1")
+    both = [
+        subprocess.Popen(
+            [*COMMAND, *command, "--output", output, "--json-lines"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=120) for process in both]
+    (first, (printed, _)), (second, (nothing, error)) = sorted(
+        zip(both, told, strict=True), key=lambda each: each[0].returncode
+    )
+    assert (first.returncode, second.returncode) == (0, 2)
+    assert nothing == ""
+    *_, line = error.splitlines()
+    assert line.startswith(
+        f"mnistcmp: {output} is being trained into already, by process {first.pid} on"
+    )
+    assert json.loads(printed.splitlines()[-1])["trained"] == 4

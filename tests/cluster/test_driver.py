@@ -15,6 +15,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
+from mnistcmp.cluster.claim import PREFIX
 from mnistcmp.cluster.events import Event, Looked, Progress, Reported, Started
 from mnistcmp.cluster.fan_out import fan_out
 from mnistcmp.cluster.launch import Checkpoint, Launch, Trained, Trains, Worker
@@ -368,17 +369,21 @@ def test_a_second_launch_into_a_folder_is_refused_while_the_first_trains(
     assert isinstance(next(first), Started)
     assert isinstance(next(first), Progress)
     told = (tmp_path / FILE).read_text()
+    (claim,) = tmp_path.glob(f"{PREFIX}*")
+    content = claim.read_text()
     with pytest.raises(UserError, match="is being trained into already, by process"):
         next(OpenPlace(ray, mnist).run(work))
     assert (tmp_path / FILE).read_text() == told
     first.close()
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
     ended = subprocess.Popen(["true"])  # noqa: S607 - any process
     ended.wait()
-    (tmp_path / FILE).write_text(told.replace(f'"process":{os.getpid()}', f'"process":{ended.pid}'))
+    claim.write_text(content.replace(f'"number":{os.getpid()}', f'"number":{ended.pid}'))
     *_, reported = OpenPlace(ray, mnist).run(work)
     assert isinstance(reported, Reported)
     assert reported.trained == len(study.runs())
     assert not (tmp_path / FILE).exists()
+    assert not claim.exists()
 
 
 def test_a_launch_can_end_with_the_first_failures(

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from mnistcmp.cluster.jobs import CONFIG_VARIABLE
 from mnistcmp.cluster.keeping import (
-    CONFIG_VARIABLE,
     FOLDER,
     MOST_TIMES,
     STOPPED_WITH_HEAD,

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mnistcmp.cluster.address import STATE_FOLDER, ClusterState
+from mnistcmp.cluster.claim import Process
 from mnistcmp.cluster.events import (
     PREFIX,
     ConditionProgress,
@@ -65,9 +66,7 @@ PROGRESS = Progress(
 LIVE = Live(
     started_at=NOW,
     told_at=NOW,
-    host="elsewhere",
-    namespace="",
-    process=1,
+    process=Process(host="elsewhere", namespace="", number=1, job=None),
     place="this machine",
     progress=PROGRESS,
     curves=(
