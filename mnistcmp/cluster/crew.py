@@ -11,6 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from mnistcmp.cluster.events import Event, Progress
 from mnistcmp.cluster.fan_out import Replanned, Told, fan_out
 from mnistcmp.cluster.launch import Began, Checkpoint, Trained, Worker
+from mnistcmp.cluster.metrics import Metrics
 from mnistcmp.cluster.placement import Pool, choose_pools
 from mnistcmp.cluster.session import Resources, nodes_now
 from mnistcmp.cluster.stacks import plan_stacks
@@ -73,7 +74,9 @@ class Crew:
         begun = checkpoints.find(runs)
         others = set(runs).difference(*begun)
         stacks = [*begun, *plan_stacks([run for run in runs if run in others], self.pools)]
-        tally = Tally(stacks, workers=self.size, combined=store.combined())
+        tally = Tally(
+            stacks, workers=self.size, combined=store.combined(), note=Metrics(study).note
+        )
         yield tally.progress()
         tasks = fan_out(
             study,

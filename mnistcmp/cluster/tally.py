@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mnistcmp.cluster.events import MOST_TOLD, ConditionProgress, Ended, InTraining, Progress
@@ -52,8 +52,17 @@ class _Condition:
 class Tally:
     """The count of a launch, from when it is made: runs are handed out then."""
 
-    def __init__(self, stacks: Sequence[Stack], *, workers: int, combined: Combined) -> None:
+    def __init__(
+        self,
+        stacks: Sequence[Stack],
+        *,
+        workers: int,
+        combined: Combined,
+        note: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
         self.failed: list[Ended] = []
+        self._note_told = note
+        """Hears of all that is told."""
         self._combined, self._workers = combined, workers
         totals = Counter[str]()
         for stack in stacks:
@@ -155,7 +164,7 @@ class Tally:
         self._told_at, self._is_new = time.monotonic(), False
         ended, self._ended = tuple(self._ended), []
         share, left = self._forecast.look(self._training)
-        return Progress(
+        told = Progress(
             total=self._total,
             workers=self._workers,
             running=sum(map(len, self._running)),
@@ -171,6 +180,8 @@ class Tally:
             latest=self._latest,
             ended=ended,
         )
+        self._note_told(told)
+        return told
 
     def _in_training(self, stack: Stack) -> InTraining:
         trained = self._training[stack]

@@ -1,6 +1,7 @@
 """Launches on a Ray of this machine, up to what the driver tells and stores."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import torch
+from ray import nodes
 from threadpoolctl import threadpool_info
 
 from mnistcmp.cluster.claim import PREFIX
@@ -41,9 +44,11 @@ pytestmark = pytest.mark.ray
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Resources]:
-    """A Ray with two workers."""
-    with local_ray(2) as resources:
-        yield resources
+    """A Ray with two workers, whose metrics are told twice a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_metrics_report_interval_ms", "500")
+        with local_ray(2) as resources:
+            yield resources
 
 
 def _launch(
@@ -140,6 +145,34 @@ def test_a_run_that_raises_is_recorded_and_the_others_finish(
     assert len(store.missing(study.runs())) == 1
     assert _progress(_launch(study, tmp_path, mnist, ray)).finished == 1
     assert store.missing(study.runs()) == ()
+
+
+def test_prometheus_is_told_how_many_runs_are_done_failed_and_in_training(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """By Ray's agent of the node, under the names that the dashboard for Grafana asks for."""
+
+    class Fragile(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
+            if stack[0].architecture == "baseline":
+                raise ValueError
+            return super().train(stack, mnist, device)
+
+    _launch(study.model_copy(update={"name": "measured"}), tmp_path, mnist, ray, Fragile())
+    dashboard = (Path(__file__).parents[2] / "docker" / "grafana.json").read_text()
+    names = set(re.findall(r"ray_mnistcmp_\w+", dashboard))
+    expected = dict.fromkeys(names, 0.0)
+    expected["ray_mnistcmp_runs_done_total"] = expected["ray_mnistcmp_runs_failed"] = 2.0
+    assert len(expected) == 3
+    port = nodes()[0]["MetricsExportPort"]  # type: ignore[no-untyped-call]
+    url = f"http://127.0.0.1:{port}/metrics"
+    for _ in range(60):
+        told = requests.get(url, timeout=5).text
+        found = re.findall(r'^(ray_mnistcmp_\w+)\{.*study="measured".*\} (.*)$', told, re.MULTILINE)
+        if {name: float(value) for name, value in found} == expected:
+            break
+        time.sleep(0.5)
+    assert {name: float(value) for name, value in found} == expected
 
 
 def test_a_killed_worker_costs_nothing(
