@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from mnistcmp.errors import UserError
-from mnistcmp.files import expand_home
+from mnistcmp.files import expand_home, whole_file
 from mnistcmp.results.output import SharedFolder
 
 ADDRESS_VARIABLES = ("MNISTCMP_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
@@ -76,7 +76,8 @@ class ClusterState:
     def write(self, folder: Path) -> None:
         """Notes the state in a checkout."""
         path = folder / STATE_FOLDER / "state.json"
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        with whole_file(path, "the cluster's state") as file:
+            file.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def find_cluster(

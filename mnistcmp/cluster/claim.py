@@ -109,7 +109,7 @@ class _Claim:
     def held(self) -> Iterator[None]:
         """The place is this launch's, unless its claim is not renewed for too long."""
         self._location.check_writable()
-        made = self._make_folders()
+        made = self._location.make_folders(("",))
         stop = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(stop,), daemon=True)
         try:
@@ -222,12 +222,3 @@ class _Claim:
 
     def _file(self, state: str) -> str:
         return PREFIX + self._token + state
-
-    def _make_folders(self) -> list[Path]:
-        """Makes the place; those folders that were not there, the innermost first."""
-        if is_uri(self._location.name):
-            return []
-        folder = Path(self._location.name).absolute()
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        self._location.make_folders(("",))
-        return missing

@@ -182,8 +182,8 @@ def _note(request: str) -> Note | None:
         note.kept = replace(kept, times=before.times)
     note.write()
     if kept.has_files and not note.files.exists():
-        with suppress(OSError):
-            shutil.copytree(Path.cwd(), note.files)
+        with suppress(UserError), whole_file(note.files, "a job's files") as files:
+            shutil.copytree(Path.cwd(), files)
     return note
 
 

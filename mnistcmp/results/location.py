@@ -10,8 +10,7 @@ import errno
 import os
 import posixpath
 import re
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from mnistcmp.errors import UserError
+from mnistcmp.files import make_folder, move, replacing
 
 ALMOST_URI = re.compile(r"[a-z][a-z0-9+.-]+:[/\\]|s3[an]?(:|//)", re.IGNORECASE)
 SCHEMES = "s3", "gs", "abfs", "abfss"
@@ -108,12 +108,12 @@ class Location:
                     "the results. Try again."
                 ) from error
 
-    def make_folders(self, names: Iterable[str]) -> None:
-        """Makes folders below. An object store needs none."""
-        if self._local:
-            with self._writing():
-                for name in names:
-                    self._files.create_dir(self._join(name), recursive=True)
+    def make_folders(self, names: Iterable[str]) -> Sequence[Path]:
+        """Makes folders below; those that were not there. An object store needs none."""
+        if not self._local:
+            return []
+        with self._writing():
+            return [new for name in names for new in make_folder(Path(self._root, name))]
 
     def write(self, folder: str, name: str, content: bytes | pa.Buffer) -> None:
         """Writes a file whole or not at all; once written it outlasts the machine's failure.
@@ -124,7 +124,8 @@ class Location:
         target = self._join(folder, name)
         with self._writing():
             if self._local:
-                _write_whole(Path(os.fsdecode(target)), content)
+                with replacing(Path(os.fsdecode(target))) as file:
+                    file.write_bytes(content)
                 return
             with self._files.open_output_stream(target) as stream:
                 stream.write(content)
@@ -133,7 +134,10 @@ class Location:
         """Moves a file into another folder, in place of one of its name."""
         self.make_folders((to,))
         with self._writing():
-            self._files.move(self._join(folder, name), self._join(to, name))
+            if self._local:
+                move(Path(self._root, folder, name), Path(self._root, to, name))
+            else:
+                self._files.move(self._join(folder, name), self._join(to, name))
 
     def delete(self, folder: str, name: str) -> None:
         """Deletes a file; that it is gone already is no error."""
@@ -199,24 +203,6 @@ class Location:
             " Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for a store "
             "other than Amazon's) for keys that may use the bucket, or choose another --output."
         )
-
-
-def _write_whole(path: Path, content: bytes | pa.Buffer) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    # Has the disk know the folder's new name, too.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _open_uri(uri: str) -> tuple[fs.FileSystem, str]:

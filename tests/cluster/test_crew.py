@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mnistcmp.cluster.crew import _stored
 from mnistcmp.cluster.tally import Tally
 from mnistcmp.errors import UserError
-from mnistcmp.results import location
+from mnistcmp.files import replacing
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
@@ -29,15 +30,15 @@ def store(tmp_path: Path, study: Study) -> ResultsStore:
 
 def _fails(monkeypatch: pytest.MonkeyPatch, times: int, reason: int) -> None:
     """The next writes into folders fail."""
-    write, left = location._write_whole, [times]  # noqa: SLF001
+    left = [times]
 
-    def failing(path: Path, content: bytes) -> None:
+    def failing(path: Path) -> AbstractContextManager[Path]:
         left[0] -= 1
         if left[0] >= 0:
             raise OSError(reason, "no")
-        write(path, content)
+        return replacing(path)
 
-    monkeypatch.setattr("mnistcmp.results.location._write_whole", failing)
+    monkeypatch.setattr("mnistcmp.results.location.replacing", failing)
     monkeypatch.setattr("mnistcmp.cluster.crew.LONGEST_WAIT", 0.0)
 
 
