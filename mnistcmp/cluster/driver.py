@@ -18,7 +18,7 @@ from mnistcmp.cluster.tasks import warm_up
 from mnistcmp.report.build import build_report
 from mnistcmp.report.numbers import plural
 from mnistcmp.report.until import next_runs
-from mnistcmp.results.parquet import DamagedFileError
+from mnistcmp.results.location import DamagedFileError
 from mnistcmp.results.repair import set_aside
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.study import Run
@@ -38,8 +38,9 @@ def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Even
     with claimed(store):
         with suppress(DamagedFileError):
             store.check(launch.study)
-        if damaged := set_aside(store):
+        if damaged := set_aside(store, with_weights=launch.weights == "best"):
             store.check(launch.study)
+            ended = replace(ended, notice=damaged)
         if wanted := next_runs(store, launch.study):
             ended = yield from _train(launch, place, store, wanted, damaged)
     report = build_report(store) if store.finished_run_ids() else None

@@ -40,6 +40,10 @@ class StoreAwayError(UserError):
     """A place cannot be written now, and in a while perhaps can."""
 
 
+class DamagedFileError(UserError):
+    """A file is cut off or altered."""
+
+
 class FileGoneError(UserError):
     """A file is not there, or not any more."""
 

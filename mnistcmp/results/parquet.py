@@ -9,16 +9,13 @@ import pyarrow.parquet as pq
 
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
+from mnistcmp.results.location import DamagedFileError
 from mnistcmp.results.schema import IDENTITY, SCHEMA_VERSION, TABLES
 
 SUFFIX = ".parquet"
 FILE = "file"
 """A column that can be asked for beside a table's own: the name of the file that a row stands in.
 What a task gave back stands in files of one name, one in each table's folder."""
-
-
-class DamagedFileError(UserError):
-    """A file is cut off or altered."""
 
 
 _PREFIX = "mnistcmp."

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from mnistcmp.errors import UserError
 from mnistcmp.results import weights
-from mnistcmp.results.location import Location
+from mnistcmp.results.location import DamagedFileError, Location
 from mnistcmp.results.parquet import SUFFIX, encode
 from mnistcmp.results.reading import read_files
 from mnistcmp.results.schema import TABLES
@@ -29,6 +29,7 @@ from mnistcmp.study.combine import Combined, combine
 from mnistcmp.study.file import format_study, parse_study
 from mnistcmp.study.study import Run, Study
 
+LAUNCHES = "launches"
 DETAILS = ("predictions", "rounds", "epochs")
 
 
@@ -47,10 +48,9 @@ class ResultsStore:
 
     def prepare(self, study: Study) -> None:
         """Makes the place ready for runs of a study that `check` let pass, and notes the study."""
-        self.location.make_folders(("launches", *TABLES))
+        self.location.make_folders((LAUNCHES, *TABLES))
         text = format_study(study)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        self.location.write("launches", f"{digest}.toml", text.encode())
+        self.location.write(LAUNCHES, _launch_file(text.encode()), text.encode())
         self._leave_columns("failures")
         self._torn = self._find_torn()
 
@@ -176,15 +176,21 @@ class ResultsStore:
 
     def launches(self) -> tuple[Study, ...]:
         """The studies that were launched into this place."""
-        return tuple(self._read_launch(name) for name in self.location.list("launches", ".toml"))
+        return tuple(map(self.read_launch, self.location.list(LAUNCHES, ".toml")))
 
-    def _read_launch(self, name: str) -> Study:
-        path = self.location.path("launches", name)
-        try:
-            text = self.location.read("launches", name).to_pybytes().decode()
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path} is not a study file. Move it away.") from error
-        return parse_study(text, source=path)
+    def read_launch(self, name: str) -> Study:
+        """A study that was launched, by the name of its file.
+
+        Raises:
+            DamagedFileError: It is not as it was written.
+        """
+        path, content = self.location.path(LAUNCHES, name), self.location.read(LAUNCHES, name)
+        if _launch_file(content) != name:
+            raise DamagedFileError(
+                f"cannot read {path}: it was cut off or altered. Launch its study again, which "
+                "sets it aside."
+            )
+        return parse_study(content.to_pybytes().decode(), source=path)
 
     def missing(self, runs: Iterable[Run] | None = None) -> tuple[Run, ...]:
         """Those of the runs (by default: all that were ever launched here) that have no result."""
@@ -208,6 +214,10 @@ class ResultsStore:
             f"{f' and {len(twice) - 1} more' if len(twice) > 1 else ''}; "
             "keep one file of each run."
         )
+
+
+def _launch_file(text: bytes | pa.Buffer) -> str:
+    return f"{hashlib.sha256(text).hexdigest()[:12]}.toml"
 
 
 def _latest(failures: pa.Table) -> pa.Table:

@@ -1,5 +1,6 @@
 """A run's best weights as a safetensors file: numbers and names, which nothing has to unpickle."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +13,7 @@ from safetensors import numpy as safetensors_numpy
 
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
+from mnistcmp.results.location import DamagedFileError
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 
@@ -24,6 +26,8 @@ FOLDER = "weights"
 SUFFIX = ".safetensors"
 VERSION = 1
 """Of the keys below."""
+UNSIGNED = "0" * 64
+"""In place of the digest of a file, in what the digest is of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,23 +51,39 @@ def encode_weights(run: Run, weights: "Weights") -> bytes:
         "recipe": run.recipe.model_dump_json(),
         "mean": repr(weights.mean),
         "deviation": repr(weights.deviation),
+        "sha256": UNSIGNED,
     }
-    return safetensors_numpy.save(weights.tensors, metadata=said)
+    unsigned = safetensors_numpy.save(weights.tensors, metadata=said)
+    return _signed(unsigned, UNSIGNED, hashlib.sha256(unsigned).hexdigest())
+
+
+def _signed(content: bytes, before: str, after: str) -> bytes:
+    """The file with another digest in its metadata."""
+    key = '"sha256":"{}"'
+    return content.replace(key.format(before).encode(), key.format(after).encode(), 1)
 
 
 def decode_weights(content: bytes, path: str) -> StoredWeights:
     """The weights in a file; `path` names it in errors.
 
     Raises:
-        UserError: It is not whole, or not of this version.
+        DamagedFileError: It is not whole, or was altered.
+        UserError: It is not of this version.
     """
+    damaged = DamagedFileError(
+        f"cannot read {path}: it is not a whole safetensors file, or was altered. Launch again "
+        "with --weights best, which sets it aside and trains its runs anew."
+    )
     try:
         tensors = safetensors_numpy.load(content)
         # The header: its length in eight bytes, and JSON. The library gives the tensors alone.
         length = int.from_bytes(content[:8], "little")
         said = json.loads(content[8 : 8 + length]).get("__metadata__", {})
     except safetensors.SafetensorError as error:
-        raise UserError(f"cannot read {path}: it is not a whole safetensors file.") from error
+        raise damaged from error
+    digest = said.get("sha256", "")
+    if hashlib.sha256(_signed(content, digest, UNSIGNED)).hexdigest() != digest:
+        raise damaged
     try:
         run = Run(
             architecture=said["architecture"],

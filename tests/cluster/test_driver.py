@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 import torch
@@ -31,6 +32,7 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.weights import decode_weights
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.sources import record_sources
 from mnistcmp.study.study import Run, Study
@@ -417,6 +419,27 @@ def test_a_second_launch_into_a_folder_is_refused_while_the_first_trains(
     assert reported.trained == len(study.runs())
     assert not (tmp_path / FILE).exists()
     assert not claim.exists()
+
+
+def test_runs_whose_weights_are_damaged_are_trained_again_for_them(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """By a launch that keeps weights, which says so; others leave all as it is."""
+    work = Launch(study=study, output=str(tmp_path), weights="best")
+    list(OpenPlace(ray, mnist).run(work))
+    path = min((tmp_path / "weights").iterdir())
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    *_, reported = OpenPlace(ray, mnist).run(Launch(study=study, output=str(tmp_path)))
+    assert isinstance(reported, Reported)
+    assert reported.trained == 0
+    started, *_, reported = OpenPlace(ray, mnist).run(work)
+    assert isinstance(started, Started)
+    assert isinstance(reported, Reported)
+    assert path.name in (started.notice or "")
+    assert 1 <= reported.trained < len(study.runs())
+    before, after = (decode_weights(each, "x").tensors for each in (whole, path.read_bytes()))
+    np.testing.assert_equal(after, before)
 
 
 def test_a_launch_can_end_with_the_first_failures(

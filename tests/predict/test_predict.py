@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import re
+import shutil
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,12 @@ from mnistcmp.errors import UserError
 from mnistcmp.predict.images import Digit
 from mnistcmp.predict.model import answer, choose_model
 from mnistcmp.provenance import environment
-from mnistcmp.results.location import Location
+from mnistcmp.results.location import DamagedFileError, Location
 from mnistcmp.results.outcome import Finished
+from mnistcmp.results.repair import set_aside
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
+from mnistcmp.results.weights import UNSIGNED, decode_weights
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train, train_plainly
@@ -190,6 +195,49 @@ def test_weights_that_are_not_there_are_named(weighted: ResultsStore) -> None:
         choose_model(weighted, "basline")
 
 
+def _signed_anew(content: bytes) -> bytes:
+    unsigned = re.sub(rb'"sha256":"\w+"', b'"sha256":"%s"' % UNSIGNED.encode(), content)
+    return unsigned.replace(UNSIGNED.encode(), sha256(unsigned).hexdigest().encode())
+
+
+@pytest.mark.parametrize("how", ["cut off", "empty", "altered", "lengthened"])
+def test_damaged_weights_are_set_aside_and_their_runs_are_missing(
+    how: str, weighted: ResultsStore, tmp_path: Path
+) -> None:
+    """With what the same task gave back, where a launch makes weights anew; else nothing is."""
+    shutil.copytree(weighted.location.name, tmp_path / "x")
+    store = ResultsStore(tmp_path / "x")
+    path = min((tmp_path / "x" / "weights").iterdir())
+    content = path.read_bytes()
+    path.write_bytes({
+        "cut off": content[:-20],
+        "empty": b"",
+        "altered": content[:-100] + bytes(8) + content[-92:],
+        "lengthened": content + bytes(8),
+    }[how])  # fmt: skip
+    assert set_aside(store) is None
+    before = store.finished_run_ids()
+    told = set_aside(store, with_weights=True) or ""
+    assert path.name in told
+    missing = before - store.finished_run_ids()
+    assert path.stem in missing
+    assert all(f"{run_id}" in told for run_id in missing)
+    assert told.endswith("They are trained again.")
+    assert (tmp_path / "x" / "damaged" / "weights" / path.name).exists()
+    assert set_aside(store, with_weights=True) is None
+    assert {run.run_id for run in store.missing()} == missing
+
+
+def test_no_altered_bit_of_weights_is_taken(weighted: ResultsStore) -> None:
+    """Wherever it is."""
+    content = min((Path(weighted.location.name) / "weights").iterdir()).read_bytes()
+    for place in [*range(0, 2000, 7), *range(2000, len(content), 997)]:
+        altered = bytearray(content)
+        altered[place] ^= 1 << place % 8
+        with pytest.raises(DamagedFileError):
+            decode_weights(bytes(altered), "x")
+
+
 def test_damaged_or_foreign_weights_are_refused(
     weighted: ResultsStore, tmp_path: Path, study: Study
 ) -> None:
@@ -202,7 +250,11 @@ def test_damaged_or_foreign_weights_are_refused(
     (folder / "a.safetensors").write_bytes(whole[:-10])
     with pytest.raises(UserError, match=r"a\.safetensors: it is not a whole safetensors file"):
         store.read_weights("a")
-    (folder / "b.safetensors").write_bytes(whole.replace(b'\\"epochs\\"', b'\\"pochse\\"'))
+    other_keys = whole.replace(b'\\"epochs\\"', b'\\"pochse\\"')
+    (folder / "b.safetensors").write_bytes(other_keys)
+    with pytest.raises(UserError, match=r"b\.safetensors: .*, or was altered\. Launch again with"):
+        store.read_weights("b")
+    (folder / "b.safetensors").write_bytes(_signed_anew(other_keys))
     with pytest.raises(UserError, match=r"that this mnistcmp can use; mnistcmp .* wrote it"):
         store.read_weights("b")
     weights = weighted.read_weights(source.stem)

@@ -398,6 +398,23 @@ def test_a_damaged_file_is_set_aside_with_what_belongs_to_it(
     assert set_aside(store) is None
 
 
+@pytest.mark.parametrize("how", ["cut off", "empty", "altered"])
+def test_a_damaged_note_of_a_launch_is_set_aside(
+    store: ResultsStore, study: Study, how: str
+) -> None:
+    """Whoever launches the study again notes it again; till then nobody guesses what it said."""
+    (path,) = folder_of(store, "launches").iterdir()
+    path.write_bytes(_damaged(path.read_bytes(), how))
+    with pytest.raises(UserError, match=rf"{path.name}: it was cut off or altered\. Launch its"):
+        store.missing()
+    told = set_aside(store) or ""
+    assert path.name in told
+    assert told.endswith("No run has to be trained again for it.")
+    store.prepare(study)
+    assert store.missing() == ()
+    assert store.launches() == (study,)
+
+
 def test_what_is_whole_is_left_alone(store: ResultsStore) -> None:
     """Not one file is moved."""
     before = sorted(Path(store.location.name).rglob("*"))
