@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 from mnistcmp.cluster.launch import Began, Checkpoint, Trained, Worker
 from mnistcmp.cluster.lost import Lost, SilentError, why
 from mnistcmp.cluster.placement import Pool
-from mnistcmp.cluster.session import end_tasks
+from mnistcmp.cluster.session import end_tasks, required_labels
 from mnistcmp.cluster.stacks import Stack, plan_stacks
 from mnistcmp.cluster.tasks import failed_for_good, start_task
 from mnistcmp.cluster.watchdog import GRACE, limit
@@ -139,7 +139,7 @@ class _FanOut:
         deadline: float,
     ) -> None:
         self._shared, self._look, self._checkpoints = shared, pools, checkpoints
-        self._deadline = deadline
+        self._deadline, self._labels = deadline, required_labels()
         self._pools, self._looked_at = tuple(pools()), time.monotonic()
         self.waiting = deque(stacks)
         self.retries: list[tuple[float, Stack]] = []
@@ -208,6 +208,7 @@ class _FanOut:
                     None if self._checkpoints is None else self._checkpoints.read(stack),
                     watched=watched,
                     cpus=pool.node_cpus if alone else 1,
+                    labels=self._labels,
                 )
                 self.tasks[reference] = _Task(stack, pool, watched)
                 free -= 1

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mnistcmp.cluster.node import OBJECT_STORE_BYTES, processors
+from mnistcmp.cluster.node import OBJECT_STORE_BYTES, own_labels, processors
 from mnistcmp.cluster.placement import Node
 from mnistcmp.errors import UserError, in_short
 
@@ -194,9 +194,24 @@ def _resources(place: str) -> Resources:
 
 
 def nodes_now() -> tuple[Node, ...]:
-    """What the connected Ray's living nodes have."""
-    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    return tuple(Node.of(node["Resources"]) for node in alive)
+    """What the connected Ray's living nodes have; those of other versions are not counted."""
+    labels = required_labels()
+    return tuple(
+        Node.of(node["Resources"])
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"] and labels.items() <= node["Labels"].items()
+    )
+
+
+def required_labels() -> dict[str, str]:
+    """The labels that a node has to have for our tasks, where nodes are labelled as ours are.
+
+    A worker of another version may join while a study trains, when a cluster is renewed.
+    """
+    own = ray.get_runtime_context().get_node_id()
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    found: dict[str, str] = next((n["Labels"] for n in nodes if n["NodeID"] == own), {})
+    return {name: value for name, value in own_labels().items() if found.get(name) == value}
 
 
 @cache

@@ -3,7 +3,7 @@
 import io
 import sys
 import traceback
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -52,6 +52,7 @@ def start_task(
     *,
     watched: bool,
     cpus: int,
+    labels: Mapping[str, str],
 ) -> Any:  # noqa: ANN401
     """Hands a stack to Ray; what it tells comes by the reference that is returned.
 
@@ -62,13 +63,20 @@ def start_task(
         checkpoint: What to go on from.
         watched: Whether it is trained in a process of its own, whose end is explained.
         cpus: Of a node, that it takes.
+        labels: That the node has to have.
     """
-    task = _task(pool, stack[0].architecture, watched, cpus)
+    task = _task(pool, stack[0].architecture, watched, cpus, tuple(labels.items()))
     return task.remote(stack, shared, pool.device, checkpoint)
 
 
 @cache
-def _task(pool: Pool, network: str, watched: bool, cpus: int) -> Any:  # noqa: ANN401, FBT001
+def _task(
+    pool: Pool,
+    network: str,
+    watched: bool,  # noqa: FBT001
+    cpus: int,
+    labels: tuple[tuple[str, str], ...],
+) -> Any:  # noqa: ANN401
     """What trains a stack of a network in a pool, as Ray takes it.
 
     A custom network's module may change what others import: its workers are its own, since Ray
@@ -78,6 +86,8 @@ def _task(pool: Pool, network: str, watched: bool, cpus: int) -> Any:  # noqa: A
     function = _train_watched if watched else _train_stack
     # Ray counts what a generator gave before: tried again, it would have to give as much again.
     options: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "runtime_env": own}
+    if labels:
+        options["label_selector"] = dict(labels)
     return ray.remote(num_cpus=cpus, num_gpus=int(pool.gpu), **options)(function)
 
 
