@@ -1,73 +1,82 @@
-"""The study that faults are injected into, and when."""
+"""The study that faults are injected into."""
 
-import json
-import os
-import random
-import time
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mnistcmp.results.store import ResultsStore
 
-if TYPE_CHECKING:
-    import subprocess
-
+RUNS = 51
 STUDY = """\
 name = "chaos"
-architectures = ["siamese-shared", "baseline"]
-seeds = "0-24"
+architectures = ["siamese-shared", "baseline", "odd:Odd"]
+seeds = "0-16"
 
 [recipes.short]
-epochs = 12
+epochs = 8
 """
-RUNS = 50
-SEEDS = range(int(os.environ.get("CHAOS_SEEDS", "1")))
-"""How often each fault is injected, each time at another moment."""
+LAUNCH = "launch", "chaos.toml", "--json-lines", "--run-timeout", "20"
+"""Started in the folder of the study."""
+
+ODD = '''
+import os
+import time
+import torch
+
+WISHES = os.environ.get("CHAOS_WISHES", "/tmp/wishes")
+
+
+class Odd(torch.nn.Module):
+    """Does the odd things that files ask for by their name; each is asked for once."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(392, 2)
+
+    def forward(self, pairs):
+        return self.layer(pairs.flatten(1))
+
+    def train(self, mode=True):
+        for wish in ("raise", "hang", "nan", "eat"):
+            try:
+                os.rename(f"{WISHES}/{wish}", f"{WISHES}/{wish}-{time.time_ns()}")
+            except OSError:
+                continue
+            getattr(self, wish)()
+        return super().train(mode)
+
+    def hang(self):
+        while True:
+            time.sleep(1)
+
+    def nan(self):
+        with torch.no_grad():
+            self.layer.weight.fill_(float("nan"))
+
+    def eat(self):
+        eaten = []
+        while True:
+            eaten.append(b"x" * 50_000_000)
+            time.sleep(0.1)
+
+setattr(Odd, "raise", lambda self: [][0])
+'''
+"""A user's network that goes wrong when it is told to."""
+
+Metrics = dict[str, tuple[float, ...]]
 
 
 def write_study(folder: Path) -> str:
-    """The study's file."""
+    """The study's file, beside its network."""
+    (folder / "odd.py").write_text(ODD, encoding="utf-8")
     path = folder / "chaos.toml"
     path.write_text(STUDY, encoding="utf-8")
     return str(path)
 
 
-def strike(launch: "subprocess.Popen[str]", seed: str, fault: Callable[[], object]) -> float:
-    """Injects a fault when a random share of a launch is done, and listens to its end.
-
-    Args:
-        launch: Started with `--json-lines`.
-        seed: Says which share.
-        fault: What happens then.
-
-    Returns:
-        The longest time, in seconds, in which nothing new was told.
-    """
-    share = random.Random(seed).uniform(0.02, 0.7)  # noqa: S311 - a moment, not a secret
-    told, before, struck = [time.monotonic()], -1.0, False
-    # Its pipes are closed at the end.
-    with launch:
-        assert launch.stdout is not None
-        for line in launch.stdout:
-            event = json.loads(line) if line.startswith("{") else {}
-            if event.get("kind") == "progress" and event["share"] != before:
-                before = event["share"]
-                told.append(time.monotonic())
-                if not struck and before >= share:
-                    struck = True
-                    fault()
-    assert struck
-    stall = max(later - earlier for earlier, later in pairwise(told))
-    print(f"{seed}: at {share:.0%}, longest stall {stall:.1f} s")  # noqa: T201 - for the table
-    return stall
-
-
-def metrics(output: Path) -> dict[str, tuple[float, ...]]:
-    """Each run's numbers; the runs are there once each."""
-    rows = ResultsStore(output).read("runs").to_pylist()
+def metrics(output: str) -> Metrics:
+    """Each run's numbers, of those that did not diverge."""
     names = "train_loss", "validation_loss", "test_loss", "test_accuracy"
-    found = {row["run_id"]: tuple(row[name] for name in names) for row in rows}
-    assert len(found) == len(rows)
-    return found
+    return {
+        row["run_id"]: tuple(row[name] for name in names)
+        for row in ResultsStore(output).read("runs").to_pylist()
+        if row["diverged_epoch"] is None
+    }

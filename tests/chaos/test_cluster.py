@@ -1,19 +1,24 @@
 """Faults of the compose cluster while a study trains: nothing is lost, and nothing stands still."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.chaos.study import RUNS, SEEDS, metrics, strike, write_study
+from tests.chaos.conftest import Record
+from tests.chaos.injection import STUDIES, Disturbed, Fault, Launch
+from tests.chaos.study import LAUNCH, Metrics, write_study
 from tests.containers.conftest import checkout, object_store
 from tests.support.clusters import Checkout
-from tests.support.docker import containers, docker, needs_docker
+from tests.support.docker import IMAGE, containers, docker, needs_docker
 
 __all__ = ["checkout", "object_store"]
 
 pytestmark = [pytest.mark.chaos, needs_docker[1]]
+
+AWAY = 15.0
+"""Seconds for which a worker is paused, cut off or down."""
 
 KILL = """
 import glob, os, sys
@@ -29,33 +34,86 @@ os.kill(found, 9)
 """
 """Kills the youngest process whose command has a word in it; an image has neither ps nor pgrep."""
 
-Fault = Callable[[Checkout], object]
+OLDER = f"""
+FROM {IMAGE}
+USER root
+RUN sed -i 's/^__version__ = .*/__version__ = "0.0.1"/' \\
+  "$(python -c 'import mnistcmp; print(mnistcmp.__file__)')"
+"""
+"""An image of another version."""
+
+
+def _in_each_worker(cluster: Checkout, *command: str) -> None:
+    for worker in containers(cluster, "worker"):
+        docker("exec", worker, *command)
+
+
+def _wish(cluster: Checkout, name: str) -> Callable[[Launch], object]:
+    make = "sh", "-c", f"mkdir -p /tmp/wishes && touch /tmp/wishes/{name}"
+    return lambda _: _in_each_worker(cluster, *make)
+
+
+def _kill_in_head(cluster: Checkout, word: str) -> Callable[[Launch], object]:
+    return lambda _: docker("exec", containers(cluster, "head")[0], "python", "-c", KILL, word)
 
 
 def _cut_off(cluster: Checkout) -> None:
     worker = containers(cluster, "worker")[0]
     of = docker("inspect", worker, "--format", "{{json .NetworkSettings.Networks}}")
-    docker("network", "disconnect", next(iter(json.loads(of))), worker)
+    network = next(iter(json.loads(of)))
+    docker("network", "disconnect", network, worker)
+    time.sleep(AWAY)
+    docker("network", "connect", network, worker)
 
 
-def _to_a_worker(command: str) -> Fault:
-    return lambda cluster: docker(command, containers(cluster, "worker")[0])
+def _to_a_worker(cluster: Checkout, does: str, undoes: str) -> None:
+    worker = containers(cluster, "worker")[0]
+    docker(does, worker)
+    time.sleep(AWAY)
+    docker(undoes, worker)
 
 
-def _kill_in_head(word: str) -> Fault:
-    return lambda cluster: docker(
-        "exec", containers(cluster, "head")[0], "python", "-c", KILL, word
-    )
+def _add_older(cluster: Checkout) -> None:
+    """A worker of another version joins, and stays for a while."""
+    worker = json.loads(docker("inspect", containers(cluster, "worker")[0]))[0]
+    config = worker["Config"]
+    network = next(iter(worker["NetworkSettings"]["Networks"]))
+    options = ["--detach", f"--network={network}", f"--user={config['User']}"]
+    options += [f"--env={each}" for each in config["Env"]]
+    options += [f"--volume={each['Source']}:{each['Destination']}:ro" for each in worker["Mounts"]]
+    image = docker("build", "--quiet", "-", program=OLDER)
+    older = docker("run", *options, image, *config["Cmd"])
+    time.sleep(2 * AWAY)
+    docker("rm", "--force", older)
 
 
-FAULTS: dict[str, tuple[Fault, float]] = {
-    "a worker is killed": (_to_a_worker("kill"), 60),
-    "a worker is paused": (_to_a_worker("pause"), 60),
-    "a worker is cut off": (_cut_off, 60),
-    "the driver is killed": (_kill_in_head("run.py"), 120),
-    "the head is killed": (_kill_in_head("gcs_server"), 120),
-}
-"""What happens, and for how many seconds nothing new may be told."""
+def _faults(cluster: Checkout) -> list[Fault]:
+    return [
+        Fault(
+            name="a worker is killed",
+            happens=lambda _: _to_a_worker(cluster, "kill", "start"),
+        ),
+        Fault(
+            name="a worker is paused",
+            happens=lambda _: _to_a_worker(cluster, "pause", "unpause"),
+        ),
+        Fault(name="a worker is cut off", happens=lambda _: _cut_off(cluster)),
+        Fault(name="the driver is killed", happens=_kill_in_head(cluster, "run.py")),
+        Fault(name="the head is killed", happens=_kill_in_head(cluster, "gcs_server"), longest=120),
+        Fault(name="who follows it is killed", happens=lambda launch: launch.kill(), status=-9),
+        Fault(name="memory runs out", happens=_wish(cluster, "eat")),
+        Fault(name="a run raises", happens=_wish(cluster, "raise"), status=1),
+        Fault(name="a run hangs", happens=_wish(cluster, "hang"), status=1, longest=100),
+        Fault(name="a worker of another version joins", happens=lambda _: _add_older(cluster)),
+        Fault(
+            name="a worker is added",
+            happens=lambda _: cluster.up("containers", workers=3),
+        ),
+        Fault(
+            name="workers are taken away but one",
+            happens=lambda _: cluster.up("containers", workers=1),
+        ),
+    ]
 
 
 @pytest.fixture
@@ -67,17 +125,20 @@ def cluster(checkout: Checkout) -> Checkout:
     return checkout
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("fault", FAULTS)
-def test_an_attached_launch_goes_through_it(
-    fault: str, seed: int, cluster: Checkout, tmp_path: Path
+@pytest.mark.parametrize("study", STUDIES)
+def test_nothing_is_lost_on_a_cluster(
+    study: int, cluster: Checkout, undisturbed: Metrics, record: Record
 ) -> None:
-    """And ends as if nothing had been, with each run once."""
-    happens, longest = FAULTS[fault]
-    output = cluster.results / f"{fault}-{seed}".replace(" ", "-")
-    command = "launch", write_study(tmp_path), "--output", str(output), "--json-lines"
-    launch = cluster.start(*command)
-    stall = strike(launch, f"{fault} {seed}", lambda: happens(cluster))
-    assert launch.returncode == 0
-    assert len(metrics(output)) == RUNS
-    assert stall < longest
+    """An attached launch goes through it, and ends as if nothing had been."""
+    write_study(cluster.folder)
+    output = f"results/chaos-{study}"
+
+    def start(_: Mapping[str, str], status: int | None) -> Launch:
+        if status == -9:
+            return cluster.start("attach", "--json-lines")
+        return cluster.start(*LAUNCH, "--output", output)
+
+    disturbed = Disturbed("compose cluster", study, _faults(cluster), start)
+    disturbed.train()
+    record(found := disturbed.outcome(str(cluster.folder / output), undisturbed))
+    disturbed.check(found)

@@ -1,75 +1,152 @@
-"""Faults of a launch on this machine: launched again, it trains what is missing, no more."""
+"""Faults of launches on this machine: launched again, each trains what is missing, no more."""
 
-import json
+import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.chaos.study import RUNS, SEEDS, metrics, strike, write_study
+from tests.chaos.conftest import Record
+from tests.chaos.injection import STUDIES, Disturbed, Fault, Launch, wish
+from tests.chaos.study import LAUNCH, Metrics, write_study
 from tests.support.clusters import INTERRUPTIBLE
-from tests.support.commands import mnistcmp, without_clusters
+from tests.support.commands import without_clusters
+from tests.support.servers import start_s3_server
 
 pytestmark = pytest.mark.chaos
 
-Fault = Callable[[int], object]
+DISK = 160 * 2**20
+"""Bytes of the disk that fills up."""
+AWAY = 8.0
+"""Seconds for which something is full, or fails."""
+SHIFTED = Path(__file__).with_name("clock.c")
 
 
-def _kill_everything(launch: int) -> None:
+def _kill_everything(launch: Launch) -> None:
     """The launch and all that it started."""
-    tree = [psutil.Process(launch), *psutil.Process(launch).children(recursive=True)]
+    tree = [psutil.Process(launch.pid), *psutil.Process(launch.pid).children(recursive=True)]
     for process in tree:
         process.kill()
 
 
-def _kill_a_worker(launch: int) -> None:
-    names = ((each, each.name()) for each in psutil.Process(launch).children(recursive=True))
-    next(each for each, name in names if name.startswith("ray::_train")).kill()
+def _kill_a_worker(launch: Launch) -> None:
+    while launch.poll() is None:
+        for process in psutil.Process(launch.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if process.name().startswith("ray::_train"):
+                    process.kill()
+                    return
+        time.sleep(0.1)
 
 
-FAULTS: dict[str, tuple[Fault, int]] = {
-    "kill -9 of everything": (_kill_everything, -signal.SIGKILL),
-    "kill -9 of a worker": (_kill_a_worker, 0),
-    "Ctrl-C": (lambda launch: psutil.Process(launch).send_signal(signal.SIGINT), 130),
-    "SIGTERM": (lambda launch: psutil.Process(launch).send_signal(signal.SIGTERM), 130),
-}
-"""What happens, and the exit status of the launch that it happens to."""
+def _fill(disk: Path) -> None:
+    with (disk / "filler").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(2**16))
+        except OSError:
+            time.sleep(AWAY)
+    (disk / "filler").unlink()
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[float, ...]]:
-    """The numbers of the study to which nothing happened."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    command = "launch", write_study(folder), "--local", "--output", "results"
-    assert mnistcmp(folder, without_clusters(), *command).returncode == 0
-    return metrics(folder / "results")
+def _fail(server: "subprocess.Popen[bytes]") -> None:
+    server.send_signal(signal.SIGUSR1)
+    time.sleep(AWAY)
+    server.send_signal(signal.SIGUSR1)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("fault", FAULTS)
-def test_nothing_is_lost(
-    fault: str, seed: int, tmp_path: Path, undisturbed: dict[str, tuple[float, ...]]
+def _faults(folder: Path) -> list[Fault]:
+    """Those that happen whatever the results are stored in."""
+    faults = [
+        Fault(name="kill -9 of everything", happens=_kill_everything, status=-signal.SIGKILL),
+        Fault(name="kill -9 of a worker", happens=_kill_a_worker),
+        Fault(name="Ctrl-C", happens=lambda launch: launch.send_signal(signal.SIGINT), status=130),
+        Fault(name="SIGTERM", happens=lambda launch: launch.terminate(), status=130),
+        Fault(name="a run raises", happens=wish(folder, "raise"), status=1),
+        Fault(name="a run hangs", happens=wish(folder, "hang"), status=1, longest=100),
+        Fault(name="a run returns NaN", happens=wish(folder, "nan")),
+    ]
+    clock, library = folder / "clock", folder / "clock.so"
+    compile_it = "cc", "-shared", "-fPIC", "-o", str(library), str(SHIFTED), "-ldl"
+    if shutil.which("cc") and not subprocess.run(compile_it, check=False).returncode:
+        back = Fault(
+            name="the clock is set back by an hour",
+            happens=lambda _: clock.write_text("-3600", encoding="ascii"),
+            environment={"LD_PRELOAD": str(library), "CHAOS_CLOCK": str(clock)},
+        )
+        faults.append(back)
+    return faults
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = "mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 - as above
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
+    """An output in an object store, and its server."""
+    server, process = start_s3_server()
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield f"s3://{server.make_bucket()}/results", process
+    process.terminate()
+    process.wait()
+
+
+def _disturb(place: str, study: int, folder: Path, output: str, *more: Fault) -> Disturbed:
+    """Trains a study in spite of everything."""
+    write_study(folder)
+
+    def start(needed: Mapping[str, str], _: int | None) -> Launch:
+        return subprocess.Popen(
+            [*INTERRUPTIBLE, *LAUNCH, "--local", "--output", output],
+            cwd=folder,
+            env=without_clusters() | {**needed} | {"CHAOS_WISHES": str(folder)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    disturbed = Disturbed(place, study, [*more, *_faults(folder)], start)
+    disturbed.train()
+    return disturbed
+
+
+@pytest.mark.parametrize("study", STUDIES[::2])
+def test_nothing_is_lost_in_a_folder(
+    study: int, tmp_path: Path, disk: Path, undisturbed: Metrics, record: Record
 ) -> None:
-    """With one more launch at most, every run is there once, with the same numbers."""
-    happens, status = FAULTS[fault]
-    command = "launch", write_study(tmp_path), "--local", "--output", "results", "--json-lines"
-    launch = subprocess.Popen(
-        [*INTERRUPTIBLE, *command],
-        cwd=tmp_path,
-        env=without_clusters(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    strike(launch, f"{fault} {seed}", lambda: happens(launch.pid))
-    assert launch.returncode == status
-    kept = len(metrics(tmp_path / "results"))
-    assert (kept == RUNS) == (status == 0)
-    again = mnistcmp(tmp_path, without_clusters(), *command)
-    assert again.returncode == 0, again.stderr
-    *_, reported = map(json.loads, again.stdout.splitlines())
-    assert reported["trained"] == RUNS - kept
-    assert metrics(tmp_path / "results") == undisturbed
+    """Every run is there once, with the same numbers, however often it was launched."""
+    output = str(disk / "results")
+    full = Fault(name="the disk is full for 8 s", happens=lambda _: _fill(disk))
+    disturbed = _disturb("here, in a folder", study, tmp_path, output, full)
+    record(found := disturbed.outcome(output, undisturbed))
+    disturbed.check(found)
+
+
+@pytest.mark.parametrize("study", STUDIES[1::2] or STUDIES)
+def test_nothing_is_lost_in_an_object_store(
+    study: int,
+    tmp_path: Path,
+    store: "tuple[str, subprocess.Popen[bytes]]",
+    undisturbed: Metrics,
+    record: Record,
+) -> None:
+    """As in a folder."""
+    output, process = store
+    fails = Fault(name="the store fails for 8 s", happens=lambda _: _fail(process))
+    disturbed = _disturb("here, into S3", study, tmp_path, output, fails)
+    record(found := disturbed.outcome(output, undisturbed))
+    disturbed.check(found)

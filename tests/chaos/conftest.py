@@ -1,0 +1,75 @@
+"""What the faults came to, as a table."""
+
+import os
+import platform
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.injection import STUDIES, Injection
+from tests.chaos.study import LAUNCH, RUNS, Metrics, metrics, write_study
+from tests.support.commands import mnistcmp, without_clusters
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- faults: written by make test-chaos -->\n", "<!-- end of faults -->\n"
+ENOUGH = 10
+"""Studies at each place, from which on their table stands in the documents."""
+
+Record = Callable[[list[Injection]], None]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Metrics:
+    """The numbers of the study to which nothing happened."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_study(folder)
+    done = mnistcmp(folder, without_clusters(), *LAUNCH, "--local", "--output", "results")
+    assert done.returncode == 0, done.stderr
+    found = metrics(str(folder / "results"))
+    assert len(found) == RUNS
+    return found
+
+
+@pytest.fixture(scope="session")
+def record() -> Record:
+    """Takes injections; the table of them all is written anew each time."""
+    found: list[Injection] = []
+
+    def take(injections: list[Injection]) -> None:
+        found.extend(injections)
+        text = table(found)
+        print(text)  # noqa: T201 - for whoever asked for it
+        if len(STUDIES) >= ENOUGH:
+            before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+            _, _, after = rest.partition(END)
+            PAGE.write_text(before + BEGIN + text + END + after, encoding="utf-8")
+
+    return take
+
+
+def table(injections: list[Injection]) -> str:
+    """In Markdown: a line for each kind of fault at each place, and what is behind them."""
+    studies = {(each.place, each.study): each for each in injections}
+    launches, lost, wrong = (
+        sum(getattr(each, name) for each in studies.values())
+        for name in ("launches", "lost", "wrong")
+    )
+    machine = f"{os.cpu_count()} cores of {platform.machine()}, Python {platform.python_version()}"
+    lines = [
+        f"{len(injections)} faults in {len(studies)} studies of {RUNS} runs.",
+        f"Launches in all: {launches}. Runs lost: {lost}; with other numbers: {wrong}.",
+        "",
+        f"Command: `make test-chaos SEEDS={len(STUDIES)}`, on {machine}.",
+        "",
+        "| where | fault | times | longest silence |",
+        "|---|---|---|---|",
+    ]
+    kinds = sorted(injections, key=lambda each: (each.place, each.fault))
+    for (place, fault), group in groupby(kinds, key=lambda each: (each.place, each.fault)):
+        of = list(group)
+        stalls = [each.stall for each in of if each.stall is not None]
+        silence = f"{max(stalls):.1f} s" if stalls else "it ends, and is launched again"
+        lines.append(f"| {place} | {fault} | {len(of)} | {silence} |")
+    return "\n".join(lines) + "\n"
