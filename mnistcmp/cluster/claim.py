@@ -76,6 +76,12 @@ class Process:
             return True
         return True
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether that is known: it is gone, or was the driver before of this process's job."""
+        own = Process.own()
+        return (self.is_here and not self.runs) or (own.job is not None and own.job == self.job)
+
 
 _PROCESS = TypeAdapter(Process)
 
@@ -191,7 +197,7 @@ class _Claim:
             if name.startswith(PREFIX + self._token):
                 continue
             process = self._process(name)
-            if now - written > SILENCE or (process and process.is_here and not process.runs):
+            if now - written > SILENCE or (process and process.has_ended):
                 self._location.delete("", name)
             else:
                 living[name] = written

@@ -145,6 +145,18 @@ def test_the_store_s_clock_may_be_wrong(ahead: int, tmp_path: Path, start: Start
     assert second.claim(tmp_path) == "held"
 
 
+def test_a_job_takes_its_own_claim_over_at_once(tmp_path: Path, start: Start) -> None:
+    """Its driver was lost with the head, and is elsewhere now."""
+    job = {CONFIG_VARIABLE: '{"metadata": {"job_submission_id": "x-1"}}'}
+    first, second = start("here", **job), start("there", **job)
+    assert first.claim(tmp_path) == "held"
+    first.process.kill()
+    first.process.wait()
+    began = time.monotonic()
+    assert second.claim(tmp_path) == "held"
+    assert time.monotonic() - began < SILENCE
+
+
 def test_a_job_is_told_of_with_how_to_attach_to_it(tmp_path: Path, start: Start) -> None:
     """By whoever launches into its folder."""
     job = start("here", **{CONFIG_VARIABLE: '{"metadata": {"job_submission_id": "x-1"}}'})
