@@ -8,7 +8,10 @@ import sys
 
 from mnistcmp.cluster.keeping import keep_job
 
-KINDS = {"launch": "mnistcmp.cluster.launch:Launch"}
+KINDS = {
+    "launch": "mnistcmp.cluster.launch:Launch",
+    "search": "mnistcmp.tune.search:Search",
+}
 """What a request's `kind` may be, and what reads it; the first is what it is without one."""
 
 if __name__ == "__main__":

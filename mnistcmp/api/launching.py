@@ -183,16 +183,19 @@ def make_launch(study: Study, *, output: str | None, **options: Any) -> Launch: 
     """
     if (url := options.get("notify")) is not None:
         check_url(url)
-    _refuse_short(study, options.get("budget"))
+    check_budget(study, options.get("budget"))
     keep_weights = options.get("weights") == "best"
     study = check_custom_networks(study, keep_weights=keep_weights)
     return Launch(study=study, output=output, **options)
 
 
-def _refuse_short(study: Study, budget: float | None) -> None:
-    """A budget that is over before a run can end would leave nothing, each time.
+def check_budget(study: Study, budget: float | None) -> None:
+    """Looks whether a run can end in a budget, which else would leave nothing, each time.
 
     Of a custom network it is not known how long a run takes.
+
+    Raises:
+        UserError: None can.
     """
     names = {condition.architecture for condition in study.conditions}
     if budget is None or names.difference(ARCHITECTURES):

@@ -119,12 +119,12 @@ def attach(
     job: JobId = None, address: options.Address = None, json_lines: options.JsonLines = False
 ) -> None:
     """Follow a job as its launch does, to its report. Ctrl-C detaches."""
-    from mnistcmp.cli.view import LaunchView
+    from mnistcmp.cli.view import View
     from mnistcmp.cluster.places import ClusterPlace
 
     client = _client(address)
     place, found = ClusterPlace(client.cluster), client.job(job).id
-    view = LaunchView(place, job=found, json=json_lines)
+    view = View(place, job=found, json="lines" if json_lines else None)
     if status := view.follow(place.follow(client, found)):
         raise typer.Exit(status)
 

@@ -82,12 +82,7 @@ def launch(
             "'mnistcmp predict'."
         ),
     ] = "none",
-    detach: Annotated[
-        bool,
-        typer.Option(
-            "--detach", help="Submit to the cluster and come back; 'mnistcmp attach' follows."
-        ),
-    ] = False,
+    detach: options.Detach = False,
     run_timeout: Annotated[
         float | None,
         typer.Option(
@@ -101,14 +96,7 @@ def launch(
         int | None,
         typer.Option(metavar="N", min=1, help="Train no more once so many runs have failed."),
     ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DURATION",
-            help="Begin nothing more after so long, as 90s, 30m or 1h30m; what is in training "
-            "then ends.",
-        ),
-    ] = None,
+    budget: options.Budget = None,
     show: Annotated[
         bool,
         typer.Option("--open", help="Open the page that follows the launch ('mnistcmp watch')."),
@@ -140,7 +128,6 @@ def launch(
     """
     from mnistcmp.api.launching import make_launch
     from mnistcmp.cli.selection import select_studies
-    from mnistcmp.cluster.places import LocalPlace
 
     studies = select_studies(
         study_file,
@@ -153,12 +140,7 @@ def launch(
         until_clear=until_clear,
         most_seeds=max_seeds,
     )
-    place = choose_place(address, local, device, workers)
-    if detach and isinstance(place, LocalPlace):
-        raise UserError(
-            "--detach submits to a cluster, and none is named or up. Name one with --address, or "
-            "start one here: make cluster-up."
-        )
+    place = choose_place(address, local, device, workers, detach=detach)
     if detach and track:
         raise UserError("--track follows a launch and --detach leaves it. Take one of them.")
     if detach and show:
@@ -190,7 +172,12 @@ def launch(
 
 
 def choose_place(
-    address: str | None, local: bool, device: "DeviceChoice", workers: int | None
+    address: str | None,
+    local: bool,
+    device: "DeviceChoice",
+    workers: int | None,
+    *,
+    detach: bool = False,
 ) -> "Place":
     """The cluster that is named or up, else this machine.
 
@@ -199,10 +186,17 @@ def choose_place(
     """
     from mnistcmp.api.launching import HERE
     from mnistcmp.api.launching import choose_place as choose
+    from mnistcmp.cluster.places import LocalPlace
 
     if local and address:
         raise UserError("--local and --address cannot go together. Take one of them.")
-    return choose(HERE if local else address, device=device, workers=workers)
+    place = choose(HERE if local else address, device=device, workers=workers)
+    if detach and isinstance(place, LocalPlace):
+        raise UserError(
+            "--detach submits to a cluster, and none is named or up. Name one with --address, or "
+            "start one here: make cluster-up."
+        )
+    return place
 
 
 def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
@@ -252,13 +246,13 @@ def _launch_each(
 
     With `detach`, the next one is submitted as soon as one is, and they share the cluster.
     """
-    from mnistcmp.cli.view import LaunchView
+    from mnistcmp.cli.view import View
     from mnistcmp.cluster.places import LocalPlace
     from mnistcmp.cluster.tracking import tracked
 
     status = 0
     for number, launch in enumerate(launches, start=1):
-        view = LaunchView(place, json=json, opens=show)
+        view = View(place, json="lines" if json else None, opens=show)
         if isinstance(place, LocalPlace):
             view.say(f"Study {launch.name} on this machine: no cluster is named.")
         events = tracked(place.run(launch), launch.study, track, view.say)

@@ -24,6 +24,20 @@ Architectures = Annotated[
         "PACKAGE.MODULE:NAME is a network of your own.",
     ),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="Begin nothing more after so long, as 90s, 30m or 1h30m; what is in training then "
+        "ends.",
+    ),
+]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach", help="Submit to the cluster and come back; 'mnistcmp attach' follows."
+    ),
+]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes GPUs where there are any.")
 ]

@@ -57,7 +57,6 @@ def report(
     from mnistcmp.report.build import build_report
     from mnistcmp.report.compare import compare_in_study
     from mnistcmp.report.gates import not_better, not_better_by_rule
-    from mnistcmp.report.runs import point_files
     from mnistcmp.report.text import print_report, to_markdown
     from mnistcmp.results.store import ResultsStore
 
@@ -67,7 +66,7 @@ def report(
         raise UserError("--output is the page's file and goes with --html. Take both.")
     how = _inference(intervals, within)
     store = ResultsStore(results)
-    if point_files(store) and not (html or fail_unless_better):
+    if store.is_search and not (html or fail_unless_better):
         _report_search(store, markdown=markdown, json=json)
         return
     found = build_report(store, how)

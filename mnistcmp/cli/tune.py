@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnistcmp.cli import options
+from mnistcmp.cli.durations import seconds_of
 from mnistcmp.cli.launch import choose_place
 from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
@@ -23,6 +24,8 @@ Examples:
   mnistcmp tune --search random --samples 20 --range lr=0.0005:0.05 --grid activation=relu,tanh
 
   mnistcmp tune --search bayes --samples 20 --range lr=0.0005:0.05 --asha
+
+  mnistcmp tune --race --seeds 10                          fewer seeds for what is clearly worse
 """
 
 
@@ -58,6 +61,14 @@ def tune(
     asha: Annotated[
         bool, typer.Option("--asha", help="Stop points early that fall behind the others (ASHA).")
     ] = False,
+    race: Annotated[
+        bool,
+        typer.Option(
+            "--race",
+            help="Add seeds a few at a time, and none to points that are clearly worse than the "
+            "best, seed by seed. Default of --seeds: 10.",
+        ),
+    ] = False,
     architecture: options.Architectures = None,
     seeds: options.Seeds = None,
     epochs: options.Epochs = None,
@@ -69,50 +80,54 @@ def tune(
     local: options.Local = False,
     workers: options.Workers = None,
     device: options.Device = "auto",
+    detach: options.Detach = False,
+    budget: options.Budget = None,
     json: options.Json = False,
 ) -> None:
     """Search for a recipe: train points of a grid, random ones, or those that look promising.
 
     The study is one of one recipe; each point is trained with three seeds unless the study file or
-    --seeds say otherwise. A search runs on this machine.
+    --seeds say otherwise. It runs where a launch does: on the cluster that is named or up (see
+    --address), else on this machine.
 
     Validation accuracy alone chooses; test pairs are not even loaded into workers. The best
     point's recipe is left as a study file, to be launched and tested.
 
-    Points that the results folder already has are not trained again, so an interrupted search
+    Runs that the results folder already has are not trained again, so an interrupted search
     goes on where it stopped.
     """
+    from mnistcmp.api.launching import check_budget
     from mnistcmp.cli.selection import select_studies
-    from mnistcmp.cli.view import SearchView
+    from mnistcmp.cli.view import View
     from mnistcmp.cluster.custom import check_custom_networks
-    from mnistcmp.cluster.places import ClusterPlace
     from mnistcmp.tune.search import DEFAULT_SEEDS, plan_search
 
+    if asha and race:
+        raise UserError("--asha and --race are two rules to stop points by. Take one of them.")
     (study,) = select_studies(
         study_file, architectures=architecture, seeds=seeds, epochs=epochs, recipe=recipe
     )
     planned = plan_search(
         check_custom_networks(study),
-        seeds=DEFAULT_SEEDS if seeds is None and study_file is None else None,
+        seeds=DEFAULT_SEEDS if seeds is None and study_file is None and not race else None,
         grids=grid or (),
         ranges=ranges or (),
         method=search,
         samples=samples,
         seed=search_seed,
-        stops_early=asha,
+        rule="asha" if asha else "race" if race else "none",
         output=output,
         fresh=fresh,
         device=device,
+        budget=None if budget is None else seconds_of(budget, option="--budget"),
     )
-    place = choose_place(address, local, device, workers)
-    if isinstance(place, ClusterPlace):
-        raise UserError(
-            f"a search runs on this machine, and {place.cluster.found} names a cluster. Take "
-            "--local."
-        )
+    points = planned.points()
+    check_budget(planned.study_of(points) if points else planned.study, planned.budget)
+    place = choose_place(address, local, device, workers, detach=detach)
+    view = View(place, json="report" if json else None)
     if dry_run:
-        _print_plan(planned, place, Terminal(stderr=json))
-    elif status := SearchView(place, json=json).follow(place.run(planned)):
+        _print_plan(planned, place, view.terminal)
+    elif status := view.follow(place.run(planned), detach=detach):
         raise typer.Exit(status)
 
 
@@ -124,21 +139,25 @@ def _print_plan(search: "Search", place: "Place", terminal: Terminal) -> None:
     from mnistcmp.tune.space import in_short
 
     output = place.output(search)
-    store = ResultsStore((output.fresh() if search.fresh else output).there)
-    folder = SearchFolder(search, store)
-    points = search.points()
-    folder.check(points)
+    here = (output.fresh() if search.fresh else output).here
+    where, points = "on the cluster, what it has already is not seen from here", search.points()
     rows = [{"field": in_short(d.field), "values": d.describe()} for d in search.dimensions]
-    if points:
-        there = [folder.settled.get(point.recipe) for point in points]
+    if here is None:
+        rows = [{"point": point.name} for point in points] or rows
+    else:
+        folder = SearchFolder(search, ResultsStore(here))
+        folder.check(points)
+        where, settled = str(folder.store.location), folder.settled
+        there = [(folder.named(point).name, settled.get(point.recipe)) for point in points]
         rows = [
-            {"point": folder.named(point).name, "there already": known.state if known else "no"}
-            for point, known in zip(points, there, strict=True)
-        ]
+            {"point": name, "there already": known.state if known else "no"}
+            for name, known in there
+        ] or rows
     terminal.show(f"Plan of search {search.name}", rows)
     names = search.study.architectures
     terminal.say(
         f"{search.size} points, each of {len(names)} architectures with the seeds "
-        f"{describe_seeds(search.seeds)}: {search.size * len(names) * len(search.seeds)} runs. "
-        f"Results folder: {store.location}. Nothing was done."
+        f"{describe_seeds(search.seeds)}: {search.size * len(names) * len(search.seeds)} runs"
+        f"{'' if search.rule == 'none' else ', at most'}. Results folder: {where}. Nothing was "
+        "done."
     )

@@ -1,11 +1,8 @@
 """What is shown of work while it goes on and at its end, here or followed on a cluster."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import closing
-from typing import ClassVar
-
-from typing_extensions import override
+from typing import Literal
 
 from mnistcmp.cli.console import FAILED, INTERRUPTED, echo, print_json
 from mnistcmp.cli.report import default_page, make_page
@@ -24,22 +21,37 @@ from mnistcmp.tune.report import PointEnded, SearchReported
 from mnistcmp.tune.text import print_search, search_to_json
 
 
-class View(ABC):
-    """Shows the events of work at a place, and knows the exit status."""
+class View:
+    """Shows the events of work at a place, a launch or a search, and knows the exit status.
 
-    work: ClassVar[str]
-    parts: ClassVar[str]
-    """What it is made of."""
+    Args:
+        place: Where the work is done.
+        json: What of it is JSON, for scripts: each event as a line, or a search's report.
+        job: The job that is followed.
+        opens: Whether the page that follows a launch is opened.
+    """
 
-    def __init__(self, place: Place, *, json: bool, job: str | None = None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        json: Literal["lines", "report"] | None = None,
+        job: str | None = None,
+        opens: bool = False,
+    ) -> None:
         # Beside JSON, all that is for people goes to standard error.
-        self.terminal = Terminal(stderr=json)
+        self.terminal = Terminal(stderr=json is not None)
         self.json, self.place, self.job = json, place, job
         self.status = self.ended = 0
         self.output: str | None = None
         """Where the results go, as this machine calls it; known once it has started."""
         self.is_seen = True
         self.display: ProgressDisplay | None = None
+        self._opens = opens
+        self._work = "launch"
+        self._ended_before = 0
+        """Runs before the latest look, or the search's latest step."""
+        self._elapsed = 0.0
 
     def follow(self, events: Generator[told.Event, None, None], *, detach: bool = False) -> int:
         """Shows events until there are no more, or a job is submitted; the exit status.
@@ -63,9 +75,43 @@ class View(ABC):
         """Prints a line for people."""
         self.terminal.say(line, style)
 
-    @abstractmethod
     def show(self, event: told.Event) -> None:
         """Shows one event."""
+        if (output := told.output_of(event)) is not None:
+            self.is_seen = self.place.seen(output) is not None
+            event = self.place.as_seen(event)
+            self.output = told.output_of(event)
+        if self.json == "lines":
+            print_json(told.to_json(event))
+        match event:
+            case told.Submitted():
+                self.job = event.job
+                self.say(
+                    f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
+                )
+            case told.Started():
+                self._show_beginning(event)
+            case told.Progress():
+                self._show_progress(event)
+            case told.Looked():
+                self._show_look(event)
+            case PointEnded():
+                self._show_point(event)
+            case _ if event.is_last:
+                self._show_last(event)
+
+    def _show_last(self, event: told.Event) -> None:
+        match event:
+            case told.Reported():
+                self._show_end(event)
+            case SearchReported():
+                self._show_found(event)
+            case told.BrokeOff():
+                self.close()
+                echo(f"mnistcmp: {event.message}", err=True)
+                self.status = FAILED
+            case told.Refused():
+                raise UserError(event.message)
 
     def close(self) -> None:
         """Leaves the terminal as it was."""
@@ -83,15 +129,8 @@ class View(ABC):
         if self.output is None:
             return "Interrupted before training began."
         return (
-            f"Interrupted. {self.ended} new {self.parts} are kept in {self.output}; a {self.work} "
+            f"Interrupted. {self.ended} new runs are kept in {self.output}; a {self._work} "
             "into the same folder goes on from there."
-        )
-
-    def _say_started(self, doing: str, parts: str, event: told.Started) -> None:
-        kept = f", {event.kept} are there already" if event.kept else ""
-        self.say(
-            f"{doing} on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. {parts}{kept}. "
-            f"Results go to {event.output}."
         )
 
     def _say_failed(self, what: str) -> None:
@@ -100,66 +139,36 @@ class View(ABC):
         if self.is_seen:
             errors = f"'mnistcmp failures {self.output}' shows why"
         self.say(
-            f"{what} failed; {errors}. A {self.work} into the same folder tries them again.",
+            f"{what} failed; {errors}. A {self._work} into the same folder tries them again.",
             style="red",
         )
 
-
-class LaunchView(View):
-    """Shows a launch: progress and report, or each event as one line of JSON for scripts."""
-
-    work, parts = "launch", "runs"
-
-    def __init__(
-        self, place: Place, *, json: bool, job: str | None = None, opens: bool = False
-    ) -> None:
-        super().__init__(place, json=json, job=job)
-        self._opens = opens
-        self._ended_before = 0
-        """Runs before the latest look."""
-
-    @override
-    def show(self, event: told.Event) -> None:
-        if isinstance(event, told.Started | told.Reported):
-            self.is_seen = self.place.seen(event.output) is not None
-            event = self.place.as_seen(event)
-            self.output = event.output
-        if self.json:
-            print_json(told.to_json(event))
-        match event:
-            case told.Submitted():
-                self.job = event.job
-                self.say(
-                    f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
-                )
-            case told.Started():
-                self._show_beginning(event)
-            case told.Progress():
-                self._show_progress(event)
-            case told.Looked():
-                self._show_look(event)
-            case told.Reported():
-                self._show_end(event)
-            case told.BrokeOff():
-                self.close()
-                echo(f"mnistcmp: {event.message}", err=True)
-                self.status = FAILED
-            case told.Refused():
-                raise UserError(event.message)
-
     def _show_beginning(self, event: told.Started) -> None:
-        if not self.json:
+        self._work = event.work
+        if self.json != "lines":
             if event.notice is not None:
                 self.say(event.notice, style="red")
-            self._say_started("Training", f"{event.total} runs to train", event)
+            doing, parts = "Training", f"{event.total} runs to train"
+            if event.work == "search":
+                doing, parts = "Searching", f"{event.total} points"
+            kept = f", {event.kept} are there already" if event.kept else ""
+            self.say(
+                f"{doing} on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. {parts}{kept}. "
+                f"Results go to {event.output}."
+            )
         if self._opens and self.is_seen:
             watch_beside(event.output)
         elif self._opens:
             self.say(f"No page is opened: {event.output} is not seen from this machine.")
 
     def _show_progress(self, event: told.Progress) -> None:
+        if event.elapsed < self._elapsed:
+            # Counts begin anew with each step of a search.
+            self.close()
+            self._ended_before = self.ended
+        self._elapsed = event.elapsed
         self.ended = self._ended_before + event.finished
-        if not self.json:
+        if self.json != "lines":
             self.display = self.display or ProgressDisplay(self.terminal)
             self.display.update(event)
 
@@ -172,9 +181,9 @@ class LaunchView(View):
 
     def _show_end(self, event: told.Reported) -> None:
         self.close()
-        if not self.json and not event.trained:
+        if self.json is None and not event.trained:
             self.say(f"All runs are in {event.output} already.")
-        if not self.json and event.report is not None:
+        if self.json is None and event.report is not None:
             print_report(event.report, self.terminal)
         if event.failed:
             self._say_failed(f"{len(event.failed)} of {event.trained} runs")
@@ -185,44 +194,30 @@ class LaunchView(View):
         if event.report is not None and self.is_seen:
             leave_page(event.output, event.report, self.terminal)
 
+    def _show_point(self, event: PointEnded) -> None:
+        point = event.point
+        ending = f"{point.score:.2%} after {point.epochs} epochs of {len(point.seeds)} seeds"
+        if point.state != "finished":
+            ending = f"{point.state}: {point.error}" if point.error else f"{point.state}, {ending}"
+        if self.json != "lines":
+            done = f"[{event.done:{len(str(event.total))}}/{event.total}]"
+            self.say(f"{done} {point.name} {ending}, elapsed {clock(event.elapsed)}")
 
-class SearchView(View):
-    """Shows a search: a line for each point, and its report."""
-
-    work, parts = "search", "points"
-
-    @override
-    def show(self, event: told.Event) -> None:
-        match event:
-            case told.Started():
-                self.output = event.output
-                self._say_started("Searching", f"{event.total} points", event)
-            case PointEnded():
-                self.ended += 1
-                point = event.point
-                ending = f"{point.score:.2%} after {point.epochs} epochs"
-                if point.state != "finished":
-                    ending = (
-                        f"{point.state}: {point.error}"
-                        if point.error
-                        else (f"{point.state}, {ending}")
-                    )
-                done = f"[{event.done:{len(str(event.total))}}/{event.total}]"
-                self.say(f"{done} {point.name} {ending}, elapsed {clock(event.elapsed)}")
-            case SearchReported():
-                self._show_end(event)
-
-    def _show_end(self, event: SearchReported) -> None:
+    def _show_found(self, event: SearchReported) -> None:
+        self.close()
         report, output = event.report, event.output
-        if any(row.state == "failed" for row in report.rows):
+        if event.has_failures:
             self._say_failed("Some points")
-        if self.json:
+        if self.json == "report":
             print_json(search_to_json(report))
-        else:
+        elif self.json is None:
             print_search(report, self.terminal)
+        for line in filter(None, (event.again, event.stopped)):
+            self.say(line, style="red")
         if report.best is not None:
-            here = f"first copy {output}/{BEST} here, then: " if is_uri(output) else ""
-            file = BEST if is_uri(output) else f"{output}/{BEST}"
+            is_near = self.is_seen and not is_uri(output)
+            here = "" if is_near else f"first copy {output}/{BEST} here, then: "
+            file = f"{output}/{BEST}" if is_near else BEST
             self.say(f"To test it: {here}mnistcmp launch {file}")
 
 

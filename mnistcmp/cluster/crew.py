@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from mnistcmp.cluster.events import Event, Progress
+from mnistcmp.cluster.events import Event, Progress, Started
 from mnistcmp.cluster.fan_out import Replanned, Told, fan_out
 from mnistcmp.cluster.launch import Began, Checkpoint, Trained, Worker
 from mnistcmp.cluster.metrics import Metrics
@@ -20,6 +20,7 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results.checkpoints import Checkpoints
 from mnistcmp.results.location import StoreAwayError
+from mnistcmp.results.outcome import Left
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import Returned
 from mnistcmp.study.study import Run
@@ -60,6 +61,18 @@ class Crew:
         """Whether nothing more begins."""
         return time.monotonic() >= self.deadline
 
+    def started(self, store: ResultsStore, *, total: int, kept: int) -> Started:
+        """What is told before it begins with so many runs, beside those that are there already."""
+        nodes = self.resources.nodes
+        return Started(
+            place=self.resources.place,
+            cpus=sum(node.cpus for node in nodes),
+            gpus=sum(node.gpus for node in nodes),
+            output=str(store.location),
+            total=total,
+            kept=kept,
+        )
+
     def pools_now(self) -> tuple[Pool, ...]:
         """Those that there are now; none where every node is gone, since one may come."""
         with suppress(UserError):
@@ -67,15 +80,25 @@ class Crew:
         return ()
 
     def train(
-        self, study: str, runs: Sequence[Run], store: ResultsStore, *, max_failures: int | None
+        self,
+        study: str,
+        runs: Sequence[Run],
+        store: ResultsStore,
+        *,
+        max_failures: int | None = None,
     ) -> Generator[Event, None, Tally]:
         """Trains runs of a study, and tells `Progress` now and then and at the end."""
         checkpoints = Checkpoints(store.location)
         begun = checkpoints.find(runs)
         others = set(runs).difference(*begun)
         stacks = [*begun, *plan_stacks([run for run in runs if run in others], self.pools)]
+        until = self.worker.until
         tally = Tally(
-            stacks, workers=self.size, combined=store.combined(), note=Metrics(study).note
+            stacks,
+            workers=self.size,
+            combined=store.combined(),
+            until=until,
+            note=Metrics(study).note,
         )
         yield tally.progress()
         tasks = fan_out(
@@ -97,7 +120,7 @@ class Crew:
                         yield tally.progress()
             if tally.left:
                 yield tally.progress()
-            else:
+            elif until is None:
                 checkpoints.clear()
         except KeyboardInterrupt:
             # Whoever is told that the launch was interrupted wants to know what is kept.
@@ -147,5 +170,6 @@ def _taken(
             tally.note_plan(plan.before, plan.now, workers=plan.workers, why=plan.why)
         case stack, Returned() as returned:
             yield from _stored(returned, store, tally)
-            checkpoints.delete(stack)
+            if not any(isinstance(outcome, Left) for outcome in returned.outcomes):
+                checkpoints.delete(stack)
             tally.note(stack, returned.outcomes)

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from mnistcmp.cluster.claim import claimed
 from mnistcmp.cluster.crew import Crew
-from mnistcmp.cluster.events import Event, Looked, Reported, Started
-from mnistcmp.cluster.launch import Launch
+from mnistcmp.cluster.events import Event, Looked, Reported
+from mnistcmp.cluster.launch import Launch, Worker
 from mnistcmp.cluster.notify import notify
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
 from mnistcmp.cluster.tasks import warm_up
+from mnistcmp.cluster.work import Work
 from mnistcmp.report.build import build_report
 from mnistcmp.report.numbers import plural
 from mnistcmp.report.until import next_runs
@@ -60,18 +61,10 @@ def _train(
     planned = study.runs()
     kept = len(planned) - len(store.missing(planned))
     tried, again = set[str](), Counter[str]()
-    with _crew(launch, place, len(wanted)) as crew:
+    with gather_crew(launch, place, launch.worker, runs=len(wanted)) as crew:
         store.prepare(study)
-        resources = crew.resources
-        yield Started(
-            place=resources.place,
-            cpus=sum(node.cpus for node in resources.nodes),
-            gpus=sum(node.gpus for node in resources.nodes),
-            output=str(store.location),
-            total=len(wanted),
-            kept=kept,
-            notice=damaged,
-        )
+        started = crew.started(store, total=len(wanted), kept=kept)
+        yield replace(started, notice=damaged)
         while wanted:
             most = launch.max_failures and launch.max_failures - len(ended.failed)
             tally = yield from crew.train(study.name, wanted, store, max_failures=most)
@@ -81,7 +74,7 @@ def _train(
                 ended,
                 trained=ended.trained + len(wanted) - tally.left,
                 failed=(*ended.failed, *tally.failed),
-                again=_why_again(again, crew),
+                again=why_again(again, crew),
             )
             if tally.left:
                 return replace(ended, stopped=_why_stopped(crew, tally.left))
@@ -104,16 +97,22 @@ def _why_stopped(crew: Crew, left: int) -> str:
 
 
 @contextmanager
-def _crew(launch: Launch, place: RayPlace, runs: int) -> Iterator[Crew]:
-    deadline = time.monotonic() + (launch.budget or math.inf)
-    # Before Ray, which may take a job's working folder away.
-    worker = launch.worker
+def gather_crew(work: Work, place: RayPlace, worker: Worker, *, runs: int) -> Iterator[Crew]:
+    """The workers at a place, for as long as one is in the context.
+
+    Args:
+        work: What is done.
+        place: Where.
+        worker: What each is to do. It is made before Ray, which may take a job's folder away.
+        runs: As many workers as that, at most, are woken.
+    """
+    deadline = time.monotonic() + (work.budget or math.inf)
     with place.connect() as resources:
-        pools = choose_pools(launch.device, resources.nodes, place=resources.place)
+        pools = choose_pools(work.device, resources.nodes, place=resources.place)
         warm_up(min(runs, sum(pool.slots for pool in pools)))
         yield Crew(
             resources=resources,
-            device=launch.device,
+            device=work.device,
             pools=pools,
             mnist=place.mnist(),
             worker=worker,
@@ -121,7 +120,7 @@ def _crew(launch: Launch, place: RayPlace, runs: int) -> Iterator[Crew]:
         )
 
 
-def _why_again(times: Counter[str], crew: Crew) -> str | None:
+def why_again(times: Counter[str], crew: Crew) -> str | None:
     """What was trained again and why, in words; None where nothing was."""
     if not times:
         return None

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, TypeAdapter
 from pydantic_core import from_json
+from typing_extensions import override
 
 from mnistcmp.report.as_json import dumps
 from mnistcmp.report.contents import Report
@@ -36,6 +37,11 @@ class Event:
     kind: ClassVar[str]
     is_last: ClassVar[bool] = False
     """Whether nothing comes after it."""
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether it tells of work whose parts failed: then its exit status is 1."""
+        return False
 
     def __init_subclass__(cls) -> None:
         # Read from a job's log by its kind, of whatever work: see `from_line`.
@@ -65,7 +71,9 @@ class Started(Event):
     """As whoever trains names it."""
     total: Count
     kept: Count
-    """Runs that the output had already."""
+    """Runs, or points, that the output had already."""
+    work: str = "launch"
+    """What begins: a launch or a search."""
     notice: str | None = None
     """What was wrong with the output, and what was done about it."""
 
@@ -189,6 +197,11 @@ class Reported(Event):
     notice: str | None = None
     """Why nobody could be notified, where somebody was to be."""
 
+    @property
+    @override
+    def has_failures(self) -> bool:
+        return bool(self.failed)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refused(Event):
@@ -206,6 +219,11 @@ class BrokeOff(Event):
     kind: ClassVar[str] = "broke-off"
     is_last: ClassVar[bool] = True
     message: str
+
+
+def output_of(event: Event) -> str | None:
+    """The results folder that an event names; None where it names none."""
+    return getattr(event, "output", None)
 
 
 @cache

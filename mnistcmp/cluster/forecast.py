@@ -22,18 +22,27 @@ class Forecast:
     and is measured; and by its own kind as soon as one of it was trained for a while.
     """
 
-    def __init__(self, stacks: Sequence[Stack], workers: int) -> None:
-        self._workers = workers
-        self._left = {stack: cost(stack) for stack in stacks}
+    def __init__(self, stacks: Sequence[Stack], workers: int, until: int | None = None) -> None:
+        self._workers, self._until = workers, until
+        self._left = {stack: self._cost(stack) for stack in stacks}
         self._total = self._cost_left = sum(self._left.values())
         self._measured: dict[Kind, list[float]] = defaultdict(lambda: [0.0, 0.0])
         """Seconds of a worker, and what they were to cost, of what has ended."""
+
+    def _epochs(self, stack: Stack) -> int:
+        """That each of its runs is trained for."""
+        whole = stack[0].recipe.rounds * stack[0].recipe.epochs
+        return min(whole, self._until or whole)
+
+    def _cost(self, stack: Stack) -> float:
+        whole = stack[0].recipe.rounds * stack[0].recipe.epochs
+        return cost(stack) * self._epochs(stack) / whole
 
     def replan(self, before: Sequence[Stack], now: Sequence[Stack], workers: int) -> None:
         """The runs of some stacks are trained in others, by so many workers."""
         for stack in before:
             del self._left[stack]
-        self._left |= {stack: cost(stack) for stack in now}
+        self._left |= {stack: self._cost(stack) for stack in now}
         self._workers = workers
 
     def end(self, stack: Stack, outcomes: Sequence[Outcome]) -> None:
@@ -51,7 +60,11 @@ class Forecast:
         now.
         """
         measured = defaultdict(lambda: [0.0, 0.0], {k: [*v] for k, v in self._measured.items()})
-        done = {stack: _share(stack, training[stack]) for stack in training if stack in self._left}
+        done = {
+            stack: training[stack].epochs / self._epochs(stack)
+            for stack in training
+            if stack in self._left
+        }
         for stack, share in done.items():
             _add(measured, stack, training[stack].seconds, share * self._left[stack])
         in_training = sum(share * self._left[stack] for stack, share in done.items())
@@ -79,10 +92,6 @@ class Forecast:
 
 def _kind(stack: Stack) -> Kind:
     return stack[0].architecture, stack[0].recipe.hash
-
-
-def _share(stack: Stack, trained: Trained) -> float:
-    return trained.epochs / (stack[0].recipe.rounds * stack[0].recipe.epochs)
 
 
 def _add(measured: "dict[Kind, list[float]]", stack: Stack, seconds: float, cost: float) -> None:

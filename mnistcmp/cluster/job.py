@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnistcmp.cluster.custom import check_custom_networks
-from mnistcmp.cluster.events import Event, Refused, Reported, to_line
+from mnistcmp.cluster.events import Event, Refused, output_of, to_line
 from mnistcmp.cluster.launch import Launch
 from mnistcmp.cluster.places import JoinedPlace
 from mnistcmp.cluster.work import Work, read_work
@@ -30,7 +30,7 @@ def run_job(request: str, kinds: Mapping[str, str]) -> int:
         work = work.model_copy(update={"study": study})
         for event in JoinedPlace().run(work):
             _print(event)
-            failed = isinstance(event, Reported) and bool(event.failed)
+            failed = event.has_failures
     except UserError as error:
         _print(Refused(message=str(error)))
         return 2
@@ -58,6 +58,6 @@ def _read(file: str) -> str:
 
 def _print(event: Event) -> None:
     sys.stdout.write(to_line(event) + "\n")
-    if isinstance(event, Reported):
-        sys.stdout.write(f"Done. Results are in {event.output}.\n")
+    if event.is_last and (output := output_of(event)) is not None:
+        sys.stdout.write(f"Done. Results are in {output}.\n")
     sys.stdout.flush()

@@ -1,5 +1,6 @@
 """A launch: what to train, where to keep it, and on what."""
 
+import math
 import pickle
 import sys
 import time
@@ -12,12 +13,13 @@ from typing_extensions import override
 
 from mnistcmp.cluster.events import Event
 from mnistcmp.cluster.watchdog import Watchdog
-from mnistcmp.cluster.work import Work
+from mnistcmp.cluster.work import Seconds, Work
 from mnistcmp.errors import UserError, in_short
 from mnistcmp.networks.given import find_kept, is_kept_by_value, kept
 from mnistcmp.networks.source import find_source
 from mnistcmp.provenance import environment
 from mnistcmp.study.sources import custom_networks, verify_source
+from mnistcmp.study.study import Study
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,9 +65,8 @@ class Trained:
     """After it."""
 
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Trains: TypeAlias = "Generator[Trained | Checkpoint, None, list[TrainingResult]]"
-"""Tells how far a stack is, and ends with its runs' results."""
+Trains: TypeAlias = "Generator[Trained | Checkpoint, None, list[TrainingResult | float]]"
+"""Tells how far a stack is, and ends with its runs' results, or with the scores of what is left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,8 @@ class Worker:
     """Of two checkpoints of it, at least."""
     checkpoint: bytes | None = None
     """What a stack goes on from."""
+    until: int | None = None
+    """Epochs, of all rounds, after which a stack that has more is left, to go on another time."""
 
     def train(self, stack: "Stack", mnist: "Mnist", device: "DeviceChoice") -> Trains:
         """Trains a stack on a kind of device of the worker's machine, and tells how far it is.
@@ -105,18 +108,22 @@ class Worker:
                 kept[name] = pickle.loads(self.defined[name])  # noqa: S301 - the launch's own
             else:
                 verify_source(name, self.sources[name])
-        where, results = resolve_device(device), []
+        where = resolve_device(device)
+        results: list[TrainingResult | float] = []
         for training in trainings(stack, mnist, where, keep_weights=self.keep_weights):
             if self.checkpoint is not None:
                 training.resume(self.checkpoint)
             yield from self._train(training, str(where))
-            results += training.results()
+            if training.done:
+                results += training.results()
+            else:
+                results += training.scores(self.until)
         return results
 
     def _train(self, training: "Training", device: str) -> Iterator[Trained | Checkpoint]:
         told = saved = time.monotonic()
         with Watchdog(self.run_timeout and self.run_timeout * training.width) as watchdog:
-            while not training.done:
+            while self._goes_on(training):
                 training.epoch()
                 watchdog.note_epoch()
                 if (now := time.monotonic()) - told >= self.seconds_between:
@@ -126,6 +133,11 @@ class Worker:
                     saved = now
                     if (content := training.checkpoint()) is not None:
                         yield Checkpoint(content)
+        if not training.done and (content := training.checkpoint()) is not None:
+            yield Checkpoint(content)
+
+    def _goes_on(self, training: "Training") -> bool:
+        return not training.done and training.epochs_done < (self.until or math.inf)
 
 
 def _account(training: "Training", device: str) -> Trained:
@@ -157,6 +169,21 @@ def _pickled(name: str) -> bytes:
         ) from error
 
 
+def worker_of(
+    study: Study, *, keep_weights: bool = False, run_timeout: float | None = None
+) -> Worker:
+    """What a study asks of workers, whose custom networks they are to find."""
+    names = custom_networks(study)
+    folders = {folder: None for name in names for folder in find_source(name).folders}
+    return Worker(
+        keep_weights=keep_weights,
+        sources=study.sources,
+        run_timeout=run_timeout,
+        defined={name: _pickled(name) for name in filter(is_kept_by_value, names)},
+        folders=tuple(folders),
+    )
+
+
 class Launch(Work):
     """Trains what is missing of a study, and reports."""
 
@@ -169,22 +196,12 @@ class Launch(Work):
     """Seconds that a run may take."""
     max_failures: Annotated[int, Field(ge=1)] | None = None
     """How many runs fail before no more are trained."""
-    budget: Seconds | None = None
-    """Seconds after which nothing more begins; what is in training ends."""
 
     @property
     def worker(self) -> Worker:
         """What this asks of workers."""
-        names = custom_networks(self.study)
-        folders = {folder: None for name in names for folder in find_source(name).folders}
-        by_value = filter(is_kept_by_value, names)
-        return Worker(
-            keep_weights=self.weights == "best",
-            sources=self.study.sources,
-            run_timeout=self.run_timeout,
-            defined={name: _pickled(name) for name in by_value},
-            folders=tuple(folders),
-        )
+        keep_weights = self.weights == "best"
+        return worker_of(self.study, keep_weights=keep_weights, run_timeout=self.run_timeout)
 
     @override
     def drive(self, place: "RayPlace", output: str) -> Generator[Event, None, None]:

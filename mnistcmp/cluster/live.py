@@ -15,15 +15,7 @@ from statistics import fmean
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from mnistcmp.cluster.claim import Process
-from mnistcmp.cluster.events import (
-    Count,
-    Event,
-    InTraining,
-    Number,
-    Progress,
-    Reported,
-    Started,
-)
+from mnistcmp.cluster.events import Count, Event, InTraining, Number, Progress, Started
 from mnistcmp.errors import UserError
 from mnistcmp.results.location import FileGoneError, Location, is_uri
 
@@ -122,7 +114,7 @@ def recorded(events: Generator[Event, None, None], output: str) -> Generator[Eve
                     recorder = _Recorder(Location(output), event.place)
                 elif recorder is not None and isinstance(event, Progress):
                     recorder.note(event)
-                elif isinstance(event, Reported):
+                elif event.is_last:
                     # Where nothing was to train, a driver that was killed may have left a file.
                     (recorder or _Recorder(Location(output), "")).close()
                     recorder = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from typing_extensions import override
 
 from mnistcmp.cluster.address import Cluster
-from mnistcmp.cluster.events import BrokeOff, Event, Reported, Started, Submitted, from_line
+from mnistcmp.cluster.events import BrokeOff, Event, Submitted, from_line, output_of
 from mnistcmp.cluster.live import recorded
 from mnistcmp.cluster.work import Work
 from mnistcmp.files import expand_home
@@ -46,9 +46,9 @@ class Place(ABC):
 
     def as_seen(self, event: E) -> E:
         """An event whose output, if it names one, has the name that this machine sees it by."""
-        if isinstance(event, Started | Reported):
-            return replace(event, output=self.seen(event.output) or event.output)
-        return event
+        output = output_of(event)
+        seen = None if output is None else self.seen(output)
+        return event if seen is None else replace(event, output=seen)  # type: ignore[type-var]
 
 
 class RayPlace(Place):

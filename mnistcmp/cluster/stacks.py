@@ -61,7 +61,7 @@ def cost(stack: Sequence[Run]) -> float:
 def _balanced(stacks: list[Stack], workers: int) -> list[Stack]:
     """Splits what the last worker ends with, until all end at about the same time."""
     ideal = sum(map(cost, stacks)) / workers
-    while True:
+    while stacks:
         end, last = _last_to_end(stacks, workers)
         longest_run = max(cost(stack[:1]) for stack in stacks)
         if end <= (1 + TOLERANCE) * max(ideal, longest_run) or len(stacks[last]) == 1:
@@ -69,6 +69,7 @@ def _balanced(stacks: list[Stack], workers: int) -> list[Stack]:
         stack = stacks[last]
         half = len(stack) // 2
         stacks = [*stacks[:last], stack[:half], stack[half:], *stacks[last + 1 :]]
+    return stacks
 
 
 def _last_to_end(stacks: Sequence[Stack], workers: int) -> tuple[float, int]:

@@ -9,8 +9,9 @@ from mnistcmp.cluster.events import MOST_TOLD, ConditionProgress, Ended, InTrain
 from mnistcmp.cluster.forecast import Forecast
 from mnistcmp.cluster.launch import Trained
 from mnistcmp.cluster.stacks import Stack
-from mnistcmp.results.outcome import Failed, Outcome
+from mnistcmp.results.outcome import Failed, Finished, Left, Outcome
 from mnistcmp.study.combine import Combined
+from mnistcmp.study.study import Run
 
 SECONDS_BETWEEN = 0.5, 10.0
 """Of two accounts of progress, at first and at most: nobody reads faster, and a log stays small."""
@@ -50,7 +51,15 @@ class _Condition:
 
 
 class Tally:
-    """The count of a launch, from when it is made: runs are handed out then."""
+    """The count of a launch, from when it is made: runs are handed out then.
+
+    Args:
+        stacks: What is to be trained.
+        workers: That there are.
+        combined: The study.
+        until: Epochs after which stacks are left.
+        note: Hears of all that is told.
+    """
 
     def __init__(
         self,
@@ -58,11 +67,13 @@ class Tally:
         *,
         workers: int,
         combined: Combined,
+        until: int | None = None,
         note: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self.failed: list[Ended] = []
+        self.left_with: dict[Run, float] = {}
+        """Runs that were trained as far as was asked for, with their scores."""
         self._note_told = note
-        """Hears of all that is told."""
         self._combined, self._workers = combined, workers
         totals = Counter[str]()
         for stack in stacks:
@@ -73,7 +84,7 @@ class Tally:
             if totals[condition.name]
         }
         self._total = totals.total()
-        self._forecast = Forecast(stacks, workers)
+        self._forecast = Forecast(stacks, workers, until)
         self._running: set[Stack] = set()
         self._training: dict[Stack, Trained] = {}
         """Of what runs, that which has told of an epoch."""
@@ -131,6 +142,9 @@ class Tally:
         name = self._combined.condition_of(stack[0]).name
         count = self._conditions[name]
         for outcome in outcomes:
+            if isinstance(outcome, Left):
+                self.left_with[outcome.run] = outcome.score
+                continue
             ended = self._latest = _ended(name, outcome)
             self._ended.append(ended)
             if ended.error is not None:
@@ -148,7 +162,7 @@ class Tally:
     @property
     def left(self) -> int:
         """Runs that have not ended."""
-        return self._total - self._finished - len(self.failed)
+        return self._total - self._finished - len(self.failed) - len(self.left_with)
 
     def due(self) -> bool:
         """Whether it is time to tell what was not told yet, or that the launch is still there."""
@@ -197,11 +211,13 @@ class Tally:
         )
 
 
-def _ended(condition: str, outcome: Outcome) -> Ended:
+def _ended(condition: str, outcome: Finished | Failed) -> Ended:
     seed = outcome.run.seed
     if isinstance(outcome, Failed):
         return Ended(condition=condition, seed=seed, error=outcome.error)
     diverged = outcome.result.diverged_epoch
     if diverged is not None:
         return Ended(condition=condition, seed=seed, diverged_epoch=diverged)
-    return Ended(condition=condition, seed=seed, accuracy=outcome.result.test.accuracy)
+    result = outcome.result
+    accuracy = (result.test if result.tested else result.best.validation).accuracy
+    return Ended(condition=condition, seed=seed, accuracy=accuracy)

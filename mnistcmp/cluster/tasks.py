@@ -23,7 +23,7 @@ from mnistcmp.cluster.watched import LAST_LINES, ProcessDiedError, call_watched
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.networks.custom import ANY_ERROR, is_custom
 from mnistcmp.provenance import environment
-from mnistcmp.results.outcome import Failed, Finished, Outcome
+from mnistcmp.results.outcome import Failed, Finished, Left, Outcome
 from mnistcmp.results.tables import Returned, pack
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import DeviceChoice
@@ -190,11 +190,13 @@ class _Printed(io.StringIO):
 
 
 def finished(
-    runs: Iterable[Run], results: Iterable[TrainingResult], started_at: datetime
+    runs: Iterable[Run], results: Iterable[TrainingResult | float], started_at: datetime
 ) -> list[Outcome]:
-    """Runs that end now, each with its result."""
+    """Runs that end now, each with its result, or are left with their score."""
     return [
-        Finished(
+        Left(run=run, score=result)
+        if isinstance(result, float)
+        else Finished(
             run=run,
             result=result,
             environment=environment(),

@@ -6,7 +6,14 @@ from collections.abc import Generator, Mapping
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
 from mnistcmp.cluster.events import Event
 from mnistcmp.errors import UserError, cut, unknown_name
@@ -27,6 +34,9 @@ StudyOfFile = Annotated[
 """In JSON, as a study file has it."""
 
 
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class Work(BaseModel, ABC):
     """What is to be done where Ray is, and where its results go; its only other form is JSON.
 
@@ -43,6 +53,8 @@ class Work(BaseModel, ABC):
     fresh: bool = False
     """Whether it goes into a new folder beside an old one."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    budget: Seconds | None = None
+    """Seconds after which nothing more begins; what is in training ends."""
 
     @property
     def name(self) -> str:

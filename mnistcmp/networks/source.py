@@ -18,7 +18,7 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 RESULTS = {"launches", "runs", "rounds", "epochs", "predictions", "failures"}
 """What a folder of results has, which may be inside the package, and is no source."""
-WRITTEN = RESULTS | {"weights", "points", "best.toml", "live.json", "report.html"}
+WRITTEN = RESULTS | {"weights", "points", "best.toml", "search.json", "live.json", "report.html"}
 """All that work writes there; it may be the package's folder itself."""
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 MOST_DETAILED = 200
 """Runs of a condition whose epochs and predictions are read, so that a study of very many runs can
 be looked at too. Those of the smallest seeds."""
-POINTS = "points"
-"""The folder with what became of each point, in the results folder of a search."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,14 +63,9 @@ def read_groups(store: ResultsStore, conditions: Iterable[Condition]) -> tuple[G
     )
 
 
-def point_files(store: ResultsStore) -> list[str]:
-    """The file names of a search's points that ended; none where the place is no search's."""
-    return store.location.list(POINTS, ".json")
-
-
 def refuse_search(store: ResultsStore, *, untested: bool = False) -> None:
     """Raises a UserError where the place is of a search, or its runs are `untested`."""
-    if untested or point_files(store):
+    if untested or store.is_search:
         raise UserError(
             f"{store.location} holds a search, which has no test results. 'mnistcmp report "
             f"{store.location}' prints its points; launch its best.toml to test the best one."

@@ -45,4 +45,13 @@ class Failed:
             object.__setattr__(self, name, text)
 
 
-Outcome = Finished | Failed
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left:
+    """A run that was trained for as many epochs as was asked for, and can go on from there."""
+
+    run: Run
+    score: float
+    """Its validation accuracy so far, as `training.result.scores_so_far` has it."""
+
+
+Outcome = Finished | Failed | Left

@@ -30,6 +30,8 @@ from mnistcmp.study.file import format_study, parse_study
 from mnistcmp.study.study import Run, Study
 
 LAUNCHES = "launches"
+SEARCH = "search.json"
+"""Of a search's folder: what was asked for. It tells the folder from that of a study."""
 DETAILS = ("predictions", "rounds", "epochs")
 
 
@@ -65,9 +67,26 @@ class ResultsStore:
                 f"there is no results folder {self.location}. Run 'mnistcmp launch --all'."
             )
 
-    def check(self, study: Study) -> None:
-        """Looks, without writing, whether the study's runs may be stored here."""
+    @property
+    def is_search(self) -> bool:
+        """Whether it is the folder of a search, whose runs have no test results."""
+        return SEARCH in self.location.list("", ".json")
+
+    def check(self, study: Study, *, search: bool = False) -> None:
+        """Looks, without writing, whether the study's runs may be stored here.
+
+        Args:
+            study: The study.
+            search: Whether its runs are points of a search.
+        """
         self.location.check_writable()
+        if search != self.is_search and self.location.list(LAUNCHES, ".toml"):
+            holds, comes = ("a study's runs", "a search") if search else ("a search", "a launch")
+            best = "" if search else " Its best.toml is a study to be launched."
+            raise UserError(
+                f"{self.location} holds {holds}, and {comes} needs a folder of its own. Choose "
+                f"another one with --output, or take --fresh.{best}"
+            )
         self.read("runs", ["run_id"])
         self.combined(study)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnistcmp.results import weights
-from mnistcmp.results.outcome import Failed, Finished, Outcome
+from mnistcmp.results.outcome import Failed, Finished, Left, Outcome
 from mnistcmp.results.parquet import SUFFIX, encode
 from mnistcmp.results.schema import to_table
 from mnistcmp.training.result import Epoch, Score
@@ -21,7 +21,7 @@ class Returned:
     """What a task gave back, made into files where it was trained: a driver only writes them."""
 
     outcomes: tuple[Outcome, ...]
-    """Without what stands in the files alone: epochs, predictions and weights."""
+    """Without what stands in the files alone: epochs of tested runs, predictions and weights."""
     files: tuple[tuple[str, str, bytes], ...]
     """Folder, name and content of each, in the order in which they are to be written."""
 
@@ -46,13 +46,15 @@ def pack(study: str, outcomes: Sequence[Outcome]) -> Returned:
     if failed:
         name = _file_name(f"{outcome.run.run_id} {outcome.failed_at}" for outcome in failed)
         files.append(("failures", name, encode(failures_table(study, failed))))
-    return Returned(outcomes=(*map(_without_details, finished), *failed), files=tuple(files))
+    left = [outcome for outcome in outcomes if isinstance(outcome, Left)]
+    return Returned(outcomes=(*map(_without_details, finished), *failed, *left), files=tuple(files))
 
 
 def _without_details(outcome: Finished) -> Finished:
     result = outcome.result
     rounds = tuple(replace(part, predictions=None) for part in result.rounds)
-    result = replace(result, epochs=result.epochs[:0], rounds=rounds, weights=None)
+    epochs = result.epochs[:0] if result.tested else result.epochs
+    result = replace(result, epochs=epochs, rounds=rounds, weights=None)
     return replace(outcome, result=result)
 
 

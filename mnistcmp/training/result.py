@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from mnistcmp.study.recipe import Recipe
+
 
 class Score(NamedTuple):
     """How a network does on a set of pairs."""
@@ -162,6 +164,28 @@ class TrainingResult:
             predicted=np.concatenate([part.predicted for part in parts]),
             predicted_digits=np.concatenate(named) if named else None,
         )
+
+
+def scores_so_far(
+    epochs: NDArray[np.float64], diverged: Sequence[int | None], recipe: Recipe
+) -> list[float]:
+    """The scores of S runs by their first epochs, 0 to 1; 0 of one that diverged in them.
+
+    A score is the validation accuracy of the epoch that would be tested, if its round ended now: of
+    the best one, or of the last where the recipe says so; the mean over the rounds that have begun.
+
+    Args:
+        epochs: (epochs, S, 4), of each run as `Epochs` has them.
+        diverged: The epoch in which each run diverged.
+        recipe: The runs'.
+    """
+    rounds = np.split(epochs[:, :, 3], range(recipe.epochs, len(epochs), recipe.epochs))
+    last = recipe.tested_epoch == "last"
+    scores = np.mean([part[-1] if last else part.max(axis=0) for part in rounds], axis=0)
+    return [
+        0.0 if epoch is not None and epoch <= len(epochs) else float(score)
+        for score, epoch in zip(scores, diverged, strict=True)
+    ]
 
 
 def _mean(scores: Sequence[Score]) -> Score:

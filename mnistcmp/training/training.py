@@ -20,7 +20,7 @@ from mnistcmp.training.checkpoint import decode, encode, other_state
 from mnistcmp.training.engine import Engine, Scores
 from mnistcmp.training.plain import PlainEngine
 from mnistcmp.training.planning import is_stackable
-from mnistcmp.training.result import Epochs, Round, TrainingResult, Weights
+from mnistcmp.training.result import Epochs, Round, TrainingResult, Weights, scores_so_far
 from mnistcmp.training.stacked.engine import StackedEngine
 
 _KEPT = "epochs", "diverged", "rounds", "most_correct", "best_epochs"
@@ -128,8 +128,8 @@ class Training:
     @property
     def validation_accuracies(self) -> NDArray[np.float32]:
         """Each run's correct validation answers after the latest epoch, 0 to 1; 0 if diverged."""
-        diverged = np.array([epoch is not None for epoch in self._diverged])
-        return np.where(diverged, 0, self._epochs[-1][:, 3]).astype(np.float32)
+        going = [epoch is None for epoch in self._diverged]
+        return np.where(going, self._epochs[-1][:, 3], 0).astype(np.float32)
 
     def to_the_end(self) -> list[TrainingResult]:
         """Trains what is left; each run's result."""
@@ -147,9 +147,8 @@ class Training:
             if now is None or now != self._other_state:
                 return None
         own = {name: getattr(self, f"_{name}") for name in _KEPT}
-        engine, random = self._engine.checkpoint(), self._random.states
-        of = {"of": self._identity(), "seconds": self.seconds}
-        return encode({**of, "engine": engine, "random": random, **own})
+        own |= {"of": self._identity(), "seconds": self.seconds, "random": self._random.states}
+        return encode({**own, "engine": self._engine.checkpoint()})
 
     def _identity(self) -> list[str]:
         return [self._device.type, *(run.run_id for run in self._runs)]
@@ -241,6 +240,10 @@ class Training:
         of_run = zip(best_epochs, tested.each(), predictions, strict=True)
         return [Round(best_epoch=b, test=score, predictions=p) for b, score, p in of_run]
 
+    def scores(self, epochs: int | None) -> list[float]:
+        """Each run's score after so many epochs; 0 if diverged."""
+        return scores_so_far(np.array(self._epochs[:epochs]), self._diverged, self._recipe)
+
     def results(self) -> list[TrainingResult]:
         """What is known of each run, when the training is done.
 
@@ -249,8 +252,7 @@ class Training:
         """
         if not self.done:
             raise ValueError(f"{self._left} epochs are left to train")
-        gpu = self._device.type == "cuda"
-        device_name = torch.cuda.get_device_name(self._device) if gpu else "cpu"
+        device = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu"
         epochs = np.array(self._epochs).reshape(-1, len(self._runs), 4)
         results = []
         for run, diverged in enumerate(self._diverged):
@@ -259,7 +261,7 @@ class Training:
                 parameters=self._engine.parameters,
                 epochs=Epochs(epochs[: diverged and diverged - 1, run]),
                 rounds=() if diverged else tuple(of_all[run] for of_all in self._rounds),
-                device=device_name,
+                device=device,
                 seconds=self.seconds / len(self._runs),
                 weights=self._weights(run) if keep_weights else None,
                 diverged_epoch=diverged,

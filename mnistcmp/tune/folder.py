@@ -1,31 +1,32 @@
 """The results folder of a search: what is in it already, and what is added. Imports no Ray.
 
-Beside what a launch stores, it has `points/<recipe's hash>.json`, what became of each point, and
-`best.toml`.
+Beside what a launch stores, it has `search.json`, the search as it was asked for last,
+`points/<recipe's hash>.json`, what became of each point, and `best.toml`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from mnistcmp.cluster.events import Count
 from mnistcmp.errors import UserError
-from mnistcmp.report.runs import POINTS, point_files
-from mnistcmp.results.outcome import Failed, Finished, Outcome
-from mnistcmp.results.store import ResultsStore
-from mnistcmp.results.tables import pack
+from mnistcmp.results.store import SEARCH, ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.seeds import describe_seeds
+from mnistcmp.study.study import Run
+from mnistcmp.tune.rules import Scores, Step
 from mnistcmp.tune.search import Point, Search
 
+POINTS = "points"
 BEST = "best.toml"
 """The chosen recipe as a study file."""
 
-State = Literal["finished", "diverged", "stopped", "failed"]
-"""`stopped`: it fell behind and was not trained to its end, so it has no runs. `diverged`: the loss
-of one of its runs was no longer finite, so that it is never chosen."""
+State = Literal["finished", "diverged", "stopped", "failed", "open"]
+"""`stopped`: it fell behind and was not trained to its end. `diverged`: the loss of one of its runs
+was no longer finite, so that it is never chosen. `open`: it is on its way."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -38,21 +39,17 @@ class PointOutcome:
     """As the study files in `launches` name its recipe."""
     recipe: Recipe
     state: State
-    reports: tuple[tuple[Count, Share], ...]
-    """Epochs trained and score, 0 to 1, now and then and at the end. The score is the mean over
-    architectures and seeds of the best validation accuracy so far, 0 of a run that diverged."""
+    seeds: tuple[Count, ...]
+    """That it was trained with, by each architecture."""
+    epochs: Count
+    """That each run was trained for, all rounds together; 0 of a point that failed."""
+    score: Share
+    """Mean over architectures and seeds of the best validation accuracy so far, 0 to 1, or of the
+    last where the recipe tests the last epoch; a run that diverged counts as 0."""
+    rungs: tuple[tuple[Count, Share], ...] = ()
+    """Epochs after which it was looked at on its way, and its scores then."""
     error: str | None = None
     """What the first of its runs that failed says."""
-
-    @property
-    def epochs(self) -> int:
-        """How many it was trained for, all rounds together."""
-        return self.reports[-1][0] if self.reports else 0
-
-    @property
-    def score(self) -> float:
-        """The last one, 0 to 1."""
-        return self.reports[-1][1] if self.reports else 0.0
 
 
 _JSON = TypeAdapter(PointOutcome)
@@ -65,7 +62,7 @@ def read_points(store: ResultsStore) -> dict[Recipe, PointOutcome]:
         UserError: A file is not one of a point.
     """
     points = {}
-    for file in point_files(store):
+    for file in store.location.list(POINTS, ".json"):
         try:
             point = _JSON.validate_json(store.location.read(POINTS, file).to_pybytes())
         except ValidationError as error:
@@ -85,17 +82,34 @@ class SearchFolder:
         self._search = search
         self._launches = store.launches()
         self._names = {r: name for launch in self._launches for name, r in launch.recipes.items()}
-        finished = store.finished_run_ids()
-        self.settled = {
-            recipe: point
-            for recipe, point in read_points(store).items()
-            if (point.state == "stopped" and search.stops_early)
-            or (
-                point.state in {"finished", "diverged"}
-                and all(run.run_id in finished for run in search.runs(recipe))
-            )
+        runs = store.read("runs", ["run_id", "validation_accuracy", "diverged_epoch"]).to_pylist()
+        self._scores: dict[str, float | None] = {
+            row["run_id"]: row["validation_accuracy"] if row["diverged_epoch"] is None else None
+            for row in runs
         }
-        """What became of the points that need no training any more."""
+        """Of finished runs, by id; None of one that diverged."""
+        self.points = read_points(store)
+        """What became of points."""
+
+    @property
+    def settled(self) -> dict[Recipe, PointOutcome]:
+        """The points of which a search like this one trains nothing more, as far as is known."""
+        stops = {"stopped", "diverged"} if self._search.rule != "none" else set[State]()
+        return {
+            recipe: point
+            for recipe, point in self.points.items()
+            if point.state in stops
+            or (point.state in {"finished", "diverged"} and self.is_whole(recipe))
+        }
+
+    def is_whole(self, recipe: Recipe) -> bool:
+        """Whether all runs of a point have finished."""
+        return all(run.run_id in self._scores for run in self._search.runs(recipe))
+
+    def has_diverged(self, recipe: Recipe) -> bool:
+        """Whether a run of a point has, as far as they have finished."""
+        runs = self._search.runs(recipe)
+        return any(self._scores.get(run.run_id, 0.0) is None for run in runs)
 
     def check(self, points: Sequence[Point]) -> None:
         """Looks, without writing, whether the points may be stored here.
@@ -105,11 +119,8 @@ class SearchFolder:
         """
         search = self._search
         named = [self.named(point) for point in points]
-        self.store.check(
-            search.study_of(named)
-            if named
-            else search.study.model_copy(update={"name": search.name, "seeds": search.seeds})
-        )
+        study = search.study.model_copy(update={"name": search.name, "seeds": search.seeds})
+        self.store.check(search.study_of(named) if named else study, search=True)
         for launch in self._launches:
             if (launch.architectures, launch.seeds) != (search.study.architectures, search.seeds):
                 raise UserError(
@@ -120,36 +131,89 @@ class SearchFolder:
                 )
 
     def prepare(self, points: Sequence[Point]) -> None:
-        """Notes points as launched, as far as they are not."""
+        """Notes the search, and points as launched, as far as they are not."""
         if new := [point for point in points if point.recipe not in self._names]:
             self.store.prepare(self._search.study_of(new))
             self._names |= {point.recipe: point.name for point in new}
+        asked = self._search.model_copy(update={"output": None, "fresh": False})
+        self.store.location.write("", SEARCH, asked.to_json().encode())
+        self.store.location.make_folders((POINTS,))
+
+    def missing(self, points: Iterable[Point], step: Step) -> list[Run]:
+        """The runs that a step needs and that are not there."""
+        return [
+            run
+            for point in points
+            if self._is_judged(point.recipe, step) and step.until not in self._rungs(point.recipe)
+            for run in self._search.runs(point.recipe, step.seeds)
+            if run.run_id not in self._scores
+        ]
+
+    def note(self, run: Run, accuracy: float | None) -> None:
+        """Takes down the validation accuracy of a run that has finished; None if it diverged."""
+        self._scores[run.run_id] = accuracy
+
+    def scores(
+        self, points: Iterable[Point], step: Step, left_with: Mapping[Run, float]
+    ) -> dict[Recipe, Scores]:
+        """The scores after a step, which has trained what it needs, of the points that have them.
+
+        Args:
+            points: Those that went through it.
+            step: The step.
+            left_with: The scores of the runs that it trained and left.
+        """
+        found: dict[Recipe, Scores] = {}
+        for recipe in (p.recipe for p in points if self._is_judged(p.recipe, step)):
+            if (stored := self._rungs(recipe).get(step.until)) is not None:
+                found[recipe] = dict.fromkeys(step.seeds, stored)
+                continue
+            of_run = {
+                run: left_with[run] if step.until else self._scores[run.run_id] or 0.0
+                for run in self._search.runs(recipe, step.seeds)
+            }
+            found[recipe] = {
+                seed: fmean(score for run, score in of_run.items() if run.seed == seed)
+                for seed in step.seeds
+            }
+        return found
+
+    def _rungs(self, recipe: Recipe) -> dict[int | None, float]:
+        """A point's scores on its way, by the epochs after which; whichever rule asked for them."""
+        return dict(self.points[recipe].rungs) if recipe in self.points else {}
+
+    def _is_judged(self, recipe: Recipe, step: Step) -> bool:
+        """Whether a point's score after a step can be told.
+
+        Runs that have finished without being looked at on their way are not trained again for it.
+        """
+        if step.until is None or step.until in self._rungs(recipe):
+            return True
+        has_finished = any(run.run_id in self._scores for run in self._search.runs(recipe))
+        return not has_finished and step.until < recipe.rounds * recipe.epochs
 
     def write(
-        self, point: Point, reports: Sequence[tuple[int, float]], outcomes: Sequence[Outcome]
+        self, point: Point, state: State, step: Step, score: float, error: str | None = None
     ) -> PointOutcome:
-        """Stores what became of a point: its runs first, and last what makes it count."""
-        self.store.write(pack(self._search.name, outcomes))
-        failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-        ended = PointOutcome(
+        """Stores what became of a point in a step, after its runs."""
+        whole = point.recipe.rounds * point.recipe.epochs
+        rungs = self._rungs(point.recipe) | ({step.until: score} if step.until else {})
+        now = PointOutcome(
             name=self.named(point).name,
             recipe=point.recipe,
-            state="failed" if failed else _state(outcomes),
-            reports=tuple(reports),
-            error=failed[0].error if failed else None,
+            state=state,
+            seeds=step.seeds,
+            epochs=0 if error else step.until or whole,
+            score=score,
+            rungs=tuple((at, of) for at, of in rungs.items() if at),
+            error=error,
         )
-        self.store.location.make_folders((POINTS,))
-        file = f"{point.recipe.hash}.json"
-        self.store.location.write(POINTS, file, _JSON.dump_json(ended, indent=1))
-        return ended
+        if now != self.points.get(point.recipe):
+            self.points[point.recipe] = now
+            file = f"{point.recipe.hash}.json"
+            self.store.location.write(POINTS, file, _JSON.dump_json(now, indent=1))
+        return now
 
     def named(self, point: Point) -> Point:
         """The point under the name that its recipe has here already."""
         return replace(point, name=self._names.get(point.recipe, point.name))
-
-
-def _state(outcomes: Sequence[Outcome]) -> State:
-    if not outcomes:
-        return "stopped"
-    results = [outcome.result for outcome in outcomes if isinstance(outcome, Finished)]
-    return "finished" if all(r.diverged_epoch is None for r in results) else "diverged"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
+from typing_extensions import override
+
 from mnistcmp.cluster.events import Event
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.statistics import Difference, Summary, paired_difference, summarise
@@ -21,11 +23,12 @@ class PointRow:
     recipe: Recipe
     state: State
     epochs: int
-    """It was trained for, all rounds together."""
+    """Each run was trained for, all rounds together."""
     score: float
     """Mean over architectures and seeds of each run's best epoch, as far as it was trained."""
     accuracy: Summary | None
-    """Over seeds, of the mean over architectures at each; None where it has not finished."""
+    """Over the seeds of which all runs have finished, of the mean over architectures at each; None
+    where there are none, and of a point that diverged or failed."""
     difference: Difference | None
     """Less the best point, seed by seed; None for the best itself, and as above."""
     error: str | None = None
@@ -65,12 +68,15 @@ def build_search_report(store: ResultsStore) -> SearchReport:
     architectures = tuple(dict.fromkeys(c.architecture for c in combined.conditions))
     seeds = tuple(sorted({seed for launch in store.launches() for seed in launch.seeds}))
     points = read_points(store)
-    accuracies = _accuracies(store, len(architectures) * len(seeds))
+    accuracies = _accuracies(store, len(architectures))
     ended = {
         recipe: point
         for recipe in recipes
         if (point := points.get(recipe))
-        and (point.state in {"stopped", "failed"} or recipe.hash in accuracies)
+        and (
+            point.state in {"stopped", "failed"}
+            or (point.state != "open" and len(accuracies.get(recipe.hash, {})) == len(point.seeds))
+        )
     }
     return SearchReport(
         study=combined.study,
@@ -86,34 +92,36 @@ def build_search_report(store: ResultsStore) -> SearchReport:
     )
 
 
-def _accuracies(store: ResultsStore, runs_of_a_point: int) -> dict[str, list[float]]:
-    """Recipe hash to accuracies in %, seed by seed, of the recipes that have all their runs."""
+def _accuracies(store: ResultsStore, architectures: int) -> dict[str, dict[int, float]]:
+    """Recipe hash to accuracies in %, by seed, of the seeds that all architectures have."""
     runs = store.read("runs", COLUMNS, dictionaries=True).to_pandas()
     found = {}
     for recipe_hash, group in runs.groupby("recipe_hash", observed=True):
-        if len(group) == runs_of_a_point:
-            means = 100 * group.groupby("seed")["validation_accuracy"].mean()
-            found[str(recipe_hash)] = [float(mean) for mean in means.sort_index()]
+        of_seed = group.groupby("seed")["validation_accuracy"].agg(["mean", "size"]).sort_index()
+        means = 100 * of_seed.loc[of_seed["size"] == architectures, "mean"]
+        found[str(recipe_hash)] = {int(seed): float(mean) for seed, mean in means.items()}
     return found
 
 
 def _rows(
     names: dict[Recipe, str],
     ended: dict[Recipe, PointOutcome],
-    accuracies: dict[str, list[float]],
+    accuracies: dict[str, dict[int, float]],
 ) -> tuple[PointRow, ...]:
     summaries = {
-        recipe: summarise(accuracies[recipe.hash])
+        recipe: summarise([*of_seed.values()])
         for recipe, point in ended.items()
-        if point.state == "finished"
+        if point.state in {"finished", "stopped"} and (of_seed := accuracies.get(recipe.hash))
     }
-    best = max(summaries, key=lambda recipe: summaries[recipe].mean, default=None)
+    finished = [recipe for recipe in summaries if ended[recipe].state == "finished"]
+    best = max(finished, key=lambda recipe: summaries[recipe].mean, default=None)
     rows = []
     for recipe, point in ended.items():
         summary = summaries.get(recipe)
         difference = None
         if summary is not None and best is not None and recipe != best:
-            difference = paired_difference(accuracies[recipe.hash], accuracies[best.hash])
+            of_seed, of_best = accuracies[recipe.hash], accuracies[best.hash]
+            difference = paired_difference([*of_seed.values()], [of_best[s] for s in of_seed])
         row = PointRow(
             point=names[recipe],
             recipe=recipe,
@@ -128,7 +136,8 @@ def _rows(
     order = list(get_args(State))
 
     def rank(row: PointRow) -> tuple[float, ...]:
-        trained = 0 if row.state == "finished" else row.epochs
+        seeds = 0 if row.accuracy is None else row.accuracy.n
+        trained = 0 if row.state == "finished" else seeds * row.epochs or row.epochs
         return order.index(row.state), -trained, -row.score
 
     return tuple(sorted(rows, key=rank))
@@ -144,7 +153,7 @@ class PointEnded(Event):
     """Points that have ended in this search, those that were there already included."""
     total: int
     elapsed: float
-    """Seconds since the first point was handed out."""
+    """Seconds since the search began."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,3 +165,12 @@ class SearchReported(Event):
     output: str
     """As whoever trains names it."""
     report: SearchReport
+    stopped: str | None = None
+    """Why no more was trained, where that was before the end."""
+    again: str | None = None
+    """What was trained again and why, where workers were lost."""
+
+    @property
+    @override
+    def has_failures(self) -> bool:
+        return any(row.state == "failed" for row in self.report.rows)

@@ -13,7 +13,6 @@ from typing_extensions import override
 from mnistcmp.cluster.events import Event
 from mnistcmp.cluster.work import Work
 from mnistcmp.errors import UserError
-from mnistcmp.networks.custom import is_custom
 from mnistcmp.study.file import build_study
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import RecipeName, Run, Seeds, Study
@@ -30,6 +29,10 @@ DEFAULT_RANGE = "learning_rate=0.0005:0.05"
 DEFAULT_SEEDS = (0, 1, 2)
 DEFAULT_SAMPLES = 16
 MOST_POINTS = 10_000
+FIRST_LOOK = 3
+"""Seeds after which a race drops points for the first time."""
+DEFAULT_RACE = 10
+"""Seeds of a race."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +56,8 @@ class Search(Work):
     """Points of a random or Bayesian search."""
     seed: int = 0
     """Determines the points that are drawn."""
-    stops_early: bool = False
-    """Whether points that fall behind are stopped (ASHA)."""
+    rule: Literal["none", "asha", "race"] = "none"
+    """How points are stopped that fall behind."""
 
     @property
     @override
@@ -117,16 +120,13 @@ class Search(Work):
         except UserError:
             return None
 
-    def stacks(self, recipe: Recipe) -> list[list[Run]]:
-        """A point's runs, each architecture's together."""
+    def runs(self, recipe: Recipe, seeds: Iterable[int] | None = None) -> list[Run]:
+        """A point's runs, or those of some seeds."""
         return [
-            [Run(architecture=name, seed=seed, recipe=recipe) for seed in self.seeds]
+            Run(architecture=name, seed=seed, recipe=recipe)
             for name in self.study.architectures
+            for seed in seeds or self.seeds
         ]
-
-    def runs(self, recipe: Recipe) -> list[Run]:
-        """A point's runs."""
-        return [run for stack in self.stacks(recipe) for run in stack]
 
     def study_of(self, points: Iterable[Point]) -> Study:
         """The study of some points, as a launch of them would have it.
@@ -155,6 +155,14 @@ class Search(Work):
             sources=self.study.sources,
             recipe=recipe,
         )
+
+
+def looks(seeds: int) -> tuple[int, ...]:
+    """After how many of so many seeds a race is looked at: after three, five, eight, ..."""
+    found = [FIRST_LOOK]
+    while (following := math.ceil(found[-1] * 1.5)) < seeds:
+        found.append(following)
+    return (*found, seeds)
 
 
 def plan_search(
@@ -204,15 +212,15 @@ def plan_search(
 
 
 def _check(search: Search) -> None:
-    if sys.flags.optimize > 1:
+    if search.rule == "asha" and sys.flags.optimize > 1:
         raise UserError(
-            "Ray Tune does not work without docstrings. Search without PYTHONOPTIMIZE=2 and -OO."
+            "Ray Tune does not work without docstrings. Take --asha without PYTHONOPTIMIZE=2 and "
+            "-OO."
         )
-    architectures = search.study.architectures
-    if len(architectures) > 1 and any(map(is_custom, architectures)):
+    if search.rule == "race" and len(search.seeds) <= FIRST_LOOK:
         raise UserError(
-            "a search trains a custom network alone, since one process trains all of a point and "
-            "its module may change what others import. Search each network by itself: -a NAME."
+            f"--race adds seeds after the first {FIRST_LOOK}, and there are {len(search.seeds)}. "
+            f"Give more: --seeds {DEFAULT_RACE}."
         )
     if search.method != "grid":
         # Values that make no recipe together are passed over later; one wrong by itself is told.

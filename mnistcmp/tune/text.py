@@ -48,7 +48,8 @@ def choice(report: SearchReport) -> str:
         f"pair was looked at. Its {points(best.accuracy.mean)}% is optimistic: it is the best of "
         "all points', and by default each run's epoch was chosen by the same pairs."
     )
-    differences = ((row.point, row.difference) for row in report.rows)
+    finished = [row for row in report.rows if row.state == "finished"]
+    differences = ((row.point, row.difference) for row in finished)
     close = [name for name, d in differences if d and (d.high is None or d.high >= 0)]
     if len(report.seeds) == 1:
         said += " With one seed there is no deviation and no interval; take --seeds 3 or more."
@@ -86,7 +87,8 @@ def _cells(row: PointRow, fields: tuple[str, ...]) -> dict[str, str]:
     if accuracy is None:
         less, accuracies = "", [points(row.score) if row.state == "stopped" else "", row.state]
     else:
-        accuracies = [spread(accuracy), interval(accuracy, alone="one seed")]
+        how_sure = interval(accuracy, alone="one seed")
+        accuracies = [spread(accuracy), how_sure if row.state == "finished" else row.state]
     if difference is not None:
         less, its_interval = signed(difference.mean), interval(difference)
     return {in_short(field): str(values[field]) for field in fields} | {

@@ -9,7 +9,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
-from mnistcmp.tune.search import Method, plan_search
+from mnistcmp.tune.search import Method, looks, plan_search
 from mnistcmp.tune.space import Choice, Range, parse_grid, parse_range
 from tests.support.commands import mnistcmp
 
@@ -145,19 +145,21 @@ def test_a_wrong_search_is_refused_in_one_line(asked: tuple[Method, ...], messag
 
 
 @pytest.mark.process
-def test_a_search_without_docstrings_is_refused(tmp_path: Path) -> None:
+def test_asha_without_docstrings_is_refused(tmp_path: Path) -> None:
     """Ray Tune would end in a traceback."""
     environment = os.environ | {"PYTHONOPTIMIZE": "2"}
-    done = mnistcmp(tmp_path, environment, "tune", "--dry-run", "--local")
-    message = "mnistcmp: Ray Tune does not work without docstrings. Search without PYTHONOPTIMIZE=2"
-    assert (done.returncode, done.stderr) == (2, f"{message} and -OO.\n")
+    done = mnistcmp(tmp_path, environment, "tune", "--dry-run", "--local", "--asha")
+    message = "mnistcmp: Ray Tune does not work without docstrings. Take --asha without PYTHONOPTIM"
+    assert (done.returncode, done.stderr) == (2, f"{message}IZE=2 and -OO.\n")
+    assert mnistcmp(tmp_path, environment, "tune", "--dry-run", "--local").returncode == 0
 
 
-@pytest.mark.parametrize("names", [("baseline", "mine:Net"), ("mine:Net", "other:Net")])
-def test_a_custom_network_is_searched_alone(names: tuple[str, ...]) -> None:
-    """What its module changes must not reach another's training, and a point is one process."""
-    with pytest.raises(UserError, match=r"trains a custom network alone.*-a NAME\.$"):
-        plan_search(BASE.model_copy(update={"architectures": names}))
+def test_a_race_needs_seeds_to_add() -> None:
+    """It looks after three for the first time."""
+    with pytest.raises(UserError, match=r"--race adds seeds after the first 3, and there are 2\. "):
+        plan_search(BASE, rule="race")
+    assert looks(10) == (3, 5, 8, 10)
+    assert looks(4) == (3, 4)
 
 
 def test_a_grid_takes_no_samples() -> None:

@@ -10,17 +10,22 @@ from typing import cast
 
 import numpy as np
 import pytest
+import ray as ray_itself
+from scipy import stats
 
+from mnistcmp.cluster.launch import Launch, Worker
 from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import Resources, local_ray
 from mnistcmp.cluster.work import read_work
 from mnistcmp.data.mnist import Digits, Mnist
+from mnistcmp.errors import UserError
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.file import read_study
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
 from mnistcmp.tune.folder import PointOutcome, read_points
-from mnistcmp.tune.report import PointEnded, build_search_report
+from mnistcmp.tune.report import PointEnded, SearchReported, build_search_report
+from mnistcmp.tune.rules import clearly_worse
 from mnistcmp.tune.search import plan_search
 from mnistcmp.tune.suggest import BATCH, STARTUP, suggested_points
 from tests.support.clusters import INTERRUPTIBLE
@@ -180,15 +185,16 @@ def test_points_that_fall_behind_are_stopped(search: Run, tmp_path: Path) -> Non
         "recipe": SMALL.model_copy(update={"epochs": 9, "train_pairs": 500}),
         "grids": ["lr=0.005,0.0000001"],
     }
-    good, bad = _points(search("asha", stops_early=True, **options))
+    bad, good = _points(search("asha", rule="asha", **options))
     assert (good.state, good.epochs) == ("finished", 9)
-    assert [epoch for epoch, _ in good.reports] == list(range(1, 10))
+    assert [epoch for epoch, _ in good.rungs] == [1, 3]
     assert bad.state == "stopped"
     assert bad.epochs in {1, 3}
+    assert not list((tmp_path / "asha" / "checkpoints").iterdir())
     stored = ResultsStore(tmp_path / "asha").read("runs").to_pylist()
     assert {row["recipe_hash"] for row in stored} == {good.recipe.hash}
     assert np.mean([row["validation_accuracy"] for row in stored]) == pytest.approx(good.score)
-    assert search("asha", stops_early=True, **options) == []
+    assert search("asha", rule="asha", **options) == []
 
 
 def test_a_point_that_fails_is_recorded_and_is_missing(
@@ -216,17 +222,85 @@ def test_a_point_that_diverges_is_never_chosen(search: Run, tmp_path: Path) -> N
 
 
 def test_no_worker_can_see_a_test_image(search: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Tune hands to a worker has none."""
+    """What Ray's object store has for them has none."""
     handed: list[Mnist] = []
 
-    def note(*handed_over: object, **_: object) -> list[object]:
-        handed.extend(value for value in handed_over if isinstance(value, Mnist))
-        return []
+    def put(shared: tuple[str, Mnist, Worker]) -> object:
+        handed.append(shared[1])
+        return into_store(shared)
 
-    monkeypatch.setattr("mnistcmp.tune.driver.run_points", note)
+    into_store = ray_itself.put
+    monkeypatch.setattr(ray_itself, "put", put)
     search("unseen")
     (mnist,) = handed
     assert (len(mnist.train.images), len(mnist.test.images)) == (60_000, 0)
+
+
+def test_a_race_adds_seeds_to_what_may_be_the_best(search: Run, tmp_path: Path) -> None:
+    """Points that are clearly worse after three seeds have those alone; it goes on from there."""
+    options = {
+        "recipe": SMALL.model_copy(update={"epochs": 4, "train_pairs": 400}),
+        "grids": ["lr=0.0000001,0.005,0.006"],
+        "rule": "race",
+        "seeds": tuple(range(5)),
+    }
+    bad, *others = _points(search("race", **options))
+    assert (bad.name, bad.state, bad.seeds) == ("lr 1e-07", "stopped", (0, 1, 2))
+    assert {(point.state, point.seeds) for point in others} == {("finished", (0, 1, 2, 3, 4))}
+    report = build_search_report(ResultsStore(tmp_path / "race"))
+    assert report.missing == ()
+    *_, worst = report.rows
+    assert worst.accuracy is not None
+    assert worst.accuracy.n == 3
+    assert worst.difference is not None
+    assert worst.difference.is_clear
+    assert search("race", **options) == []
+    (again,) = _points(search("race", **options | {"rule": "none"}))
+    assert (again.name, again.state, again.seeds) == ("lr 1e-07", "finished", (0, 1, 2, 3, 4))
+
+
+def test_a_race_compares_points_seed_by_seed() -> None:
+    """Hard seeds are hard for all: what differs by a point each time is clearly worse."""
+    best = np.array([0.9, 0.7, 0.8, 0.6])
+    close = best - [0.010, 0.012, 0.009, 0.011]
+    unclear = best - [0.2, -0.1, 0.0, 0.0]
+    constant = best - 0.005
+    table = np.array([close, unclear, best, constant])
+    assert clearly_worse(table).tolist() == [True, False, False, True]
+    less = (close - best)[None]
+    assert clearly_worse(np.vstack([less, 0 * less]), level=1e-3).tolist() == [True, False]
+    p = float(stats.ttest_1samp(close - best, 0, alternative="less").pvalue)
+    for level, is_worse in ((p * 1.01, True), (p * 0.99, False)):
+        assert clearly_worse(np.array([best, close]), level)[1] == is_worse
+
+
+def test_after_its_budget_a_search_begins_nothing_more(
+    mnist: Mnist, ray: Resources, tmp_path: Path
+) -> None:
+    """It says what is missing, and a search without one goes on there."""
+    planned = plan_search(BASE, grids=["lr=0.005,0.01"], output=str(tmp_path), budget=1e-3)
+    place = OpenPlace(ray, mnist)
+    *_, last = place.run(planned)
+    assert isinstance(last, SearchReported)
+    assert last.stopped == "Stopped as --budget asks: 2 points of the search are left."
+    assert last.report.missing == ("lr 0.005", "lr 0.01")
+    *_, last = place.run(planned.model_copy(update={"budget": None}))
+    assert isinstance(last, SearchReported)
+    assert (last.stopped, last.report.missing) == (None, ())
+
+
+def test_a_search_and_a_launch_have_folders_of_their_own(
+    search: Run, tmp_path: Path, mnist: Mnist, ray: Resources
+) -> None:
+    """Each is refused in the other's, in a line, before anything is written."""
+    search("searched")
+    launch = Launch(study=BASE, output=str(tmp_path / "searched"))
+    with pytest.raises(UserError, match="holds a search, and a launch needs a folder of its own"):
+        list(OpenPlace(ray, mnist).run(launch))
+    list(OpenPlace(ray, mnist).run(launch.model_copy(update={"output": str(tmp_path / "trained")})))
+    with pytest.raises(UserError, match="holds a study's runs, and a search needs a folder of its"):
+        search("trained")
+    assert not (tmp_path / "trained" / "search.json").exists()
 
 
 def test_an_interrupted_search_keeps_its_points(tmp_path: Path) -> None:
