@@ -68,6 +68,7 @@ class Search(Work):
     def drive(self, place: "RayPlace", output: str) -> Generator[Event, None, None]:
         from mnistcmp.tune.driver import drive_search  # noqa: PLC0415 - imports Ray and torch
 
+        check_search(self)
         return drive_search(self, place, output)
 
     @property
@@ -180,11 +181,6 @@ def plan_search(
     Raises:
         UserError: An option is wrong, or does not go with another, or a point is no recipe.
     """
-    if len(study.recipes) > 1:
-        raise UserError(
-            f"the study {study.name} has several recipes; a search starts from one. Give it a "
-            "[recipe], and the values to try as --grid."
-        )
     if method == "grid" and ranges:
         raise UserError(
             "--range goes with --search random or bayes. For a grid, list the values: "
@@ -207,11 +203,21 @@ def plan_search(
         samples=DEFAULT_SAMPLES if samples is None else samples,
         **options,
     )
-    _check(search)
+    check_search(search)
     return search
 
 
-def _check(search: Search) -> None:
+def check_search(search: Search) -> None:
+    """Looks whether a search can be done; a request may have been written by hand.
+
+    Raises:
+        UserError: It cannot.
+    """
+    if len(search.study.recipes) > 1:
+        raise UserError(
+            f"the study {search.study.name} has several recipes; a search starts from one. Give it "
+            "a [recipe], and the values to try as --grid."
+        )
     if search.rule == "asha" and sys.flags.optimize > 1:
         raise UserError(
             "Ray Tune does not work without docstrings. Take --asha without PYTHONOPTIMIZE=2 and "

@@ -85,7 +85,9 @@ EVENTS: list[Event] = [
     Refused(message="no"),
 ]
 REQUEST = json.loads(Launch(study=TABLE1, weights="best", budget=60.0).to_json())
-POINT = PointOutcome(name="lr 0.1", recipe=Recipe(), state="finished", reports=((150, 0.9),))
+POINT = PointOutcome(
+    name="lr 0.1", recipe=Recipe(), state="finished", seeds=(0, 1), epochs=150, score=0.9
+)
 BROKEN = [b"[" * 3000, b"9" * 5000, b"\x00", b"\xff", b"NaN", b"\\ud800", b"1e999"]
 
 

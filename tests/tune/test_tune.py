@@ -21,14 +21,15 @@ from mnistcmp.data.mnist import Digits, Mnist
 from mnistcmp.errors import UserError
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.file import read_study
+from mnistcmp.study.named import TABLE1
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
 from mnistcmp.tune.folder import PointOutcome, read_points
 from mnistcmp.tune.report import PointEnded, SearchReported, build_search_report
 from mnistcmp.tune.rules import clearly_worse
-from mnistcmp.tune.search import plan_search
+from mnistcmp.tune.search import DEFAULT_SEEDS, plan_search
 from mnistcmp.tune.suggest import BATCH, STARTUP, suggested_points
-from tests.support.clusters import INTERRUPTIBLE
+from tests.support.clusters import INTERRUPTIBLE, KINDS, PROJECT
 from tests.support.commands import run_command
 from tests.support.custom_networks import RIGHT
 from tests.support.fixtures import SMALL
@@ -327,10 +328,15 @@ def test_an_interrupted_search_keeps_its_points(tmp_path: Path) -> None:
     assert 1 <= len(list(points.glob("*.json"))) < 6
 
 
+def test_the_request_in_jobs_is_the_default_search() -> None:
+    """As `mnistcmp tune` does it."""
+    request = (PROJECT / "jobs" / "tune-table1.json").read_text(encoding="utf-8")
+    assert read_work(request, KINDS) == plan_search(TABLE1, seeds=DEFAULT_SEEDS)
+
+
 def test_a_search_is_asked_for_in_json_as_a_launch_is() -> None:
     """What is read back is the search that was written, its space included."""
     search = plan_search(
         BASE, method="random", ranges=["lr=0.0005:0.05"], grids=["batch_size=16,32"], samples=3
     )
-    kinds = {"search": "mnistcmp.tune.search:Search"}
-    assert read_work(search.to_json(), kinds) == search
+    assert read_work(search.to_json(), KINDS) == search
