@@ -233,6 +233,12 @@ def check_search(search: Search) -> None:
         for dimension in search.dimensions:
             for value in dimension.values:
                 search.point({dimension.field: value})
+    _check_size(search)
+    if points := search.points():
+        search.study_of(points)
+
+
+def _check_size(search: Search) -> None:
     if search.size < 2:  # noqa: PLR2004 - one point is no search
         raise UserError(
             "a search compares at least two points, and this one has one. Give more values, or "
@@ -246,8 +252,6 @@ def check_search(search: Search) -> None:
             f"--samples {search.samples}: the space has only {int(there_are)} points. Take fewer, "
             "or --search grid."
         )
-    if points := search.points():
-        search.study_of(points)
 
 
 def _name(fields: Mapping[str, Any]) -> str:

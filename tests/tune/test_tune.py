@@ -27,7 +27,7 @@ from mnistcmp.study.study import Study
 from mnistcmp.tune.folder import PointOutcome, read_points
 from mnistcmp.tune.report import PointEnded, SearchReported, build_search_report
 from mnistcmp.tune.rules import clearly_worse
-from mnistcmp.tune.search import DEFAULT_SEEDS, plan_search
+from mnistcmp.tune.search import DEFAULT_SEEDS, Search, plan_search
 from mnistcmp.tune.suggest import BATCH, STARTUP, suggested_points
 from tests.support.clusters import INTERRUPTIBLE, KINDS, PROJECT
 from tests.support.commands import run_command
@@ -331,7 +331,14 @@ def test_an_interrupted_search_keeps_its_points(tmp_path: Path) -> None:
 def test_the_request_in_jobs_is_the_default_search() -> None:
     """As `mnistcmp tune` does it."""
     request = (PROJECT / "jobs" / "tune-table1.json").read_text(encoding="utf-8")
-    assert read_work(request, KINDS) == plan_search(TABLE1, seeds=DEFAULT_SEEDS)
+    search = read_work(request, KINDS)
+    assert isinstance(search, Search)
+    asked = plan_search(TABLE1, seeds=DEFAULT_SEEDS)
+    assert search.points() == asked.points()
+    assert {search.runs(point.recipe)[0] for point in search.points()} == {
+        asked.runs(point.recipe)[0] for point in asked.points()
+    }
+    assert search.model_dump(exclude={"study"}) == asked.model_dump(exclude={"study"})
 
 
 def test_a_search_is_asked_for_in_json_as_a_launch_is() -> None:
