@@ -16,7 +16,7 @@ from mnistcmp.cluster.places import RayPlace
 from mnistcmp.cluster.tally import Tally
 from mnistcmp.report.numbers import plural
 from mnistcmp.results.checkpoints import Checkpoints
-from mnistcmp.results.parquet import DamagedFileError
+from mnistcmp.results.location import DamagedFileError
 from mnistcmp.results.repair import set_aside
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.recipe import Recipe
