@@ -47,7 +47,7 @@ class Lost:
             case OutOfMemoryError() if stack not in self.alone:
                 self.alone.update(singly)
                 return singly
-            case OutOfMemoryError() | SilentError() if len(stack) == 1:
+            case OutOfMemoryError() if len(stack) == 1:
                 return ()
             case _ if stack in self.watched:
                 return ()

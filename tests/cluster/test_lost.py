@@ -55,6 +55,14 @@ def test_a_stack_that_loses_two_workers_is_trained_run_by_run(error: RayError) -
     assert lost.again(SINGLY[0], error) == (0, ())
 
 
+def test_a_run_whose_worker_is_silent_goes_elsewhere() -> None:
+    """Once more as it is, and then watched."""
+    lost = Lost()
+    assert lost.again(SINGLY[0], SilentError("x")) == (0, (SINGLY[0],))
+    assert lost.again(SINGLY[0], SilentError("x")) == (0, (SINGLY[0],))
+    assert lost.watched == {SINGLY[0]}
+
+
 def test_where_memory_ran_out_each_run_has_a_node_of_its_own_once() -> None:
     """Whatever ended it, it ends."""
     lost = Lost()
