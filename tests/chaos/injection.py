@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mnistcmp.errors import UserError
 from mnistcmp.results.store import ResultsStore
 from tests.chaos.study import RUNS, Metrics, metrics
 
 STUDIES = range(int(os.environ.get("CHAOS_SEEDS", "1")))
 """Seeds of the studies that are disturbed at each place."""
-FAULTS_A_STUDY = 5
+FAULTS_A_STUDY = 6
 LAST_MOMENT = 0.75
 """Share of a study that is done, before which a fault begins."""
 LONGEST_LAUNCH = 500.0
@@ -71,6 +72,7 @@ class Disturbed:
     Args:
         place: Where, in words.
         study: Its number, which says what happens when.
+        output: Where its results go.
         faults: What may happen; each study has some of them, and all of them have their turn.
         start: Starts a launch, or follows what goes on after the exit status before.
     """
@@ -79,6 +81,7 @@ class Disturbed:
         self,
         place: str,
         study: int,
+        output: str,
         faults: Sequence[Fault],
         start: Callable[[Mapping[str, str], int | None], Launch],
     ) -> None:
@@ -89,7 +92,7 @@ class Disturbed:
         moments = sorted(chance.uniform(0.02, LAST_MOMENT) for _ in chosen)
         self._due = deque(zip(moments, chosen, strict=True))
         self._environment = {k: v for fault in chosen for k, v in fault.environment.items()}
-        self._place, self._study, self._start = place, study, start
+        self._place, self._study, self._output, self._start = place, study, output, start
         self._struck: list[tuple[float, Fault]] = []
         self._stalls: dict[int, float] = {}
         self._launches = 0
@@ -110,19 +113,27 @@ class Disturbed:
         assert launch.stdout is not None
         alarm = threading.Timer(LONGEST_LAUNCH, launch.kill)
         alarm.start()
-        told, before, kept, total = time.monotonic(), None, 0, RUNS
+        there = len(self._finished())
+        told, before, kept, total = time.monotonic(), -1.0, 0, RUNS
         happening, is_over = threading.Thread(), False
         for line in launch.stdout:
             event = json.loads(line) if line.startswith("{") else {}
             if event.get("kind") == "started":
                 kept, total, told = event["kept"], event["total"], time.monotonic()
-            if event.get("kind") != "progress" or event["share"] == before:
+                # A cluster's job has had it when it began.
+                assert kept == there or not self._place.startswith("here")
+                assert total == RUNS - kept
+            if event.get("kind") == "reported" and event["again"]:
+                print(event["again"])  # noqa: T201 - for whoever looks
+            if event.get("kind") not in {"progress", "reported"}:
                 continue
-            now, before = time.monotonic(), event["share"]
+            if (share := event.get("share", 1.0)) == before:
+                continue
+            now, before = time.monotonic(), share
             if self._struck:
                 last = len(self._struck) - 1
                 self._stalls[last] = max(self._stalls.get(last, 0.0), now - told)
-            told, done = now, (kept + before * total) / RUNS
+            told, done = now, (kept + share * total) / RUNS
             if is_over or happening.is_alive():
                 continue
             if self._due and done >= self._due[0][0]:
@@ -135,10 +146,16 @@ class Disturbed:
         if happening.ident is not None:
             happening.join()
 
-    def outcome(self, output: str, undisturbed: Metrics) -> list[Injection]:
+    def _finished(self) -> set[str]:
+        """Runs that are stored."""
+        try:
+            return ResultsStore(self._output).finished_run_ids()
+        except UserError:
+            return set()
+
+    def outcome(self, undisturbed: Metrics) -> list[Injection]:
         """What happened, once everything is trained."""
-        found = metrics(output)
-        finished = ResultsStore(output).finished_run_ids()
+        found = metrics(self._output)
         return [
             Injection(
                 place=self._place,
@@ -147,7 +164,7 @@ class Disturbed:
                 at=at,
                 stall=None if fault.ends_it else self._stalls.get(n),
                 launches=self._launches,
-                lost=RUNS - len(finished),
+                lost=RUNS - len(self._finished()),
                 wrong=sum(numbers != undisturbed[run] for run, numbers in found.items()),
             )
             for n, (at, fault) in enumerate(self._struck)

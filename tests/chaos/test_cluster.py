@@ -83,7 +83,7 @@ def _add_older(cluster: Checkout) -> None:
     options += [f"--volume={each['Source']}:{each['Destination']}:ro" for each in worker["Mounts"]]
     image = docker("build", "--quiet", "-", program=OLDER)
     older = docker("run", *options, image, *config["Cmd"])
-    time.sleep(2 * AWAY)
+    time.sleep(AWAY)
     docker("rm", "--force", older)
 
 
@@ -131,14 +131,14 @@ def test_nothing_is_lost_on_a_cluster(
 ) -> None:
     """An attached launch goes through it, and ends as if nothing had been."""
     write_study(cluster.folder)
-    output = f"results/chaos-{study}"
+    output = str(cluster.results / f"chaos-{study}")
 
     def start(_: Mapping[str, str], status: int | None) -> Launch:
         if status == -9:
             return cluster.start("attach", "--json-lines")
         return cluster.start(*LAUNCH, "--output", output)
 
-    disturbed = Disturbed("compose cluster", study, _faults(cluster), start)
+    disturbed = Disturbed("compose cluster", study, output, _faults(cluster), start)
     disturbed.train()
-    record(found := disturbed.outcome(str(cluster.folder / output), undisturbed))
+    record(found := disturbed.outcome(undisturbed))
     disturbed.check(found)

@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,10 +60,13 @@ def _fail(server: "subprocess.Popen[bytes]") -> None:
     server.send_signal(signal.SIGUSR1)
 
 
+KILLED = Fault(name="kill -9 of everything", happens=_kill_everything, status=-signal.SIGKILL)
+
+
 def _faults(folder: Path) -> list[Fault]:
     """Those that happen whatever the results are stored in."""
     faults = [
-        Fault(name="kill -9 of everything", happens=_kill_everything, status=-signal.SIGKILL),
+        KILLED,
         Fault(name="kill -9 of a worker", happens=_kill_a_worker),
         Fault(name="Ctrl-C", happens=lambda launch: launch.send_signal(signal.SIGINT), status=130),
         Fault(name="SIGTERM", happens=lambda launch: launch.terminate(), status=130),
@@ -106,7 +109,9 @@ def store(monkeypatch: pytest.MonkeyPatch) -> "Iterator[tuple[str, subprocess.Po
     process.wait()
 
 
-def _disturb(place: str, study: int, folder: Path, output: str, *more: Fault) -> Disturbed:
+def _disturb(
+    place: str, study: int, folder: Path, output: str, faults: Sequence[Fault]
+) -> Disturbed:
     """Trains a study in spite of everything."""
     write_study(folder)
 
@@ -119,7 +124,7 @@ def _disturb(place: str, study: int, folder: Path, output: str, *more: Fault) ->
             text=True,
         )
 
-    disturbed = Disturbed(place, study, [*more, *_faults(folder)], start)
+    disturbed = Disturbed(place, study, output, faults, start)
     disturbed.train()
     return disturbed
 
@@ -131,8 +136,8 @@ def test_nothing_is_lost_in_a_folder(
     """Every run is there once, with the same numbers, however often it was launched."""
     output = str(disk / "results")
     full = Fault(name="the disk is full for 8 s", happens=lambda _: _fill(disk))
-    disturbed = _disturb("here, in a folder", study, tmp_path, output, full)
-    record(found := disturbed.outcome(output, undisturbed))
+    disturbed = _disturb("here, in a folder", study, tmp_path, output, [full, *_faults(tmp_path)])
+    record(found := disturbed.outcome(undisturbed))
     disturbed.check(found)
 
 
@@ -147,6 +152,17 @@ def test_nothing_is_lost_in_an_object_store(
     """As in a folder."""
     output, process = store
     fails = Fault(name="the store fails for 8 s", happens=lambda _: _fail(process))
-    disturbed = _disturb("here, into S3", study, tmp_path, output, fails)
-    record(found := disturbed.outcome(output, undisturbed))
+    disturbed = _disturb("here, into S3", study, tmp_path, output, [fails, *_faults(tmp_path)])
+    record(found := disturbed.outcome(undisturbed))
+    disturbed.check(found)
+
+
+@pytest.mark.parametrize("study", STUDIES[::2])
+def test_a_launch_that_is_killed_again_and_again_goes_on(
+    study: int, tmp_path: Path, undisturbed: Metrics, record: Record
+) -> None:
+    """Each launch after it trains what is missing, and no more."""
+    output = str(tmp_path / "results")
+    disturbed = _disturb("here, killed again", study, tmp_path, output, [KILLED])
+    record(found := disturbed.outcome(undisturbed))
     disturbed.check(found)
