@@ -14,7 +14,7 @@ from tests.support.commands import mnistcmp, without_clusters
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- faults: written by make test-chaos -->\n", "<!-- end of faults -->\n"
-ENOUGH = 10
+ENOUGH = 8
 """Studies at each place, from which on their table stands in the documents."""
 
 Record = Callable[[list[Injection]], None]

@@ -11,7 +11,7 @@ architectures = ["siamese-shared", "baseline", "odd:Odd"]
 seeds = "0-16"
 
 [recipes.short]
-epochs = 8
+epochs = 5
 """
 LAUNCH = "launch", "chaos.toml", "--json-lines", "--run-timeout", "20"
 """Started in the folder of the study."""
