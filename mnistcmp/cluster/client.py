@@ -11,13 +11,30 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
+from pydantic import BaseModel
 
 from mnistcmp.cluster.address import ADDRESS_VARIABLES, Cluster, is_loopback
+from mnistcmp.cluster.answers import (
+    LARGEST,
+    LARGEST_LOG,
+    PATIENCE,
+    JobAnswer,
+    JobsAnswer,
+    LogAnswer,
+    NodeAnswer,
+    NodesAnswer,
+    VersionAnswer,
+    WrongAnswerError,
+    fetch,
+    read,
+    within,
+)
 from mnistcmp.cluster.custom import shipped
 from mnistcmp.cluster.jobs import OUTPUT_KEY, Job, to_job
 from mnistcmp.cluster.node import own_labels
@@ -30,13 +47,17 @@ if TYPE_CHECKING:
 
     from mnistcmp.training.device import DeviceChoice
 
-HTTP_SECONDS = 5
-"""Patience with one answer of a dashboard."""
+SUBMIT_SECONDS = 300.0
+"""Patience with a cluster that takes a job and its files."""
 LOST_SECONDS = 120
 """How long a job is followed while its dashboard does not answer, or, started anew, has not got it
 yet."""
 STOP_SECONDS = 20
 """Between asking a driver to stop and killing it: time to store a run that came back."""
+
+A = TypeVar("A", bound=BaseModel)
+
+LOGS = "logs"
 
 ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run.py"'
 """Run by a shell on the head; image and `make cluster-up` set the variables."""
@@ -62,31 +83,27 @@ class ClusterClient:
             self._session.trust_env = False
             for variable in ("no_proxy", "NO_PROXY"):
                 os.environ[variable] = ",".join(filter(None, (os.environ.get(variable), host)))
-        answer = self._get("/api/version")
-        if not isinstance(answer, dict) or "ray_version" not in answer:
-            raise self._not_ray("JSON of another kind at /api/version")
-        self._ray_version = str(answer["ray_version"])
+        self._ray_version = self._get(VersionAnswer, "/api/version").ray_version
 
-    def nodes(self) -> list[dict[str, Any]]:
+    def nodes(self) -> list[NodeAnswer]:
         """The cluster's living nodes, as Ray's state API describes them."""
-        answer = self._get("/api/v0/nodes?limit=10000")
-        found: list[dict[str, Any]] = answer["data"]["result"]["result"]
-        return [node for node in found if node["state"] == "ALIVE"]
+        found = self._get(NodesAnswer, "/api/v0/nodes?limit=10000").nodes
+        return [node for node in found if node.state == "ALIVE"]
 
     def resources(self) -> list[Node]:
         """What each living node has for tasks."""
-        return [Node.of(node.get("resources_total") or {}) for node in self.nodes()]
+        return [Node.of(node.resources_total or {}) for node in self.nodes()]
 
     def check(self, device: "DeviceChoice") -> None:
         """Looks whether a study can be trained here: same software, and a place for its runs."""
         wanted = {"Ray": version("ray")} | own_labels()
         for node in self.nodes():
-            found = {"Ray": self._ray_version} | (node.get("labels") or {})
+            found = {"Ray": self._ray_version} | (node.labels or {})
             for name, here in wanted.items():
                 if found.get(name) != here:
                     raise UserError(
                         f"the cluster at {self.cluster.address} has {name} "
-                        f"{found.get(name, 'of an unknown version')} on node {node['node_name']}, "
+                        f"{found.get(name, 'of an unknown version')} on node {node.node_name}, "
                         f"and this machine {here}. Build the cluster from this checkout, or "
                         "install what it has."
                     )
@@ -120,13 +137,17 @@ class ClusterClient:
             "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)},
             **({} if files is None else {"working_dir": files}),
         }
-        with _ray_errors():
+
+        def submit() -> None:
             self._submitter().submit_job(
                 entrypoint=f"{ENTRYPOINT} {shlex.quote(request)}",
                 submission_id=job_id,
                 metadata={OUTPUT_KEY: output},
                 runtime_env=environment,
             )
+
+        with _ray_errors():
+            within(SUBMIT_SECONDS, submit)
 
     def _submitter(self) -> "JobSubmissionClient":
         from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 - the rest needs no Ray
@@ -143,7 +164,7 @@ class ClusterClient:
 
     def jobs(self) -> list[Job]:
         """Our jobs that the cluster remembers, the latest first."""
-        found = [to_job(details) for details in self._get("/api/jobs/")]
+        found = map(to_job, self._get(JobsAnswer, "/api/jobs/").root)
         ours = [job for job in found if job is not None]
         return sorted(ours, key=lambda job: (job.started_at is None, job.started_at), reverse=True)
 
@@ -162,7 +183,7 @@ class ClusterClient:
 
     def log(self, job_id: str) -> str:
         """All that a job's driver has printed so far."""
-        return str(self._get(f"/api/jobs/{quote(job_id)}/logs")["logs"] or "")
+        return self._get(LogAnswer, f"/api/jobs/{quote(job_id)}/{LOGS}").logs or ""
 
     def follow(self, job_id: str, *, every: float = 0.5) -> Iterator[str]:
         """Each line of a job's log, once and in order, until the job has ended.
@@ -200,7 +221,7 @@ class ClusterClient:
 
     def _job_now(self, job_id: str) -> Job:
         """One of our jobs, asked for by its id alone: a cluster may remember thousands."""
-        job = to_job(self._get(f"/api/jobs/{quote(job_id)}"))
+        job = to_job(self._get(JobAnswer, f"/api/jobs/{quote(job_id)}"))
         if job is None:
             raise UserError(f"the job '{job_id}' is not one of mnistcmp's.")
         return job
@@ -211,37 +232,40 @@ class ClusterClient:
         if job.ended:
             raise UserError(f"the job {job.id} has ended already: {job.status.lower()}.")
         self._ask("POST", f"/api/jobs/{quote(job.id)}/stop")
-        deadline = time.monotonic() + STOP_SECONDS + HTTP_SECONDS
+        deadline = time.monotonic() + STOP_SECONDS + PATIENCE
         while not self._job_now(job.id).ended:
             if time.monotonic() > deadline:
                 raise UserError(f"the job {job.id} has not stopped yet. See mnistcmp status.")
             time.sleep(0.2)
 
-    def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        return self._ask("GET", path)
+    def _get(self, kind: type[A], path: str) -> A:
+        try:
+            return read(kind, self._ask("GET", path))
+        except WrongAnswerError as error:
+            raise self._not_ray(f"{error} at {path}") from error
 
-    def _ask(self, method: str, path: str) -> Any:  # noqa: ANN401 - JSON
+    def _ask(self, method: str, path: str) -> bytes:
         """An answer of the dashboard, told apart from what is not a dashboard."""
         address = self.cluster.address
+        largest = LARGEST_LOG if path.endswith(LOGS) else LARGEST
         try:
-            answer = self._session.request(method, address + path, timeout=HTTP_SECONDS)
+            status, content = fetch(self._session, method, address + path, largest=largest)
+        except WrongAnswerError as error:
+            raise self._not_ray(f"{error} at {path}") from error
         except requests.RequestException as error:
             raise UserError(
                 f"no cluster answers at {address} ({self.cluster.found}): {_reason(error)}. Start "
                 "one with 'make cluster-up', name another with --address, or take --local."
             ) from error
-        if answer.status_code in {401, 403}:
+        if status in {401, 403}:
             given = "refuses the token it was given" if self.cluster.token else "asks for a token"
             raise UserError(
-                f"the cluster at {address} {given} (HTTP {answer.status_code}). Set RAY_AUTH_TOKEN "
+                f"the cluster at {address} {given} (HTTP {status}). Set RAY_AUTH_TOKEN "
                 "or RAY_AUTH_TOKEN_PATH to the token that the cluster was started with."
             )
-        try:
-            if answer.ok:
-                return answer.json()
-        except ValueError:
-            pass
-        raise self._not_ray(f"HTTP {answer.status_code} at {path}")
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise self._not_ray(f"HTTP {status} at {path}")
+        return content
 
     def _not_ray(self, found: str) -> UserError:
         return UserError(
@@ -255,7 +279,7 @@ def _ray_errors() -> Iterator[None]:
     """What Ray's client raises, as one line."""
     try:
         yield
-    except (RuntimeError, requests.RequestException, ConnectionError) as error:
+    except (RuntimeError, OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(f"the cluster did not do as asked: {_reason(error)}.") from error
 
 
@@ -263,5 +287,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.ConnectionError):
         return "connection refused or lost"
     if isinstance(error, requests.Timeout):
-        return f"no answer within {HTTP_SECONDS} s"
+        return f"no answer within {PATIENCE} s"
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -3,8 +3,9 @@
 import json
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+
+from mnistcmp.cluster.answers import JobAnswer, moment
 
 ENDED = {"FAILED", "STOPPED", "SUCCEEDED"}
 """Of Ray's names for the status of a job, those after which nothing will come from it."""
@@ -41,20 +42,16 @@ def own_job_id() -> str | None:
         return None
 
 
-def to_job(details: dict[str, Any]) -> Job | None:
+def to_job(answer: JobAnswer) -> Job | None:
     """A job; None for those of others, and for drivers that were not submitted as jobs."""
-    output = (details.get("metadata") or {}).get(OUTPUT_KEY)
-    if output is None or details.get("submission_id") is None:
+    output = (answer.metadata or {}).get(OUTPUT_KEY)
+    if output is None or answer.submission_id is None:
         return None
     return Job(
-        id=details["submission_id"],
-        output=output,
-        status=details["status"],
-        started_at=_time(details.get("start_time")),
-        ended_at=_time(details.get("end_time")),
-        message=details.get("message") or "",
+        id=answer.submission_id,
+        output=str(output),
+        status=answer.status,
+        started_at=moment(answer.start_time),
+        ended_at=moment(answer.end_time),
+        message=answer.message or "",
     )
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None

@@ -1,13 +1,22 @@
 """What a client says to a dashboard, and takes from it."""
 
+import gzip
+import json
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.client import ClusterClient
+from mnistcmp.cluster.jobs import OUTPUT_KEY
+from mnistcmp.cluster.placement import Node
 from mnistcmp.errors import UserError
 from tests.support.dashboard import Dashboard, dashboard
 
@@ -51,3 +60,181 @@ def test_a_token_that_is_kept_back_is_not_sent_by_ray_s_client_either(
         client.submit_request("x", "{}", output="x", files=None)
     assert len(server.asked) > 1
     assert {token or None for _, token in server.asked} == {None}
+
+
+JOB: dict[str, Any] = {
+    "submission_id": "x-1",
+    "status": "RUNNING",
+    "metadata": {OUTPUT_KEY: "x"},
+    "start_time": 1_795_000_000_000,
+    "end_time": None,
+    "message": None,
+    "entrypoint": "as Ray has it",
+}
+NODE = {
+    "state": "ALIVE",
+    "node_name": "a",
+    "resources_total": {"CPU": 2.0, "memory": 1e11},
+    "labels": None,
+}
+
+
+def _nodes(**changes: object) -> object:
+    return {"data": {"result": {"result": [NODE | changes]}}}
+
+
+WHOLE = {
+    "/api/version": VERSION,
+    "/api/v0/nodes": json.dumps(_nodes()).encode(),
+    "/api/jobs/": json.dumps([JOB]).encode(),
+    "/api/jobs/x-1/logs": b'{"logs": "a line"}',
+}
+
+
+def _client(server: Dashboard) -> ClusterClient:
+    return ClusterClient(Cluster(address=server.address, found="a test"))
+
+
+def _look(client: ClusterClient) -> None:
+    """Asks all that a client asks."""
+    client.resources()
+    client.jobs()
+    client.log("x-1")
+
+
+@pytest.mark.parametrize("path", WHOLE)
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"<html>", "no JSON"),
+        (b"\xff", "no JSON"),
+        (b"", "HTTP 404"),
+        (b"[" * 100_000, "no JSON"),
+        (b"null", "JSON of another kind, "),
+        (b"7", "JSON of another kind, "),
+        (b'"x"', "JSON of another kind, "),
+        (b'[{"status": 1}]', "JSON of another kind, "),
+        (b"{}", "JSON of another kind, "),
+        (b"[[]]", "JSON of another kind, "),
+    ],
+)
+def test_what_is_no_dashboard_s_answer_is_named_in_one_line(
+    path: str, content: bytes, found: str
+) -> None:
+    """Whichever of its answers it is."""
+    with dashboard() as server:
+        server.answers |= WHOLE | {path: content}
+        with pytest.raises(UserError, match="is not a Ray dashboard") as caught:
+            _look(_client(server))
+    assert f"({found}" in str(caught.value)
+    assert f" at {path}" in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/api/version", {"ray_version": ["2"]}),
+        ("/api/version", {"ray_version": "2" * 10_000}),
+        ("/api/v0/nodes", {"data": {"result": None}}),
+        ("/api/v0/nodes", {"data": {"result": {"result": {"state": "ALIVE"}}}}),
+        ("/api/v0/nodes", _nodes(resources_total={"CPU": "two"})),
+        ("/api/v0/nodes", _nodes(resources_total={"CPU": -1})),
+        ("/api/v0/nodes", _nodes(resources_total={"CPU": float("inf")})),
+        ("/api/v0/nodes", _nodes(resources_total={"CPU": float("nan")})),
+        ("/api/v0/nodes", _nodes(resources_total=[2])),
+        ("/api/v0/nodes", _nodes(labels={"mnistcmp": {}})),
+        ("/api/v0/nodes", _nodes(state=None)),
+        ("/api/jobs/", [JOB | {"start_time": 10**30}]),
+        ("/api/jobs/", [JOB | {"start_time": -1}]),
+        ("/api/jobs/", [JOB | {"end_time": "yesterday"}]),
+        ("/api/jobs/", [JOB | {"metadata": "x"}]),
+        ("/api/jobs/", [JOB | {"submission_id": 1}]),
+        ("/api/jobs/", [JOB | {"status": None}]),
+        ("/api/jobs/", [JOB, None]),
+        ("/api/jobs/x-1/logs", {"logs": ["line"]}),
+        ("/api/jobs/x-1/logs", {"log": "line"}),
+    ],
+)
+def test_a_field_that_is_not_as_ray_has_it_is_named(path: str, content: object) -> None:
+    """One line, and no traceback where it is used."""
+    with dashboard() as server:
+        server.answers |= WHOLE | {path: json.dumps(content).encode()}
+        with pytest.raises(UserError, match=rf"dashboard \(JSON of another kind, .* at {path}"):
+            _look(_client(server))
+
+
+def test_a_dashboard_s_answers_are_taken() -> None:
+    """With whatever else they say, and jobs of others."""
+    with dashboard() as server:
+        server.answers |= WHOLE
+        other = JOB | {"metadata": None, "submission_id": None}
+        server.answers["/api/jobs/"] = json.dumps([other, JOB]).encode()
+        client = _client(server)
+        assert client.resources() == [Node(cpus=2, gpus=0)]
+        (job,) = client.jobs()
+        assert (job.id, job.output, job.status, job.message) == ("x-1", "x", "RUNNING", "")
+        assert job.started_at == datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)
+        assert client.log("x-1") == "a line"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+GZIPPED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+BOMB = gzip.compress(bytes(50_000_000))
+
+
+@pytest.mark.parametrize(
+    ("parts", "pause", "found"),
+    [
+        ([], 9.0, "no answer within 1 s"),
+        ([b"H"] * 1000, 0.1, "no whole answer within 2 s"),
+        ([HEAD, b"\r\n", *[b" "] * 1000], 0.1, "no whole answer within 2 s"),
+        ([HEAD, b"\r\n"], 9.0, "no answer within 1 s"),
+        ([HEAD.replace(b"1000000", b"9" * 30), b"\r\n", *[bytes(2**16)] * 100], 0.0, "than 1 MiB"),
+        (
+            [CHUNKED, *[b"10000\r\n" + bytes(2**16) + b"\r\n"] * 100],
+            0.0,
+            "than 1 MiB",
+        ),
+        (
+            [GZIPPED % len(BOMB), BOMB],
+            0.0,
+            "than 1 MiB",
+        ),
+        ([b"HTTP/1.1 302 Found\r\nLocation: /\r\nConnection: close\r\n\r\n"], 0.0, "redirects"),
+        ([b"SSH-2.0-OpenSSH_9.6\r\n"], 0.0, "connection refused or lost"),
+    ],
+)
+def test_no_answer_holds_a_command_up_or_fills_the_memory(
+    parts: list[bytes], pause: float, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing, drop by drop, without an end, or a few bytes that unpack to many."""
+    monkeypatch.setattr("mnistcmp.cluster.answers.PATIENCE", 1)
+    monkeypatch.setattr("mnistcmp.cluster.client.PATIENCE", 1)
+    monkeypatch.setattr("mnistcmp.cluster.answers.SECONDS", 2.0)
+    monkeypatch.setattr("mnistcmp.cluster.client.LARGEST", 2**20)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_answer, args=(server, parts, pause), daemon=True).start()
+        cluster = Cluster(address=f"http://127.0.0.1:{server.getsockname()[1]}", found="a test")
+        began = time.monotonic()
+        with pytest.raises(UserError, match=found):
+            ClusterClient(cluster)
+        assert time.monotonic() - began < 8
+
+
+def _answer(server: socket.socket, parts: list[bytes], pause: float) -> None:
+    with suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            threading.Thread(target=_send, args=(connection, parts, pause), daemon=True).start()
+
+
+def _send(connection: socket.socket, parts: list[bytes], pause: float) -> None:
+    with suppress(OSError), connection:
+        connection.recv(2**16)
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(pause)
+        if not parts:
+            time.sleep(pause)

@@ -273,7 +273,7 @@ class _ListHandler(http.server.BaseHTTPRequestHandler):
     ("handler", "found"),
     [
         (http.server.BaseHTTPRequestHandler, "HTTP 501 at /api/version"),
-        (_ListHandler, "JSON of another kind at /api/version"),
+        (_ListHandler, "JSON of another kind, Input should be an object at /api/version"),
     ],
 )
 def test_what_is_not_ray_is_refused(
