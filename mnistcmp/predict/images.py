@@ -1,5 +1,6 @@
 """An image file as a digit like MNIST's: 14 x 14 grey levels, light on dark."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,8 @@ def read_digit(path: Path) -> Digit:
         raise UserError(f"{path} is blank: all its pixels are about the same. Take another image.")
     border = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
     background = float(np.median(border))
+    if max(image.size) ** 2 > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise _too_large(path)
     if image.width != image.height:
         side = max(image.size)
         notes.append(f"filled up from {_size(image)} to {side} x {side} pixels")
@@ -86,6 +89,7 @@ def _open(path: Path) -> Image.Image:
     """The first image in the file, upright."""
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 upright: Image.Image = ImageOps.exif_transpose(image)
@@ -93,11 +97,16 @@ def _open(path: Path) -> Image.Image:
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not a PNG or JPEG image.") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} has too many pixels. Take an image of one digit.") from error
-    except (OSError, ValueError, SyntaxError) as error:
+        raise _too_large(path) from error
+    # Pillow's readers raise whatever a damaged file makes of them.
+    except Exception as error:
         reason = getattr(error, "strerror", None) or "the image is damaged"
         raise UserError(f"cannot read {path}: {reason}.") from error
     return upright
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(f"{path} has too many pixels. Take an image of one digit.")
 
 
 def _to_grey(image: Image.Image, notes: list[str]) -> Image.Image:

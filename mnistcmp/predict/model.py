@@ -93,7 +93,7 @@ def answer(weights: StoredWeights, first: Digit, second: Digit) -> Answer:
     network = entry.build(options).eval()
     try:
         network.load_state_dict({n: torch.from_numpy(t) for n, t in weights.tensors.items()})
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise UserError(
             f"the stored weights of {entry.name} seed {weights.run.seed} do not fit the network "
             "of that name in this mnistcmp. Take the mnistcmp that trained them."

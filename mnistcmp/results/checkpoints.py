@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from pydantic_core import from_json
+
 from mnistcmp.errors import UserError
 from mnistcmp.results.location import Location
 from mnistcmp.study.study import Run
@@ -76,7 +78,7 @@ class Checkpoints:
         """A file's runs and its content; none where it is not as it was written."""
         about, _, content = self._location.read(FOLDER, name).to_pybytes().partition(b"\n")
         try:
-            said = json.loads(about)
+            said = from_json(about)
             run_ids = [str(run_id) for run_id in said["runs"]]
             whole = said["sha256"] == hashlib.sha256(content).hexdigest()
         except (ValueError, TypeError, KeyError):

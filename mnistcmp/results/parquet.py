@@ -11,6 +11,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
 from mnistcmp.results.location import DamagedFileError
 from mnistcmp.results.schema import IDENTITY, SCHEMA_VERSION, TABLES
+from mnistcmp.results.values import refuse_nulls
 
 SUFFIX = ".parquet"
 FILE = "file"
@@ -18,6 +19,10 @@ FILE = "file"
 What a task gave back stands in files of one name, one in each table's folder."""
 
 
+LARGEST = 2**30
+"""Bytes in memory of what a task gave back: of thirty million predictions, which no task makes."""
+WIDEST = 8
+"""Bytes of a number, a time or a text's place in a dictionary."""
 _PREFIX = "mnistcmp."
 _REPEATING = (pa.string(), pa.int8(), pa.int64())
 """Types of names, digits and seeds."""
@@ -66,21 +71,31 @@ def decode(
         about = pq.read_metadata(pa.BufferReader(content))
         _check(name, about, path)
         there = set(about.schema.names)
+        wanted = [column for column in schema.names if column in there] or ["run_id"]
+        _refuse_large(about, len(schema), path)
         rows = pq.ParquetFile(
             pa.BufferReader(content),
             metadata=about,
             page_checksum_verification=True,
-            read_dictionary=[column for column in coded if column in there],
-        ).read(columns=[column for column in schema.names if column in there])
+            # A text that a million rows repeat is there once, until it is known how long it is.
+            read_dictionary=[c for c in wanted if TABLES[name].field(c).type == pa.string()],
+        ).read(columns=wanted)
+        rows.validate(full=True)
+        if rows.num_rows != about.num_rows:
+            raise pa.ArrowInvalid("other rows than the footer says")
+        refuse_nulls(name, rows, path)
+        arrays = [
+            _uncoded(rows[f.name], f.type, path) if f.name in there else pa.nulls(len(rows), f.type)
+            for f in schema
+        ]
     # Arrow decodes names of its own accord.
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DamagedFileError(
             f"cannot read {path}: it is not a whole Parquet file. Launch again, which sets it "
             "aside and trains its runs anew."
         ) from error
-    arrays = [rows[f.name] if f.name in there else pa.nulls(about.num_rows, f.type) for f in schema]
     if FILE in schema.names:
-        place = pa.repeat(pa.scalar(0, pa.int32()), about.num_rows)
+        place = pa.repeat(pa.scalar(0, pa.int32()), len(rows))
         file_name = pa.DictionaryArray.from_arrays(place, [posixpath.basename(path)])
         arrays[schema.get_field_index(FILE)] = file_name
     return pa.Table.from_arrays(arrays, schema=schema)
@@ -93,6 +108,32 @@ def read_schema(name: str, columns: Iterable[str], coded: Collection[str] = ()) 
     return pa.schema([(c, code if c in coded else TABLES[name].field(c).type) for c in columns])
 
 
+def _refuse_large(about: pq.FileMetaData, columns: int, path: str) -> None:
+    """A small file may say that it has a billion rows, and have them, all alike."""
+    # Not column by column: Arrow dies of a group that has fewer than the footer says.
+    groups = range(about.num_row_groups)
+    unpacked = sum(about.row_group(number).total_byte_size for number in groups)
+    if max(unpacked, WIDEST * about.num_rows * columns) > LARGEST:
+        raise _too_large(path)
+
+
+def _uncoded(column: pa.ChunkedArray, type_: pa.DataType, path: str) -> pa.ChunkedArray:
+    """A column of texts as such, where it was read as a dictionary and is not to be one."""
+    if column.type == type_:
+        return column
+    lengths = (pc.take(pc.binary_length(c.dictionary), c.indices) for c in column.chunks)
+    if sum(pc.sum(of).as_py() or 0 for of in lengths) > LARGEST:
+        raise _too_large(path)
+    return column.cast(type_)
+
+
+def _too_large(path: str) -> UserError:
+    return UserError(
+        f"{path} would take more than {LARGEST // 2**30} GiB of memory, far more than a task gives "
+        "back. Take results that you trust."
+    )
+
+
 def _check(name: str, about: pq.FileMetaData, path: str) -> None:
     said = about.metadata or {}
     version = said.get(f"{_PREFIX}schema_version".encode(), b"").decode(errors="replace")
@@ -103,9 +144,11 @@ def _check(name: str, about: pq.FileMetaData, path: str) -> None:
             f"{f', written by mnistcmp {writer}' if writer else ''}; this mnistcmp reads schema "
             f"{SCHEMA_VERSION}. Choose another folder, or the mnistcmp that wrote it."
         )
-    stored = {(f.name, f.type) for f in about.schema.to_arrow_schema()}
+    fields = list(about.schema.to_arrow_schema())
+    stored = {(f.name, f.type) for f in fields}
     known = {(f.name, f.type) for f in TABLES[name]}
-    if not {(f.name, f.type) for f in IDENTITY} <= stored <= known:
+    needed = {(f.name, f.type) for f in IDENTITY}
+    if not needed <= stored <= known or len(stored) < len(fields):
         raise UserError(
             f"{path} does not have the columns of the table '{name}' (docs/results.md). "
             "Move it away and launch again."

@@ -7,11 +7,13 @@ from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from psutil import virtual_memory
 
 from mnistcmp.errors import UserError
 from mnistcmp.results.location import THREADS, FileGoneError, Location
 from mnistcmp.results.parquet import decode, read_schema
 from mnistcmp.results.schema import TABLES
+from mnistcmp.results.values import check_values
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -45,9 +47,18 @@ def read_files(
     """
     repeat = [f.name for f in TABLES[name] if f.type == pa.string() and f.name != "traceback"]
     coded = [c for c in columns if dictionaries and c in repeat and (name, c) != ("runs", "run_id")]
-    tables = in_order(lambda file: read_file(location, name, file, columns, coded), files)
-    none = read_schema(name, columns, coded).empty_table()
-    return pa.concat_tables([none, *tables]).unify_dictionaries()
+    tables, room = [read_schema(name, columns, coded).empty_table()], virtual_memory().total / 2
+    for table in in_order(lambda file: read_file(location, name, file, columns, coded), files):
+        tables.append(table)
+        room -= table.nbytes
+        if room < 0:
+            raise UserError(
+                f"{location.path(name)} would take more than half of this machine's memory. Read "
+                "it on a larger one, if these are results that you trust."
+            )
+    rows = pa.concat_tables(tables).unify_dictionaries()
+    check_values(name, rows, location.path(name))
+    return rows
 
 
 def read_details(
@@ -70,9 +81,11 @@ def read_details(
 
     def read(file: str) -> pa.Table | None:
         try:
-            return read_file(location, name, file, wanted)
+            rows = read_file(location, name, file, wanted)
         except FileGoneError:
             return None
+        check_values(name, rows, location.path(name, file))
+        return rows
 
     files = list(dict.fromkeys(runs.values()))
     tables = dict(zip(files, in_order(read, files), strict=True))

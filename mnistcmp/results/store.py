@@ -163,7 +163,7 @@ class ResultsStore:
         needed = list(dict.fromkeys([*wanted, *needed]))
         rows = read_files(self.location, name, files, needed, dictionaries=dictionaries)
         if name == "runs":
-            self._refuse_duplicates(rows["run_id"])
+            self._refuse_duplicates(rows)
         elif name == "failures" and len(rows):
             finished = pa.array(self.finished_run_ids(), pa.string())
             of_finished = pc.is_in(rows["run_id"].cast(pa.string()), value_set=finished)
@@ -185,7 +185,13 @@ class ResultsStore:
         """A run's weights."""
         file = f"{run_id}{weights.SUFFIX}"
         content = self.location.read(weights.FOLDER, file).to_pybytes()
-        return weights.decode_weights(content, self.location.path(weights.FOLDER, file))
+        found = weights.decode_weights(content, self.location.path(weights.FOLDER, file))
+        if found.run.run_id != run_id:
+            raise UserError(
+                f"{self.location.path(weights.FOLDER, file)} has weights of another run than its "
+                "name says. Take results that you trust."
+            )
+        return found
 
     def finished_run_ids(self) -> set[str]:
         """The runs that need no training any more."""
@@ -223,9 +229,18 @@ class ResultsStore:
                 found[run_id] = run
         return tuple(found.values())
 
-    def _refuse_duplicates(self, run_ids: pa.ChunkedArray) -> None:
+    def _refuse_duplicates(self, rows: pa.Table) -> None:
+        run_ids, runs = rows["run_id"], ["architecture", "seed", "recipe_hash"]
         if pc.count_distinct(run_ids).as_py() == len(run_ids):
-            return
+            if not set(runs) <= set(rows.column_names):
+                return
+            cells = pa.table([_plain(rows[column]) for column in runs], runs)
+            if len(cells.group_by(runs).aggregate([])) == len(rows):
+                return
+            raise UserError(
+                f"{self.location.path('runs')} has more than one row for a run, under other ids. "
+                "Take results that you trust."
+            )
         counts = pc.value_counts(run_ids)
         twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
         raise UserError(
@@ -237,6 +252,13 @@ class ResultsStore:
 
 def _launch_file(text: bytes | pa.Buffer) -> str:
     return f"{hashlib.sha256(text).hexdigest()[:12]}.toml"
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What stands for the values of a dictionary, or the values."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    return pa.chunked_array([chunk.indices for chunk in column.chunks], pa.int32())
 
 
 def _latest(failures: pa.Table) -> pa.Table:

@@ -79,7 +79,8 @@ def decode_weights(content: bytes, path: str) -> StoredWeights:
         # The header: its length in eight bytes, and JSON. The library gives the tensors alone.
         length = int.from_bytes(content[:8], "little")
         said = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    except safetensors.SafetensorError as error:
+    # The library knows kinds of numbers that NumPy does not.
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise damaged from error
     digest = said.get("sha256", "")
     if hashlib.sha256(_signed(content, digest, UNSIGNED)).hexdigest() != digest:

@@ -6,6 +6,7 @@ Numbers, names and tensors alone: reading a checkpoint runs no code of whoever w
 import io
 import pickle
 import weakref
+import zipfile
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -38,6 +39,10 @@ def decode(content: bytes) -> dict[str, Any] | None:
     Another version may train other numbers, and a result is of one version.
     """
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            # torch stores as it is; what is packed, or is there twice, could be of any size.
+            if sum(part.file_size for part in parts.infolist()) > len(content):
+                return None
         with safe_globals(_KNOWN):
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return dict(state) if state["software"] == _software() else None

@@ -161,7 +161,7 @@ class Training:
             another kind of device, is not used.
         """
         state = decode(checkpoint)
-        if state is None or state["of"] != self._identity():
+        if state is None or state.get("of") != self._identity():
             return False
         with self._at_work():
             if len(state["epochs"]) % self._recipe.epochs:

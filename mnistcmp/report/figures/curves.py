@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistcmp.errors import UserError
 from mnistcmp.report.figures.drawing import (
     LIGHT,
     POINTS_WIDE,
@@ -50,6 +51,11 @@ class Curves:
             frame = epochs.sort_values("epoch")
             train.append(100 * (1 - frame["train_accuracy"].to_numpy()))
             validation.append(100 * (1 - frame["validation_accuracy"].to_numpy()))
+        if len({len(of_run) for of_run in train}) > 1:
+            raise UserError(
+                f"{group.store.location.path('epochs')} has more epochs of one run of "
+                f"{group.condition.name} than of another. Take results that are whole."
+            )
         best = group.runs["best_epoch"].to_numpy(np.int64)[: len(train)]
         return cls(train=np.stack(train), validation=np.stack(validation), best_epochs=best)
 
