@@ -1,4 +1,4 @@
-"""`mnistcmp bench`: how fast training is here, what distributing costs, a rule in simulation."""
+"""`mnistcmp bench`: how fast training is here, what distributing costs, what rules save."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,11 +10,13 @@ import typer
 from mnistcmp.cli import options
 from mnistcmp.cli.console import print_json
 from mnistcmp.display.terminal import Terminal
+from mnistcmp.errors import UserError
 
 TITLES = {
     "engine": "Training on one core: each way's step of one model, beside the stacked engine's",
     "driver": "Driver: a study of empty runs on the workers of this machine",
     "seeds": "Simulated studies with --until-clear: true difference in points, shares in %",
+    "search": "Searches replayed with rules that stop points: shares in %, what is lost in points",
     "ten seeds": "Intervals of ten seeds, looked at once: share that has the true mean, in %",
 }
 
@@ -25,27 +27,34 @@ class What(StrEnum):
     ENGINE = "engine"
     DRIVER = "driver"
     SEEDS = "seeds"
+    SEARCH = "search"
 
 
 def bench(
     what: Annotated[
-        list[What] | None, typer.Argument(help="What to measure. Default: everything.")
+        list[What] | None,
+        typer.Argument(help="What to measure. Default: all but search, which needs a --pilot."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Repetitions; medians are shown.")] = 7,
     width: Annotated[int, typer.Option(min=1, help="Runs in a stack.")] = 10,
     runs: Annotated[int, typer.Option(min=10, help="Runs of the driver's study.")] = 1000,
     repetitions: Annotated[
-        int, typer.Option(min=10, help="Simulated studies of each kind; nothing is trained.")
+        int,
+        typer.Option(min=10, help="Simulated studies, or searches, of each kind; none is trained."),
     ] = 10_000,
     until_clear: Annotated[float, typer.Option(help="Their margin, in points.")] = 1.0,
     max_seeds: Annotated[int, typer.Option(min=2, max=200, help="Their seeds at most.")] = 40,
     pilot: Annotated[
         str | None,
-        typer.Option(metavar="RESULTS", help="Simulate with a study's own differences too."),
+        typer.Option(
+            metavar="RESULTS",
+            help="seeds: simulate with a study's own differences too. search: replay a search that "
+            "trained all of its points, with 20 seeds or more.",
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Measure training speed and the driver's cost on this machine; simulate --until-clear.
+    """Measure training speed and the driver's cost here; simulate --until-clear, replay searches.
 
     Leave the machine alone meanwhile. Ratios of one call can be compared with each other; times of
     two calls less so.
@@ -53,8 +62,9 @@ def bench(
     from mnistcmp.report.as_json import dumps
 
     options.check_points("--until-clear", until_clear, example="1.0")
-    chosen = set(what or What)
-    found = _measure(chosen - {What.SEEDS}, rounds, width, runs)
+    chosen = set(what or What) - (set() if what else {What.SEARCH})
+    found = _replay(repetitions, pilot) if What.SEARCH in chosen else {}
+    found |= _measure(chosen - {What.SEEDS}, rounds, width, runs)
     if What.SEEDS in chosen:
         found |= _simulate(repetitions, until_clear, max_seeds, pilot)
     if json:
@@ -86,6 +96,19 @@ def _simulate(
         "seeds": {"rows": [asdict(row) for row in rows]},
         "ten seeds": {"rows": [asdict(row) for row in ten]},
     }
+
+
+def _replay(repetitions: int, pilot: str | None) -> dict[str, Any]:
+    from mnistcmp.bench.search import MOST_REPLAYED, replay
+    from mnistcmp.results.store import ResultsStore
+
+    if pilot is None:
+        raise UserError(
+            "'bench search' replays a search. Train one: mnistcmp tune --epochs 10 --seeds 20 -o "
+            "pilot; then give it: --pilot pilot."
+        )
+    rows = replay(ResultsStore(pilot), repetitions=min(repetitions, MOST_REPLAYED))
+    return {"search": {"rows": [asdict(row) for row in rows]}}
 
 
 def _measure(chosen: set[What], rounds: int, width: int, runs: int) -> dict[str, Any]:

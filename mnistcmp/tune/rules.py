@@ -1,13 +1,12 @@
 """Which points of a search go on: after so many seeds, or so many epochs, of all of them."""
 
 import math
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count, takewhile
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,8 @@ LEVEL = 0.05
 
 Scores = Mapping[int, float]
 """Of a point, by seed: the mean over architectures, 0 to 1."""
+Table: TypeAlias = NDArray[np.float64]
+"""(points, seeds)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,18 @@ class Whole(Rule):
 
 
 class Race(Rule):
-    """Seeds are added a few at a time; a point that is clearly worse than the best gets no more."""
+    """Seeds are added a few at a time; a point that is clearly worse than the best gets no more.
+
+    Args:
+        search: What is searched.
+        worse: Which of several points, (points, seeds), are worse than the best.
+    """
+
+    def __init__(
+        self, search: Search, worse: Callable[[Table], NDArray[np.bool_]] | None = None
+    ) -> None:
+        super().__init__(search)
+        self._worse = worse or clearly_worse
 
     @override
     def _steps(self, search: Search) -> tuple[Step, ...]:
@@ -73,11 +85,11 @@ class Race(Rule):
     @override
     def stopped(self, step: Step, points: Mapping[Recipe, Scores]) -> set[Recipe]:
         table = np.array([[of[seed] for seed in step.seeds] for of in points.values()])
-        worse = clearly_worse(table)
+        worse = self._worse(table)
         return {recipe for recipe, is_worse in zip(points, worse, strict=True) if is_worse}
 
 
-def clearly_worse(scores: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.bool_]:
+def clearly_worse(scores: Table, level: float = LEVEL) -> NDArray[np.bool_]:
     """Which of several points, (points, seeds), are worse than the one with the best mean.
 
     By the paired t test, one-sided; where all differences are equal, by their sign.
@@ -98,8 +110,6 @@ class Asha(Rule):
 
     def __init__(self, search: Search) -> None:
         super().__init__(search)
-        # Tune's columns; they are read on its import. A search writes none of its files.
-        os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
         from ray.tune.schedulers import ASHAScheduler  # noqa: PLC0415 - takes a second
 
         self._asha = ASHAScheduler(

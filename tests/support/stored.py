@@ -19,6 +19,7 @@ from mnistcmp.study.file import read_study
 from mnistcmp.study.study import Run, Study
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train
+from mnistcmp.tune.folder import PointOutcome, read_points
 
 SORTED = {
     "runs": ["run_id"],
@@ -94,6 +95,16 @@ def losses_here(study: Path, mnist: Mnist) -> dict[str, float]:
         return train([run], mnist, torch.device("cpu"))[0].test.loss
 
     return {run.run_id: loss(run) for run in read_study(study).runs()}
+
+
+def searched(folder: Path) -> tuple[list[PointOutcome], dict[str, tuple[float, ...]]]:
+    """What became of a search's points, and the epochs of each run."""
+    store = ResultsStore(folder)
+    columns = ["run_id", "epoch", "train_loss", "validation_loss", "validation_accuracy"]
+    rows = store.read("epochs", columns).to_pylist()
+    epochs = {f"{row['run_id']} {row['epoch']}": tuple(row.values()) for row in rows}
+    points = read_points(store)
+    return sorted(points.values(), key=lambda point: point.recipe.hash), epochs
 
 
 def outcomes_of(told: Iterable[Told]) -> list[Outcome]:

@@ -9,13 +9,12 @@ import pytest
 from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import Resources, local_ray
 from mnistcmp.data.mnist import Mnist
-from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.file import read_study
-from mnistcmp.tune.folder import PointOutcome, read_points
 from mnistcmp.tune.search import Method, plan_search
 from tests.support.clusters import Checkout, make_checkout
 from tests.support.custom_networks import RIGHT
 from tests.support.servers import free_port
+from tests.support.stored import searched
 
 pytestmark = pytest.mark.ray
 
@@ -53,16 +52,6 @@ def ray() -> Iterator[Resources]:
         yield resources
 
 
-def _found(folder: Path) -> tuple[list[PointOutcome], dict[str, tuple[float, ...]]]:
-    """What became of the points, and the epochs of each run."""
-    store = ResultsStore(folder)
-    columns = ["run_id", "epoch", "train_loss", "validation_loss", "validation_accuracy"]
-    rows = store.read("epochs", columns).to_pylist()
-    epochs = {f"{row['run_id']} {row['epoch']}": tuple(row.values()) for row in rows}
-    points = read_points(store)
-    return sorted(points.values(), key=lambda point: point.recipe.hash), epochs
-
-
 @pytest.mark.parametrize("method", SEARCHES)
 def test_a_search_on_a_cluster_is_the_one_at_home(
     method: Method, checkout: Checkout, ray: Resources, mnist: Mnist, tmp_path: Path
@@ -84,10 +73,10 @@ def test_a_search_on_a_cluster_is_the_one_at_home(
     list(
         OpenPlace(ray, mnist).run(plan_search(study, method=method, output=str(tmp_path), **asked))
     )
-    points, epochs = _found(checkout.results / method)
+    points, epochs = searched(checkout.results / method)
     assert len(points) == asked.get("samples", 3)
     assert epochs
-    assert (points, epochs) == _found(tmp_path)
+    assert (points, epochs) == searched(tmp_path)
 
 
 def test_a_search_is_left_followed_stopped_and_taken_up_again(checkout: Checkout) -> None:
