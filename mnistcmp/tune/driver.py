@@ -119,7 +119,11 @@ class _Driver:
             elif is_last:
                 yield from self._end(point, self._state(recipe), step, errors)
                 going += [point] if not folder.has_diverged(recipe) else []
-            elif recipe in stopped and not folder.is_whole(recipe):
+            elif folder.is_whole(recipe):
+                going.append(point)
+            elif folder.has_diverged(recipe):
+                yield from self._end(point, "diverged", step, errors, scores)
+            elif recipe in stopped:
                 yield from self._end(point, "stopped", step, errors, scores)
             else:
                 going.append(point)
@@ -144,7 +148,7 @@ class _Driver:
             return
         if state != "failed":
             of = scores or self._folder.scores([point], step, {})
-            score = fmean(of[recipe].values())
+            score = fmean(of[recipe].values()) if recipe in of else 0.0
         self._scores[recipe] = score
         outcome = self._folder.write(point, state, step, score, errors.get(recipe))
         if recipe not in self._kept:
@@ -167,6 +171,7 @@ class _Driver:
         self._folder.prepare(points)
         store = self._folder.store
         conditions = {c.name: c for c in store.combined().conditions}
+        of_recipe = {point.recipe: point for point in points}
         waiting = Counter(run.recipe for run in runs)
         with closing(crew.train(self._search.name, runs, store)) as events:
             while True:
@@ -181,9 +186,8 @@ class _Driver:
                     recipe = self._note(each, conditions[each.condition], errors)
                     waiting[recipe] -= 1
                     if not waiting[recipe] and step == self._rule.steps[-1]:
-                        (point,) = (p for p in points if p.recipe == recipe)
                         state = "failed" if recipe in errors else self._state(recipe)
-                        yield from self._end(point, state, step, errors)
+                        yield from self._end(of_recipe[recipe], state, step, errors)
         self._again += tally.again
         self._is_over = bool(tally.left)
         return tally.left_with

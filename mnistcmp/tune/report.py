@@ -74,8 +74,11 @@ def build_search_report(store: ResultsStore) -> SearchReport:
         for recipe in recipes
         if (point := points.get(recipe))
         and (
-            point.state in {"stopped", "failed"}
-            or (point.state != "open" and len(accuracies.get(recipe.hash, {})) == len(point.seeds))
+            point.state in {"diverged", "stopped", "failed"}
+            or (
+                point.state == "finished"
+                and len(accuracies.get(recipe.hash, {})) == len(point.seeds)
+            )
         )
     }
     return SearchReport(

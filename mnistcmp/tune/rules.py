@@ -106,7 +106,7 @@ def clearly_worse(scores: Table, level: float = LEVEL) -> NDArray[np.bool_]:
 
 
 class Asha(Rule):
-    """Ray Tune's ASHA, told of the points of a batch in their order, after a ninth and a third."""
+    """Ray Tune's ASHA after a ninth and a third of the epochs, told of all points of a batch."""
 
     def __init__(self, search: Search) -> None:
         super().__init__(search)
@@ -120,7 +120,6 @@ class Asha(Rule):
             grace_period=self.steps[0].until or 1,
             reduction_factor=REDUCTION,
         )
-        self._trials: dict[Recipe, Any] = {}
 
     @override
     def _steps(self, search: Search) -> tuple[Step, ...]:
@@ -133,19 +132,23 @@ class Asha(Rule):
 
     @override
     def stopped(self, step: Step, points: Mapping[Recipe, Scores]) -> set[Recipe]:
-        return {recipe for recipe, of in points.items() if self._stops(step, recipe, of)}
+        means = {recipe: fmean(of.values()) for recipe, of in points.items()}
+        # It compares with what it was told before: so it is told of all, and then asked, the best
+        # first, which would else be stopped or not by who came first.
+        for score in means.values():
+            self._stops(step, score)
+        best_first = sorted(means, key=lambda recipe: -means[recipe])
+        return {recipe for recipe in best_first if self._stops(step, means[recipe])}
 
-    def _stops(self, step: Step, recipe: Recipe, scores: Scores) -> bool:
+    def _stops(self, step: Step, score: float) -> bool:
         from ray.tune.experiment import Trial  # noqa: PLC0415 - as above
 
         # It looks at the trial alone.
         controller: Any = None
-        if recipe not in self._trials:
-            self._trials[recipe] = Trial("point", stub=True)
-            self._asha.on_trial_add(controller, self._trials[recipe])
-        told = {"epochs": step.until, "score": fmean(scores.values())}
-        decision = self._asha.on_trial_result(controller, self._trials[recipe], told)
-        return bool(decision == self._asha.STOP)
+        trial = Trial("point", stub=True)
+        self._asha.on_trial_add(controller, trial)
+        told = {"epochs": step.until, "score": score}
+        return bool(self._asha.on_trial_result(controller, trial, told) == self._asha.STOP)
 
 
 RULES: dict[str, type[Rule]] = {"none": Whole, "asha": Asha, "race": Race}

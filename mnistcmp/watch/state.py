@@ -97,7 +97,7 @@ class Watched:
             if live is not None and now < self._next_report:
                 return
             finished = len(self._store.finished_run_ids())
-            if finished in {0, self._finished}:
+            if finished in {0, self._finished} or self._store.is_search:
                 return
             if live is not None:
                 # This thread's alone, on Linux.

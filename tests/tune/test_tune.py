@@ -222,6 +222,21 @@ def test_a_point_that_diverges_is_never_chosen(search: Run, tmp_path: Path) -> N
     assert search("diverging", grids=["lr=0.005,1e30"]) == []
 
 
+@pytest.mark.parametrize(("rule", "seeds"), [("race", 3), ("asha", 4)])
+def test_a_rule_trains_no_more_of_a_point_that_diverged(
+    search: Run, tmp_path: Path, rule: str, seeds: int
+) -> None:
+    """It could not be chosen."""
+    recipe = SMALL.model_copy(update={"epochs": 9, "augmentation": "affine"})
+    options = {"recipe": recipe, "grids": ["lr=0.005,1e30"], "rule": rule, "seeds": (0, 1, 2, 3)}
+    bad, good = sorted(_points(search(rule, **options)), key=lambda point: point.score)
+    assert (good.state, good.seeds, good.epochs) == ("finished", (0, 1, 2, 3), 9)
+    assert (bad.state, bad.score, len(bad.seeds)) == ("diverged", 0.0, seeds)
+    stored = ResultsStore(tmp_path / rule).read("runs").to_pylist()
+    assert len(stored) == 4 + seeds
+    assert search(rule, **options) == []
+
+
 def test_no_worker_can_see_a_test_image(search: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Ray's object store has for them has none."""
     handed: list[Mnist] = []
