@@ -118,10 +118,20 @@ def _report_search(store: "ResultsStore", *, markdown: bool, json: bool) -> None
 
 
 def default_page(results: str) -> Path:
-    """In the results folder; where that is in an object store, in the working folder."""
+    """In the results folder; where that is in an object store, in the working folder.
+
+    Raises:
+        UserError: The folder has a link there: whoever made it says which file would be written.
+    """
     from mnistcmp.results.location import is_uri
 
-    return Path(PAGE) if is_uri(results) else Path(results) / PAGE
+    path = Path(PAGE) if is_uri(results) else Path(results) / PAGE
+    if path.is_symlink():
+        raise UserError(
+            f"{path} is a link to {path.readlink()}, where the page would be written. Remove it, "
+            "or name the page's file with --output."
+        )
+    return path
 
 
 def make_page(store: "ResultsStore", found: "Report", path: Path) -> None:

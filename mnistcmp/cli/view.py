@@ -229,8 +229,8 @@ def leave_page(results: str, found: Report, terminal: Terminal) -> None:
     """
     line = f"To look at it as a page: mnistcmp report {results} --html"
     if not is_uri(results):
-        path = default_page(results)
         try:
+            path = default_page(results)
             make_page(ResultsStore(results), found, path)
             line = f"The page is {path}"
         except Exception as error:  # noqa: BLE001 - whatever it is, the runs are kept

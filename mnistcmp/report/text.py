@@ -1,6 +1,7 @@
 """Reports and comparisons for people, in the terminal and as Markdown."""
 
 import io
+import re
 from collections.abc import Sequence
 
 from rich import box
@@ -55,8 +56,13 @@ def to_text(report: Report, *, columns: int = 100) -> str:
 def to_markdown(report: Report) -> str:
     """The report as Markdown."""
     tables = [part for table in report_tables(report) for part in markdown_table(table)]
-    said = f"**{report.question or 'What came out:'}** {report.answer}"
-    return "\n\n".join([*tables, *notes(report), said, *explanation(report)]) + "\n"
+    said = f"**{as_text(report.question or 'What came out:')}** {report.answer}"
+    return "\n\n".join([*tables, *map(as_text, notes(report)), said, *explanation(report)]) + "\n"
+
+
+def as_text(text: str) -> str:
+    """Anybody's text in Markdown: no link, no code, no HTML."""
+    return re.sub(r"([\\`*\[\]<|])", r"\\\1", text)
 
 
 def print_comparison(found: Sequence[SideBySide], console: Console) -> None:

@@ -31,9 +31,14 @@ def verify_launched_source(name: str, launches: Iterable[Study]) -> None:
     Raises:
         UserError: It does not.
     """
-    for study in launches:
-        if name in study.sources:
-            verify_source(name, study.sources[name])
+    planned = [study.sources[name] for study in launches if name in study.sources]
+    if is_custom(name) and not planned:
+        raise UserError(
+            f"no launch into this folder notes the source of {name}, so it is not imported: any "
+            "module could stand there. Take results that you trust."
+        )
+    for digest in planned:
+        verify_source(name, digest)
 
 
 def verify_source(name: str, planned: str) -> None:

@@ -16,7 +16,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.results.store import SEARCH, ResultsStore
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.seeds import describe_seeds
-from mnistcmp.study.study import Run
+from mnistcmp.study.study import RecipeName, Run
 from mnistcmp.tune.rules import Scores, Step
 from mnistcmp.tune.search import Point, Search
 
@@ -35,7 +35,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class PointOutcome:
     """What became of a point."""
 
-    name: str
+    name: RecipeName
     """As the study files in `launches` name its recipe."""
     recipe: Recipe
     state: State

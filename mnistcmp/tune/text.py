@@ -8,7 +8,7 @@ from rich.console import Console
 from mnistcmp.report.as_json import dumps, recipe_fields
 from mnistcmp.report.numbers import CI, LEVEL, interval, plural, points, signed, spread
 from mnistcmp.report.tables import Table
-from mnistcmp.report.text import markdown_table, print_table
+from mnistcmp.report.text import as_text, markdown_table, print_table
 from mnistcmp.study.seeds import describe_seeds
 from mnistcmp.tune.report import PointRow, SearchReport
 from mnistcmp.tune.space import in_short
@@ -26,7 +26,7 @@ def print_search(report: SearchReport, console: Console) -> None:
 def search_to_markdown(report: SearchReport) -> str:
     """The same as Markdown."""
     tables = [part for table in _tables(report) for part in markdown_table(table)]
-    return "\n\n".join([*tables, *_notes(report), choice(report)]) + "\n"
+    return "\n\n".join([*tables, *map(as_text, _notes(report)), choice(report)]) + "\n"
 
 
 def search_to_json(report: SearchReport) -> str:
