@@ -1,9 +1,10 @@
 """Launches from Python: on this machine or a cluster, with progress, or event by event."""
 
 import logging
+import re
 import warnings
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError, unknown_name
 from mnistcmp.files import expand_home
 from mnistcmp.networks.architectures import ARCHITECTURES
-from mnistcmp.report.numbers import seconds
+from mnistcmp.report.numbers import seconds, some_of
 from mnistcmp.study.named import STUDIES
 from mnistcmp.study.study import Study
 from mnistcmp.training.planning import seconds_of_a_run
@@ -36,6 +37,34 @@ Weights = Literal["best", "none"]
 
 HERE = "local"
 """In place of a cluster's address: this machine, even where a cluster is up."""
+
+
+OPTION = re.compile(
+    r"--(address|budget|device|epochs|fresh|local|max-failures|max-seeds|notify|output|recipe|"
+    r"run-timeout|seeds|track|until-clear|weights|workers)\b(?: (auto|best|cpu|cuda|none)\b)?"
+)
+"""Of the command line, in what is said."""
+
+
+def _in_python(text: str) -> str:
+    """What is said of options, of the arguments that have their place here."""
+    whole = {"address": "on", "fresh": "fresh=True", "local": f"on='{HERE}'"}
+
+    def argument(option: re.Match[str]) -> str:
+        name = whole.get(option[1], option[1].replace("-", "_"))
+        return f"{name}='{option[2]}'" if option[2] else name
+
+    return OPTION.sub(argument, text)
+
+
+@contextmanager
+def _python_words() -> Iterator[None]:
+    """An error that is raised names arguments, where it has options of the command line."""
+    try:
+        yield
+    except UserError as error:
+        error.args = (_in_python(str(error)),)
+        raise
 
 
 def launch(
@@ -89,7 +118,12 @@ def launch(
         budget=budget,
         notify=notify,
     )
-    if place.output(work).here is None:
+    with _python_words():
+        if isinstance(place, ClusterPlace):
+            # One that is not there is said before what folder it would have.
+            place.client()
+        seen = place.output(work).here
+    if seen is None:
         raise UserError(
             "the cluster's results folder is not seen from here, so there would be nothing to "
             "return. Give output='s3://BUCKET/PREFIX', or take mnistcmp.events."
@@ -161,11 +195,12 @@ def choose_place(on: str | None, *, device: Device, workers: int | None) -> Plac
         from mnistcmp.training.device import resolve_device  # noqa: PLC0415 - imports torch
 
         resolve_device(device)
-        return LocalPlace(workers=workers)
+        terminal = Terminal(stderr=True)
+        say = terminal.say if terminal.file.isatty() else lambda _: None
+        return LocalPlace(workers=workers, say=say)
     if workers is not None:
         raise UserError(
-            "--workers is for this machine; with a cluster, take --local too (in Python, "
-            f"workers go with on='{HERE}')."
+            "--workers is for this machine; with a cluster, take --local too, or leave it out."
         )
     return ClusterPlace(cluster)
 
@@ -208,6 +243,7 @@ def check_budget(study: Study, budget: float | None) -> None:
         )
 
 
+@_python_words()
 def _place_and_work(
     study: Study | str,
     output: str | Path | None,
@@ -239,7 +275,7 @@ def _place_and_work(
 def _run(place: Place, work: Launch, track: Sequence[str]) -> Generator[Event, None, None]:
     """What happens, with outputs as this machine names them; what ends badly is raised."""
     tools, say = [track] if isinstance(track, str) else track, Terminal(stderr=True).say
-    with closing(tracked(place.run(work), work.study, tools, say)) as told:
+    with _python_words(), closing(tracked(place.run(work), work.study, tools, say)) as told:
         for event in told:
             if isinstance(event, Refused | BrokeOff):
                 raise UserError(event.message)
@@ -247,10 +283,10 @@ def _run(place: Place, work: Launch, track: Sequence[str]) -> Generator[Event, N
 
 
 def _complaints(ended: Reported) -> list[str]:
-    lines = [line for line in (ended.stopped, ended.notice) if line is not None]
+    lines = [_in_python(line) for line in (ended.stopped, ended.notice) if line is not None]
     if ended.failed:
+        which = some_of(len(ended.failed), ended.trained, "run")
         lines.append(
-            f"{len(ended.failed)} of {ended.trained} runs failed: {ended.failed[0].error}. "
-            "'failures' of the results says more."
+            f"{which} failed: {ended.failed[0].error}. 'failures' of the results says more."
         )
     return lines

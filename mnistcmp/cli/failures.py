@@ -8,7 +8,7 @@ import typer
 from mnistcmp.cli import options
 from mnistcmp.cli.console import FAILED, echo, print_json
 from mnistcmp.display.terminal import Terminal
-from mnistcmp.errors import UserError, cut
+from mnistcmp.errors import UserError, cut, in_short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 50
 """Failures that are listed; `--json` has all."""
+
+SAME = 200
+"""Characters in which two errors agree that are taken for one."""
 
 RunId = typer.Argument(metavar="RUN", help="A run's id, or the first digits of it.")
 
@@ -107,12 +110,25 @@ def rerun(
             import pdb  # noqa: T100 - asked for
 
             pdb.post_mortem(error.__traceback__)
+        look = "" if debug else f" To look around there: mnistcmp rerun {results} {run} --pdb"
+        echo(f"It raises {_as_stored(store, chosen, in_short(error))}.{look}")
         raise typer.Exit(FAILED) from error
     if result.diverged_epoch is not None:
         echo(f"It diverged in epoch {result.diverged_epoch}.")
     elif result.tested:
         echo(f"Test accuracy {result.test.accuracy:.2%}, best epoch {result.best_epoch}.")
     _compare(store, chosen, result)
+
+
+def _as_stored(store: "ResultsStore", run: "Run", error: str) -> str:
+    """An error beside the one that is stored of a run, in words."""
+    rows = store.read("failures", ["run_id", "error"]).to_pylist()
+    before = next((row["error"] for row in rows if row["run_id"] == run.run_id), None)
+    if before is None:
+        return f"{error}; no failure of it is stored"
+    if before.rstrip(".")[:SAME] == error[:SAME]:
+        return f"the stored error again: {error}"
+    return f"{error}, and when it was launched {cut(before)}"
 
 
 def _find_run(store: "ResultsStore", launches: "Iterable[Study]", wanted: str) -> "Run":
@@ -132,9 +148,15 @@ def _compare(store: "ResultsStore", run: "Run", result: "TrainingResult") -> Non
     """Says whether the numbers are those that are stored."""
     columns = ["run_id", "device", "test_loss", "test_accuracy", "best_epoch"]
     rows = [row for row in store.read("runs", columns).to_pylist() if row["run_id"] == run.run_id]
-    if not rows or result.diverged_epoch is not None:
+    if not rows:
+        echo(
+            "There are no numbers of it to compare with, and these are not stored either. "
+            f"To store them, launch its study into {store.location} again."
+        )
         return
     (row,) = rows
+    if result.diverged_epoch is not None:
+        return
     best = result.best_epoch
     test = (result.test.loss, result.test.accuracy) if row["test_loss"] is not None else (None,) * 2
     if (*test, best) == (row["test_loss"], row["test_accuracy"], row["best_epoch"]):

@@ -43,12 +43,14 @@ def status(
     address: options.Address = None,
 ) -> None:
     """Show the cluster, and how far a job is."""
+    from mnistcmp.report.numbers import plural
+
     client = _client(address)
     nodes = client.resources()
     echo(
-        f"Cluster at {client.cluster.address} ({client.cluster.found}): {len(nodes)} nodes, "
-        f"{sum(node.cpus for node in nodes)} CPUs and "
-        f"{sum(node.gpus for node in nodes)} GPUs for tasks."
+        f"Cluster at {client.cluster.address} ({client.cluster.found}): "
+        f"{plural(len(nodes), 'node')}, {plural(sum(node.cpus for node in nodes), 'CPU')} and "
+        f"{plural(sum(node.gpus for node in nodes), 'GPU')} for tasks."
     )
     if job is None and not client.jobs():
         echo("There is no job yet.")

@@ -201,6 +201,7 @@ def choose_place(
 
 def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
     """What a launch would train, and under which recipe."""
+    from mnistcmp.report.numbers import plural
     from mnistcmp.results.store import ResultsStore
     from mnistcmp.study.seeds import describe_seeds
 
@@ -229,7 +230,8 @@ def _print_plan(launch: "Launch", place: "Place", terminal: Terminal) -> None:
         terminal.say(f"Recipe {name}: {', '.join(f'{k} {v}' for k, v in fields)}.")
     at_most = "" if study.until_clear is None else ", at most"
     terminal.say(
-        f"Results folder: {where}. {len(missing)} runs to train{at_most}. Nothing was done."
+        f"Results folder: {where}. {plural(len(missing), 'run')} to train{at_most}. "
+        "Nothing was done."
     )
 
 

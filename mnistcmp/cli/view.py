@@ -13,6 +13,7 @@ from mnistcmp.display.progress import ProgressDisplay, clock, describe_ended
 from mnistcmp.display.terminal import Terminal
 from mnistcmp.errors import UserError
 from mnistcmp.report.contents import Report
+from mnistcmp.report.numbers import plural, some_of
 from mnistcmp.report.text import print_report
 from mnistcmp.results.location import is_uri
 from mnistcmp.results.store import ResultsStore
@@ -128,9 +129,10 @@ class View:
             )
         if self.output is None:
             return "Interrupted before training began."
+        is_ = "is" if self.ended == 1 else "are"
         return (
-            f"Interrupted. {self.ended} new runs are kept in {self.output}; a {self._work} "
-            "into the same folder goes on from there."
+            f"Interrupted. {plural(self.ended, 'new run')} {is_} kept in {self.output}; a "
+            f"{self._work} into the same folder goes on from there."
         )
 
     def _say_failed(self, what: str) -> None:
@@ -148,13 +150,14 @@ class View:
         if self.json != "lines":
             if event.notice is not None:
                 self.say(event.notice, style="red")
-            doing, parts = "Training", f"{event.total} runs to train"
+            doing, parts = "Training", f"{plural(event.total, 'run')} to train"
             if event.work == "search":
-                doing, parts = "Searching", f"{event.total} points"
-            kept = f", {event.kept} are there already" if event.kept else ""
+                doing, parts = "Searching", plural(event.total, "point")
+            are = "is" if event.kept == 1 else "are"
+            kept = f", {event.kept} {are} there already" if event.kept else ""
             self.say(
-                f"{doing} on {event.place}: {event.cpus} CPUs, {event.gpus} GPUs. {parts}{kept}. "
-                f"Results go to {event.output}."
+                f"{doing} on {event.place}: {plural(event.cpus, 'CPU')}, "
+                f"{plural(event.gpus, 'GPU')}. {parts}{kept}. Results go to {event.output}."
             )
         if self._opens and self.is_seen:
             watch_beside(event.output)
@@ -186,7 +189,8 @@ class View:
         if self.json is None and event.report is not None:
             print_report(event.report, self.terminal)
         if event.failed:
-            self._say_failed(f"{len(event.failed)} of {event.trained} runs")
+            which = some_of(len(event.failed), event.trained, "run")
+            self._say_failed(which[0].upper() + which[1:])
         for failed in event.failed:
             self.say(f"  {describe_ended(failed)}", style="red")
         for line in filter(None, (event.again, event.stopped, event.notice)):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 import webbrowser
 from contextlib import suppress
 from typing import Annotated
@@ -14,6 +15,8 @@ from mnistcmp.cli.console import echo
 from mnistcmp.cli.report import DEFAULT_RESULTS
 
 PORT = 8266
+WAIT_SECONDS = 1.0
+"""Between two looks for a launch that has not begun."""
 IN_TERMINALS = {"elinks", "links", "lynx", "w3m", "www-browser"}
 
 
@@ -34,13 +37,12 @@ def watch(
     """Follow a launch in the browser: curves while they form, the table filling itself.
 
     The launch may be another terminal's or a cluster's, as long as its results folder is seen from
-    here. Before and after a launch the page is the report's. Ctrl-C ends it; the launch goes on.
+    here; it is waited for, where it has not begun. Before and after it the page is the report's.
+    Ctrl-C ends it; the launch goes on.
     """
     from mnistcmp.cluster.address import is_loopback
     from mnistcmp.watch.server import Server
     from mnistcmp.watch.state import Watched
-
-    watched = Watched(results, waits=not until_over)
 
     def on_ready(url: str) -> None:
         echo(f"{results} is shown at {url} (Ctrl-C ends it).")
@@ -50,7 +52,22 @@ def watch(
             echo("No browser can be opened here; open the URL in one.", err=True)
 
     with suppress(KeyboardInterrupt):
+        if not until_over:
+            _wait_for_launch(results)
+        watched = Watched(results, waits=not until_over)
         Server(watched, host, port, ends=until_over).serve(on_ready)
+
+
+def _wait_for_launch(results: str) -> None:
+    """Waits until something was launched into a place, and says so where that takes a while."""
+    from mnistcmp.results.store import ResultsStore
+
+    store, said = ResultsStore(results), False
+    while not (store.location.exists() and store.launches()):
+        if not said:
+            echo(f"Nothing was launched into {results} yet; waiting for that (Ctrl-C ends it).")
+        said = True
+        time.sleep(WAIT_SECONDS)
 
 
 def _open(url: str) -> bool:

@@ -209,6 +209,7 @@ def _docker() -> Iterator[Finding]:
 
 def _cluster(address: str | None) -> Iterator[Finding]:
     from mnistcmp.cluster.client import ClusterClient  # noqa: PLC0415 - there may be no cluster
+    from mnistcmp.report.numbers import plural  # noqa: PLC0415 - as above
 
     cluster = find_cluster(address)
     if cluster is None:
@@ -216,7 +217,7 @@ def _cluster(address: str | None) -> Iterator[Finding]:
         return
     client = ClusterClient(cluster)
     nodes = client.resources()
-    found = f"{cluster.address} ({cluster.found}) answers: {len(nodes)} nodes"
+    found = f"{cluster.address} ({cluster.found}) answers: {plural(len(nodes), 'node')}"
     yield _ok("token", "one is sent to the cluster" if cluster.token else "the cluster asks none")
     try:
         client.check("auto")

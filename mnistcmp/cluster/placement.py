@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mnistcmp.errors import UserError
+from mnistcmp.report.numbers import plural
 
 if TYPE_CHECKING:
     # The launching side places too, and needs no torch.
@@ -48,7 +49,7 @@ def choose_pools(choice: "DeviceChoice", nodes: Sequence[Node], *, place: str) -
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
     # A run needs both on one machine.
     with_gpu = sum(min(node.cpus, node.gpus) for node in nodes)
-    has = f"{place} has {cpus} CPUs and {gpus} GPUs for tasks"
+    has = f"{place} has {plural(cpus, 'CPU')} and {plural(gpus, 'GPU')} for tasks"
     if choice == "cuda" and not with_gpu:
         raise UserError(
             f"device 'cuda': each run asks for 1 CPU and 1 GPU of one machine, and {has}. "

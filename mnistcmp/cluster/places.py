@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -72,8 +72,10 @@ class RayPlace(Place):
 class LocalPlace(RayPlace):
     """This machine, with a Ray of its own for each work."""
 
-    def __init__(self, *, workers: int | None = None) -> None:
-        self.workers = workers
+    def __init__(
+        self, *, workers: int | None = None, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.workers, self._say = workers, say
 
     @override
     def output(self, work: Work) -> Output:
@@ -83,6 +85,7 @@ class LocalPlace(RayPlace):
     def connect(self) -> "AbstractContextManager[Resources]":
         from mnistcmp.cluster.session import local_ray  # noqa: PLC0415 - imports Ray
 
+        self._say("Starting Ray ...")
         return local_ray(self.workers)
 
     @override

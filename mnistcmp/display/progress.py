@@ -14,6 +14,7 @@ from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progre
 from mnistcmp.display.notebook import NotebookOutput
 from mnistcmp.display.terminal import SPARKS, Terminal
 from mnistcmp.errors import cut
+from mnistcmp.report.numbers import plural
 
 MOST_LINES = 10
 """Of conditions: more would not fit a small terminal."""
@@ -44,7 +45,7 @@ class ProgressDisplay:
     def update(self, progress: Progress) -> None:
         """Shows the progress as it is now."""
         left = "" if progress.left is None else f"left {clock(progress.left)}"
-        counts = f"{progress.running} running on {progress.workers} workers"
+        counts = f"{progress.running} running on {plural(progress.workers, 'worker')}"
         if progress.diverged:
             counts += f", {progress.diverged} diverged"
         counts += f", {progress.failed} failed"
@@ -95,9 +96,13 @@ class ProgressDisplay:
         self._errors = {key: self._errors.get(key, []) for key in told}
         for key, part in told.items():
             self._errors[key].append(1 - fmean(part.validation))
-        curves = {condition: sparkline(found) for (condition, _), found in self._errors.items()}
+        # Of a condition's stacks the one that is furthest, since each has a curve of its own.
+        furthest = {part.condition: part for part in sorted(training, key=lambda p: p.epoch)}
+        curves = {
+            name: sparkline(self._errors[name, part.seeds]) for name, part in furthest.items()
+        }
         described = describe_training(training)
-        return {name: f"{text} {curves[name]}" for name, text in described.items()}
+        return {name: f"{text}, error {curves[name]}" for name, text in described.items()}
 
     def close(self) -> None:
         """Leaves the terminal as it was."""
@@ -122,11 +127,15 @@ def describe_training(training: Iterable[InTraining]) -> dict[str, str]:
     described = {}
     for condition, parts in stacks.items():
         runs = sum(len(part.seeds) for part in parts)
-        epochs = sorted({part.epoch for part in parts})
-        reached = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
-        accuracy = fmean(value for part in parts for value in part.validation)
+        # Stacks that are not equally far have no mean in common.
+        reached = {
+            f"{epoch}": fmean(v for part in parts if part.epoch == epoch for v in part.validation)
+            for epoch in sorted({part.epoch for part in parts})
+        }
+        ends = [*reached][:1] + [*reached][1:][-1:]
+        accuracies = " to ".join(f"{reached[epoch]:.1%}" for epoch in ends)
         described[condition] = (
-            f"{runs} in epoch {reached} of {parts[0].epochs}, validation {accuracy:.1%}"
+            f"{runs} in epoch {' to '.join(ends)} of {parts[0].epochs}, validation {accuracies}"
         )
     return described
 

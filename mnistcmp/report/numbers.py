@@ -93,6 +93,13 @@ def yes_no(value: bool | None) -> str:  # noqa: FBT001 - the value itself
     return {None: NONE, True: "yes", False: "no"}[value]
 
 
+def some_of(count: int, total: int, noun: str) -> str:
+    """`2 of 5 runs`, `all 5 runs`, `the run`."""
+    if count < total:
+        return f"{count:,} of {plural(total, noun)}"
+    return f"the {noun}" if total == 1 else f"all {plural(total, noun)}"
+
+
 def plural(count: int, noun: str) -> str:
     """`1 run`, `1,200 runs`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -35,7 +35,7 @@ class Plot:
     train: tuple[Trace, ...]
     validation: tuple[Trace, ...]
     latest: Point
-    """Of the stack that told last."""
+    """Of the stack that is furthest."""
     runs: int
 
 
@@ -55,7 +55,7 @@ def plots(curves: Sequence[Curve], order: Sequence[str]) -> list[Plot]:
             highest=highest,
             train=tuple(_trace(c, [p.train for p in c.points], highest) for c in of_it),
             validation=tuple(_trace(c, [p.validation for p in c.points], highest) for c in of_it),
-            latest=of_it[-1].points[-1],
+            latest=max((curve.points[-1] for curve in of_it), key=lambda point: point.epoch),
             runs=sum(len(curve.seeds) for curve in of_it),
         )
         for condition, of_it in by_condition.items()

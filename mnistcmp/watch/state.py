@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ class Watched:
         self._combined = self._store.combined()
         self._of: Live | None = None
         """An account of the launch whose conditions these are."""
+        self._kept = Counter[str]()
+        """Runs of each condition that were stored before it."""
         self._live: Live | None = None
         self._read_at = self._asked_at = -REPORT_EVERY
         self._failures: list[Mapping[str, str]] = []
@@ -149,6 +152,7 @@ class Watched:
         if self._of is None or live.started_at != self._of.started_at:
             # Another launch than before may be of other conditions.
             self._of, self._combined = live, self._store.combined()
+            self._kept = self._count_kept(live)
         cells = {condition.name: condition for condition in self._combined.conditions}
         rows = []
         for part in live.progress.conditions:
@@ -157,7 +161,8 @@ class Watched:
             now = [t for t in live.progress.training if t.condition == part.condition]
             row = {
                 "model": part.condition,
-                "runs": f"{part.finished} of {part.total}",
+                "new runs": f"{part.finished} of {part.total}",
+                "runs before": f"{self._kept[part.condition]}",
                 "test, %": points(part.mean and 100 * part.mean),
                 "published, %": spread(number),
                 "in training": "; ".join(
@@ -168,6 +173,18 @@ class Watched:
                 row["test, %"] += f" ± {points(100 * part.deviation)}"
             rows.append(row)
         return Table(name="so-far", title="Test accuracy so far", rows=rows)
+
+    def _count_kept(self, live: Live) -> Counter[str]:
+        """Of each condition the runs that were stored before the launch, so far as it is."""
+        stored = self._store.finished_run_ids()
+        launched = {run.run_id: run for study in self._store.launches() for run in study.runs()}
+        kept = Counter(
+            self._combined.condition_of(run).name
+            for run_id, run in launched.items()
+            if run_id in stored
+        )
+        kept.subtract({part.condition: part.finished for part in live.progress.conditions})
+        return +kept
 
 
 def _training(live: Live) -> Table | None:

@@ -13,6 +13,7 @@ import mnistcmp
 from mnistcmp.errors import UserError
 from tests.support.commands import without_clusters
 from tests.support.examples import blocks
+from tests.support.servers import free_port
 
 PROGRAM = '''
 import json
@@ -151,7 +152,7 @@ def test_runs_that_fail_are_a_warning(done: tuple[str, dict[str, Any]]) -> None:
     """The others are kept, and the failures say why."""
     (line,) = done[1]["warnings"]
     assert line.startswith(
-        "1 of 1 runs failed: ValueError: the twelfth call. 'failures' of the results"
+        "the run failed: ValueError: the twelfth call. 'failures' of the results"
     )
     assert done[1]["failures"] == ["ValueError: the twelfth call"]
     assert done[1]["missing"] == ["__main__:Raises"]
@@ -182,11 +183,28 @@ def test_a_launch_that_is_asked_for_wrongly_is_refused(
     with pytest.raises(UserError, match="nowhere"):
         mnistcmp.launch("table1", on="local", notify="nowhere")
     monkeypatch.setenv("MNISTCMP_ADDRESS", "http://127.0.0.1:8265")
-    with pytest.raises(
-        UserError, match=r"workers is for this machine.*in Python, workers go with on='local'"
-    ):
+    with pytest.raises(UserError, match=r"^workers is for this machine.*take on='local' too"):
         mnistcmp.launch("table1", workers=2)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_error_names_arguments_where_the_command_line_has_options() -> None:
+    """And of a cluster that is not there it is said that it is not, whatever folder it has."""
+    address = f"http://127.0.0.1:{free_port()}"
+    dead = f"no cluster answers at {address} (on)"
+    for output in (None, "mine"):
+        with pytest.raises(UserError) as refused:
+            mnistcmp.launch("table1", on=address, output=output)
+        assert dead in str(refused.value)
+        assert "name another with on, or take on='local'." in str(refused.value)
+    Path("file").touch()
+    with pytest.raises(UserError, match=r"file is a file\. Choose another with output\."):
+        mnistcmp.launch("table1", on="local", output="file", progress=False)
+    with pytest.raises(UserError, match=r"Take device='cpu', or a machine|\bfile is a file"):
+        mnistcmp.launch("table1", on="local", output="file", device="cuda", progress=False)
+    with pytest.raises(UserError, match="Give more, or fewer epochs"):
+        mnistcmp.events("table1", on="local", budget=0.01)
 
 
 def test_the_package_names_what_programs_use() -> None:

@@ -110,6 +110,22 @@ def test_a_run_that_raises_raises_the_same_here(
     assert error in printed.err
     assert "in train" in printed.err
     assert "(Pdb) 42" in printed.out
+    assert printed.out.endswith(f"It raises {error}; no failure of it is stored.\n")
+    store.write(pack(study.name, [_failed(run, error)]))
+    assert run_command(monkeypatch, "rerun", "results", run.run_id) == 1
+    *_, last = capsys.readouterr().out.splitlines()
+    again = f"To look around there: mnistcmp rerun results {run.run_id} --pdb"
+    assert last == f"It raises the stored error again: {error}. {again}"
+
+
+def test_a_run_that_failed_and_does_not_now_is_told(
+    failing: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what stores it."""
+    assert run_command(monkeypatch, "rerun", "results", failing[0]) == 0
+    printed = capsys.readouterr().out
+    assert "no numbers of it to compare with" in printed
+    assert "launch its study into results again" in printed
 
 
 @pytest.mark.usefixtures("folder")

@@ -1,6 +1,7 @@
 """`mnistcmp launch` as users run it: a process of its own, real MNIST, real Ray."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -171,23 +172,30 @@ def test_weights_are_kept_where_they_are_asked_for(
 def test_interrupted_launch_keeps_what_was_finished_and_goes_on(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """Ctrl-C: exit status 130, no further study; then the same command trains only the rest."""
+    """Ctrl-C: exit status 130, no further study; then the same command trains only the rest.
+
+    Standard error is a terminal, where it is said that Ray starts, which takes seconds.
+    """
     arguments = ("-a", "baseline", "--seeds", "40", "--epochs", "4", "--study", "table1")
     runs = tmp_path / "results" / "table1-epochs-4" / "runs"
+    terminal, errors = os.openpty()
     process = subprocess.Popen(
         [*INTERRUPTIBLE, "launch", *arguments, "--study", "activation"],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         text=True,
     )
     deadline = time.monotonic() + 60
     while not list(runs.glob("*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "")
+    printed, _ = process.communicate(timeout=60)
+    said = os.read(terminal, 1000)
+    for end in (terminal, errors):
+        os.close(end)
+    assert (process.returncode, said) == (130, b"Starting Ray ...\r\n")
     words = " ".join(printed.split())
     assert "a launch into the same folder goes on from there. Not started: activation-ep" in words
     kept = {path: path.stat().st_mtime_ns for path in runs.glob("*.parquet")}

@@ -57,7 +57,7 @@ def test_what_can_never_be_placed_is_refused() -> None:
     with pytest.raises(UserError, match=r"1 GPU of one machine, and here has 2 CPUs and 0 GPUs"):
         choose_pools("cuda", CPU_ONLY, place="here")
     apart = [Node(cpus=0, gpus=1), Node(cpus=4, gpus=0)]
-    with pytest.raises(UserError, match=r"1 GPU of one machine, and here has 4 CPUs and 1 GPUs"):
+    with pytest.raises(UserError, match=r"1 GPU of one machine, and here has 4 CPUs and 1 GPU for"):
         choose_pools("cuda", apart, place="here")
     with pytest.raises(UserError, match="asks for 1 CPU, and here has 0 CPUs"):
         choose_pools("auto", [Node(cpus=0, gpus=1)], place="here")

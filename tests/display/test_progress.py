@@ -71,7 +71,7 @@ def test_progress_fits_the_terminal(
         "best siamese-shared-aux seed 0 97.8%",
         "siamese-shared-aux 4/10 97.41 ± 0.31%",
         "baseline 2/10 79.50%, 1 diverged, 1 failed",
-        "siamese-separate 0/10; 10 in epoch 57 of 150, validation 82.0%",
+        "siamese-separate 0/10; 10 in epoch 57 of 150, validation 82.0%, error ▁",
     ):
         assert shown in printed
 
@@ -90,6 +90,24 @@ def test_a_file_gets_a_line_with_what_is_in_training(
         "10 in epoch 57 of 150, validation 82.0%, elapsed 0:01:00, left 0:02:51"
     )
     assert "baseline 2/10 79.50%, 1 diverged, 1 failed" in last
+
+
+def test_stacks_of_a_condition_that_are_not_equally_far_are_not_averaged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the first and the furthest have reached, and the curve of the furthest."""
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    progress = _progress()
+    (far,) = progress.training
+    near = replace(far, seeds=(10, 11), epoch=3, validation=(0.5, 0.6))
+    both = replace(progress, training=(replace(far, epoch=50, validation=(0.4,) * 10), near))
+    display = ProgressDisplay(Terminal())
+    display.update(both)
+    display.update(replace(progress, training=(far, near)))
+    display.close()
+    printed = capsys.readouterr().out
+    assert "12 in epoch 3 to 57 of 150, validation 55.0% to 82.0%, error █▁" in printed
 
 
 def test_a_curve_falls_as_its_numbers_do() -> None:

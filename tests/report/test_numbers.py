@@ -46,6 +46,13 @@ def test_a_difference_has_its_sign() -> None:
     assert numbers.interval(paired_difference([5], [6])) == "one seed"
 
 
+def test_what_failed_is_counted_as_one_says_it() -> None:
+    """Not as 1 of 1 runs."""
+    assert numbers.some_of(1, 5, "run") == "1 of 5 runs"
+    assert numbers.some_of(5, 5, "run") == "all 5 runs"
+    assert numbers.some_of(1, 1, "run") == "the run"
+
+
 def test_what_is_not_a_number_is_printed_as_such() -> None:
     """A run that diverged is no reason for a traceback."""
     nan = float("nan")

@@ -217,7 +217,9 @@ def test_the_page_shows_what_goes_on(served: tuple[str, Callable[[], None]]) -> 
         "1 of 1000",
     ):
         assert text in page
-    assert re.search(r"baseline</th><td>0 of 2</td><td>80.00</td><td>82.17 ± 1.69</td>", page)
+    assert re.search(
+        r"baseline</th><td>0 of 2</td><td>2</td><td>80.00</td><td>82.17 ± 1.69</td>", page
+    )
     assert 'class="band validation"' in page
     assert "script-src 'self'; connect-src 'self'" in page
     assert answer.headers["Cache-Control"] == "no-store"
@@ -337,26 +339,43 @@ def test_a_driver_that_is_gone_is_told(
     assert "Nothing was heard of the launch for 1 min 40 s. If it is no longer there" in shown
 
 
-@pytest.mark.parametrize(
-    ("folder_name", "message"),
-    [
-        ("nowhere", "there is no results folder"),
-        ("empty", "nothing was launched into empty"),
-    ],
-)
-def test_what_cannot_be_watched_is_refused(
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_launch_that_has_not_begun_is_waited_for(
     folder: Path,
+    study: Study,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    folder_name: str,
-    message: str,
+    name: str,
 ) -> None:
-    """In one line."""
+    """Which is said; with the first launch into the folder its page is there."""
     (folder / "empty").mkdir()
-    assert run_command(monkeypatch, "watch", folder_name, "--no-browser") == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+    threading.Timer(1.5, lambda: ResultsStore(folder / name).prepare(study)).start()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert run_command(monkeypatch, "watch", name, "--no-browser", "--port", port) == 2
+    printed = capsys.readouterr()
+    assert printed.out == (
+        f"Nothing was launched into {name} yet; waiting for that (Ctrl-C ends it).\n"
+    )
+    assert f"port {port} of 127.0.0.1 is in use" in printed.err
+
+
+def test_runs_that_were_there_before_a_launch_are_counted(
+    store: ResultsStore, study: Study, going_on: Callable[[Progress], None]
+) -> None:
+    """Beside the new ones; where a launch was interrupted, the page says how it goes on."""
+    wider = study.model_copy(update={"seeds": (0, 1, 2)})
+    store.prepare(wider)
+    going_on(_progress(finished=1))
+    watched = Watched(str(store.location), waits=True)
+    page = str(watched.look().live)
+    assert re.search(r"baseline</th><td>1 of 2</td><td>1</td>", page)
+    assert re.search(r"siamese-shared-aux</th><td>0 of 2</td><td>2</td>", page)
+    (Path(str(store.location)) / FILE).unlink()
+    assert not watched.goes_on
+    watched.refresh_report()
+    ending = watched.report().partition('id="over"')[2]
+    assert "was interrupted, or ended before it\nhad trained all. Launch the study again" in ending
 
 
 @pytest.mark.usefixtures("folder")
