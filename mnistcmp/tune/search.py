@@ -16,7 +16,7 @@ from mnistcmp.errors import UserError
 from mnistcmp.study.file import build_study
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import RecipeName, Run, Seeds, Study
-from mnistcmp.tune.space import Dimension, in_short, parse_grid, parse_range
+from mnistcmp.tune.space import Dimension, Range, in_short, parse_grid, parse_range
 
 if TYPE_CHECKING:
     from mnistcmp.cluster.places import RayPlace
@@ -192,9 +192,6 @@ def plan_search(
         grids, ranges = ([DEFAULT_GRID], []) if method == "grid" else ([], [DEFAULT_RANGE])
     dimensions: list[Dimension] = [choice for text in grids for choice in parse_grid(text)]
     dimensions += [parse_range(text) for text in ranges]
-    fields = [dimension.field for dimension in dimensions]
-    if twice := next((f for n, f in enumerate(fields) if f in fields[:n]), None):
-        raise UserError(f"{twice} is searched twice. Give its values, or its range, once.")
     search = Search(
         study=study,
         seeds=study.seeds if seeds is None else seeds,
@@ -228,17 +225,23 @@ def check_search(search: Search) -> None:
             f"--race adds seeds after the first {FIRST_LOOK}, and there are {len(search.seeds)}. "
             f"Give more: --seeds {DEFAULT_RACE}."
         )
+    _check_space(search)
+    if points := search.points():
+        search.study_of(points)
+
+
+def _check_space(search: Search) -> None:
+    fields = [dimension.field for dimension in search.dimensions]
+    if twice := next((f for n, f in enumerate(fields) if f in fields[:n]), None):
+        raise UserError(f"{twice} is searched twice. Give its values, or its range, once.")
+    for dimension in search.dimensions:
+        if isinstance(dimension, Range) and not dimension.low < dimension.high:
+            raise UserError(f"{dimension.field}: {dimension.low} is not below {dimension.high}.")
     if search.method != "grid":
         # Values that make no recipe together are passed over later; one wrong by itself is told.
         for dimension in search.dimensions:
             for value in dimension.values:
                 search.point({dimension.field: value})
-    _check_size(search)
-    if points := search.points():
-        search.study_of(points)
-
-
-def _check_size(search: Search) -> None:
     if search.size < 2:  # noqa: PLR2004 - one point is no search
         raise UserError(
             "a search compares at least two points, and this one has one. Give more values, or "

@@ -1,16 +1,22 @@
 """Searches as they are asked for: grids, ranges, points, and what is refused."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mnistcmp.cluster.events import Refused, from_line
+from mnistcmp.cluster.job import run_job
+from mnistcmp.cluster.places import RESULTS_VARIABLE
 from mnistcmp.errors import UserError
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
 from mnistcmp.tune.search import Method, looks, plan_search
 from mnistcmp.tune.space import Choice, Range, parse_grid, parse_range
+from tests.support.clusters import KINDS, PROJECT
 from tests.support.commands import mnistcmp
 
 BASE = Study(name="base", seeds=(0, 1))
@@ -160,6 +166,40 @@ def test_a_race_needs_seeds_to_add() -> None:
         plan_search(BASE, rule="race")
     assert looks(10) == (3, 5, 8, 10)
     assert looks(4) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"dimensions": [{"field": "momentun", "values": [1, 2]}]},
+            "unknown recipe field 'momentun'",
+        ),
+        ({"dimensions": []}, "this one has one. Give more values"),
+        ({"dimensions": [{"field": "epochs", "values": [1]}] * 2}, "epochs is searched twice"),
+        ({"dimensions": [{"field": "learning_rate", "low": 2, "high": 1}]}, "2 is not below 1"),
+        ({"rule": "race", "seeds": "3"}, "--race adds seeds after the first 3, and there are 3"),
+        ({"study": {"name": "x", "recipes": {"a": {}, "b": {"epochs": 1}}}}, "several recipes"),
+        ({"dimensions": [{"field": "learning_rate"}]}, "the job's request is wrong at dimensions"),
+        ({"rule": "hyperband"}, "the job's request is wrong at rule"),
+        ({"budget": -1}, "the job's request is wrong at budget"),
+    ],
+)
+def test_a_request_that_was_written_wrongly_is_refused_in_one_line(
+    changes: dict[str, Any],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the job's driver, before it looks for a Ray; nothing is written."""
+    monkeypatch.setenv(RESULTS_VARIABLE, str(tmp_path))
+    request = json.loads((PROJECT / "jobs" / "tune-table1.json").read_text(encoding="utf-8"))
+    assert run_job(json.dumps(request | changes), KINDS) == 2
+    refused = from_line(capsys.readouterr().out)
+    assert isinstance(refused, Refused)
+    assert message in refused.message
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_grid_takes_no_samples() -> None:
