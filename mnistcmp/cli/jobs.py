@@ -137,7 +137,7 @@ def stop(
 ) -> None:
     """Stop a job. What it has trained is kept."""
     _client(address).stop(job)
-    echo(f"Stopped {job}. What it has trained is kept; launch again to go on.")
+    echo(f"Stopped {job}. What it has trained is kept; the same command goes on from there.")
 
 
 def _client(address: str | None) -> "ClusterClient":

@@ -98,7 +98,7 @@ Within = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Runs, or points, at a time here. Default: one per processor."),
+    typer.Option(min=1, help="Runs at a time here. Default: one per processor."),
 ]
 
 

@@ -170,7 +170,7 @@ class ClusterPlace(Place):
 
 def _why_it_ended(job: "Job") -> str:
     """For a job that did not get to its report."""
-    where = f"Finished runs are kept; see 'mnistcmp logs {job.id}', and launch again to go on"
+    where = f"Finished runs are kept; see 'mnistcmp logs {job.id}'; the same command goes on"
     if job.status == "STOPPED":
         return f"the job {job.id} was stopped before its end. {where}."
     reason = (job.message.strip().splitlines() or ["no reason given"])[0].rstrip(".")
