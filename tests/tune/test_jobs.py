@@ -82,7 +82,7 @@ def test_a_search_on_a_cluster_is_the_one_at_home(
 def test_a_search_is_left_followed_stopped_and_taken_up_again(checkout: Checkout) -> None:
     """As a launch is, by the same commands."""
     grid = "--grid", "lr=0.005,0.01"
-    search = "tune", "small.toml", "-a", "single:Digits", "--seeds", "2", "--epochs", "60", *grid
+    search = "tune", "small.toml", "-a", "single:Digits", "--seeds", "2", "--epochs", "30", *grid
     left = checkout.mnistcmp(*search, "--output", "results/left", "--detach")
     assert (left.returncode, left.stderr) == (0, "")
     *_, command, job = left.stdout.split()
