@@ -62,7 +62,7 @@ test-chaos: install ## Inject faults into launches at random moments; SEEDS=20 f
 	@CHAOS_SEEDS=$(SEEDS) $(BIN)/python -m pytest -m chaos -rP $(ARGS)
 
 test-fuzz: install ## Give each parser EXAMPLES=10000 made-up inputs; a test run has a hundred of each
-	@FUZZ=$(EXAMPLES) $(BIN)/python -m pytest $(PARALLEL) tests/fuzz $(ARGS)
+	@FUZZ=$(EXAMPLES) $(BIN)/python -m pytest --hypothesis-show-statistics tests/fuzz $(ARGS)
 
 lint: install ## Check style, format and types
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from scipy import stats
 
 from mnistcmp.errors import UserError
@@ -125,7 +126,13 @@ def _ties(table: Curves, chosen: int, best: int) -> bool:
 def _read(pilot: ResultsStore) -> tuple[Search, list[Recipe], Curves]:
     """A search, its points' recipes in their order, and how they went."""
     report = build_search_report(pilot)
-    search = Search.model_validate_json(pilot.location.read("", SEARCH).to_pybytes())
+    try:
+        search = Search.model_validate_json(pilot.location.read("", SEARCH).to_pybytes())
+    except ValidationError as error:
+        raise UserError(
+            f"{pilot.location.path(SEARCH)} is no search that this mnistcmp can read. Take the "
+            "folder of another."
+        ) from error
     conditions = pilot.combined().conditions
     whole = {row.recipe for row in report.rows if row.state == "finished"}
     recipes = [recipe for recipe in dict.fromkeys(c.recipe for c in conditions) if recipe in whole]

@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import BaseModel, RootModel
 
 from mnistcmp.cluster.address import STATE_FOLDER, ClusterState
+from mnistcmp.cluster.answers import (
+    JobAnswer,
+    JobsAnswer,
+    LogAnswer,
+    NodesAnswer,
+    VersionAnswer,
+    WrongAnswerError,
+    read,
+)
 from mnistcmp.cluster.claim import Process
 from mnistcmp.cluster.events import (
     PREFIX,
@@ -24,10 +34,13 @@ from mnistcmp.cluster.events import (
     to_json,
     to_line,
 )
+from mnistcmp.cluster.jobs import to_job
 from mnistcmp.cluster.keeping import Kept, _read
 from mnistcmp.cluster.launch import Launch
 from mnistcmp.cluster.live import FILE, Curve, Live, Point, Spread, _adapter, read_live
+from mnistcmp.cluster.placement import Node
 from mnistcmp.cluster.work import read_work
+from mnistcmp.errors import UserError
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.study.named import TABLE1
 from mnistcmp.study.recipe import Recipe
@@ -124,6 +137,52 @@ def test_a_line_of_a_job_s_log(text: str) -> None:
     event = reads(lambda: from_line(f"(pid=1) {PREFIX}{text}"))
     if event is not None:
         assert from_line(to_line(event)) == event
+
+
+JOB = {
+    "submission_id": "x-1",
+    "status": "RUNNING",
+    "metadata": {"mnistcmp_output": "x"},
+    "start_time": 1_767_000_000_000,
+    "end_time": None,
+    "message": "",
+}
+NODE = {"state": "ALIVE", "node_name": "x", "resources_total": {"CPU": 2.0}, "labels": {"a": "b"}}
+ANSWERS: list[tuple[type[BaseModel], object]] = [
+    (VersionAnswer, {"ray_version": "2.60.0"}),
+    (NodesAnswer, {"data": {"result": {"result": [NODE]}}}),
+    (JobsAnswer, [JOB]),
+    (JobAnswer, JOB),
+    (LogAnswer, {"logs": "line\n"}),
+]
+
+
+def _answered(kind: type[BaseModel], content: bytes) -> BaseModel:
+    """As a client, which says whose answer it was."""
+    try:
+        return read(kind, content)
+    except WrongAnswerError as error:
+        raise UserError(str(error)) from error
+
+
+@given(
+    st.sampled_from(ANSWERS).flatmap(
+        lambda answer: st.tuples(st.just(answer[0]), _json_or_not(answer[1]))
+    )
+)
+@example((NodesAnswer, b'{"data": []}'))
+@example((JobsAnswer, b"[" * 100_000))
+@example((JobAnswer, as_json(JOB | {"start_time": 10**30}).encode()))
+@example((JobAnswer, as_json(JOB | {"metadata": {"mnistcmp_output": [1]}}).encode()))
+def test_a_dashboard_s_answer(answer: tuple[type[BaseModel], bytes]) -> None:
+    """Jobs with their times, and nodes with what they have for tasks."""
+    kind, content = answer
+    found = reads(lambda: _answered(kind, content))
+    if isinstance(found, NodesAnswer):
+        assert all(Node.of(node.resources_total or {}).cpus >= 0 for node in found.nodes)
+    for each in found.root if isinstance(found, RootModel) else [found]:
+        job = to_job(each) if isinstance(each, JobAnswer) else None
+        assert job is None or isinstance(job.output, str)
 
 
 @pytest.fixture(scope="module")
