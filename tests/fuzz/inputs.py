@@ -17,7 +17,7 @@ T = TypeVar("T")
 SECONDS = 20
 """After which a parser hangs: most take a millisecond."""
 ROOM = 2**31
-"""Bytes that a process may have beside what it has when the test begins."""
+"""Bytes that a process may have beside what it has before an input."""
 
 texts = st.text(max_size=40) | st.sampled_from(
     [
@@ -52,7 +52,7 @@ def reads(parse: Callable[[], T]) -> T | None:
     Any other exception is the test's, and so is one line that a terminal obeys, or that is as long
     as its input.
     """
-    with _a_while():
+    with _a_while(), _little_memory():
         try:
             return parse()
         except UserError as error:
@@ -78,7 +78,7 @@ def _a_while() -> Iterator[None]:
 
 
 @contextmanager
-def little_memory() -> Iterator[None]:
+def _little_memory() -> Iterator[None]:
     """The process cannot have much more memory than it has."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from mnistcmp.study.study import Run
 from mnistcmp.training.checkpoint import decode as decode_checkpoint
 from mnistcmp.training.checkpoint import encode as encode_checkpoint
 from mnistcmp.training.result import Weights
-from tests.fuzz.inputs import changed, little_memory, mangled, reads, texts
+from tests.fuzz.inputs import changed, mangled, reads, texts
 from tests.support.stored import NOON
 from tests.support.synthetic import made_up
 
@@ -52,13 +51,6 @@ TYPES = st.sampled_from([
     pa.map_(pa.string(), pa.int8()), pa.dictionary(pa.int32(), pa.string()), pa.date32(),
     pa.timestamp("ns"), pa.decimal128(38, 2), pa.bool_(), pa.json_(), pa.uuid(),
 ])  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def bounded() -> Iterator[None]:
-    """No input of a kilobyte takes gigabytes."""
-    with little_memory():
-        yield
 
 
 def _all_of(name: str, content: bytes, coded: tuple[str, ...] = ()) -> pa.Table:

@@ -1,6 +1,5 @@
 """A results folder whose files are whole, and say what no run's do."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.tables import pack
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Study
-from tests.fuzz.inputs import little_memory, numbers, reads, texts
+from tests.fuzz.inputs import numbers, reads, texts
 from tests.support.stored import NOON, folder_of
 from tests.support.synthetic import made_up
 
@@ -39,15 +38,14 @@ STUDY = Study(
 
 
 @pytest.fixture(scope="module")
-def store(scratch: Path) -> Iterator[ResultsStore]:
+def store(scratch: Path) -> ResultsStore:
     """Three conditions, all of their runs but one, which failed."""
     store = ResultsStore(scratch / "results")
     store.prepare(STUDY)
     *runs, last = STUDY.runs()
     failed = Failed(run=last, error="E: x", traceback="E", host=None, failed_at=NOON)
     store.write(pack(STUDY.name, [*made_up(runs, epochs=4, pairs=6), failed]))
-    with little_memory():
-        yield store
+    return store
 
 
 @pytest.fixture(scope="module")
