@@ -84,7 +84,7 @@ class Live:
     @property
     def is_gone(self) -> bool:
         """Whether its driver has ended, as far as can be seen from here."""
-        return self.silence > SILENCE or (self.process.is_here and not self.process.runs)
+        return abs(self.silence) > SILENCE or (self.process.is_here and not self.process.runs)
 
 
 @cache

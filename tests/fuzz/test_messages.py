@@ -1,6 +1,7 @@
 """What programs write: a job's request and note, events, a launch's account, a search's points."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -194,6 +195,7 @@ def launched(scratch: Path) -> ResultsStore:
 
 
 @given(_json_or_not(json.loads(_adapter().dump_json(LIVE))))
+@example(_adapter().dump_json(replace(LIVE, told_at=NOW.replace(year=3026))))
 def test_a_launch_s_account_of_itself(launched: ResultsStore, content: bytes) -> None:
     """The page that follows it is drawn, whatever it tells."""
     launched.location.write("", FILE, content)
