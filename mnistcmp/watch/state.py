@@ -147,7 +147,7 @@ class Watched:
         latest = rows.slice(0, MOST_FAILURES).to_pylist()
         return [row for row in latest if row["failed_at"] >= live.started_at]
 
-    def _conditions(self, live: Live) -> Table:
+    def _conditions(self, live: Live) -> Table | None:
         """The launch's conditions, as far as they are."""
         if self._of is None or live.started_at != self._of.started_at:
             # Another launch than before may be of other conditions.
@@ -172,7 +172,7 @@ class Watched:
             if part.deviation is not None:
                 row["test, %"] += f" ± {points(100 * part.deviation)}"
             rows.append(row)
-        return Table(name="so-far", title="Test accuracy so far", rows=rows)
+        return Table(name="so-far", title="Test accuracy so far", rows=rows) if rows else None
 
     def _count_kept(self, live: Live) -> Counter[str]:
         """Of each condition the runs that were stored before the launch, so far as it is."""

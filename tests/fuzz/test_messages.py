@@ -196,6 +196,7 @@ def launched(scratch: Path) -> ResultsStore:
 
 @given(_json_or_not(json.loads(_adapter().dump_json(LIVE))))
 @example(_adapter().dump_json(replace(LIVE, told_at=NOW.replace(year=3026))))
+@example(_adapter().dump_json(replace(LIVE, progress=replace(PROGRESS, conditions=()))))
 def test_a_launch_s_account_of_itself(launched: ResultsStore, content: bytes) -> None:
     """The page that follows it is drawn, whatever it tells."""
     launched.location.write("", FILE, content)
