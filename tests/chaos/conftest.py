@@ -1,8 +1,14 @@
-"""What the faults came to, as a table."""
+"""What the faults came to, as a table.
 
+Where CHAOS_FILE names a file, what was found before is read from it, and all is kept in it: so it
+may take several sessions.
+"""
+
+import json
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
@@ -35,10 +41,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Metrics:
 @pytest.fixture(scope="session")
 def record() -> Record:
     """Takes injections; the table of them all is written anew each time."""
-    found: list[Injection] = []
+    file = Path(os.environ.get("CHAOS_FILE", os.devnull))
+    found = [Injection(**each) for each in json.loads(file.read_text(encoding="utf-8") or "[]")]
 
     def take(injections: list[Injection]) -> None:
         found.extend(injections)
+        file.write_text(json.dumps([asdict(each) for each in found]), encoding="utf-8")
         text = table(found)
         print(text)  # noqa: T201 - for whoever asked for it
         if len(STUDIES) >= ENOUGH:
