@@ -22,6 +22,7 @@ import time
 import torch
 
 WISHES = os.environ.get("CHAOS_WISHES", "/tmp/wishes")
+WISHED = "raise", "hang", "nan", "eat"
 
 
 class Odd(torch.nn.Module):
@@ -35,7 +36,8 @@ class Odd(torch.nn.Module):
         return self.layer(pairs.flatten(1))
 
     def train(self, mode=True):
-        for wish in ("raise", "hang", "nan", "eat"):
+        # In a worker, and not where it is looked at before a launch.
+        for wish in WISHED if "MNISTCMP_NETWORK" in os.environ else ():
             try:
                 os.rename(f"{WISHES}/{wish}", f"{WISHES}/{wish}-{time.time_ns()}")
             except OSError:
