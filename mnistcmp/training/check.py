@@ -53,7 +53,7 @@ def check_network(name: str, recipe: Recipe, *, keep_weights: bool = False) -> O
         )
     if keep_weights:
         storable(name, _attempt(name, lambda: engine.state(0)))
-    engine.network.eval()
+    _attempt(name, engine.network.eval)
     with seeded_torch(run.seed, Stream.DROPOUT, CPU), torch.inference_mode():
         outputs = _outputs(name, engine.network, EVALUATION_BATCH)
         if not all(part.isfinite().all() for part in (outputs.comparison, *(outputs.digits or ()))):
@@ -86,7 +86,7 @@ def _check_steps(name: str, run: Run) -> tuple[PlainEngine, Tensor]:
     """
     with seeded_torch(run.seed, Stream.DROPOUT, CPU):
         engine = _attempt(name, lambda: PlainEngine(run, CPU))
-        engine.network.train()
+        _attempt(name, engine.network.train)
         whole, rest = run.recipe.batch_size, run.recipe.split_size % run.recipe.batch_size
         losses = [_check_batch(name, engine, pairs) for pairs in (whole, rest) if pairs]
     return engine, losses[0]

@@ -69,6 +69,7 @@ REFUSED = {
     "exiting:Net": "importing 'exiting' raises SystemExit: 1. Correct the module first",
     "wrong:Raises": "'wrong:Raises' raises ValueError: no. It is given pairs, (N, 2, 14, 14)",
     "wrong:Garbles": "'wrong:Garbles' raises ValueError: ? ?[31mxxx",
+    "wrong:Switched": "'wrong:Switched' raises ValueError: no such mode.",
     "wrong:Wide": "returns (32, 10) for 32 pairs; expected are logits (32, 2), or a tuple",
     "wrong:Few": "returns tuple of 2 for 32 pairs",
     "wrong:Twos": "returns (32, 2) and (32, 2) and (32, 2) for 32 pairs",
