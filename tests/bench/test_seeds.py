@@ -57,7 +57,7 @@ def test_the_command_simulates_with_a_pilot_too(
     store = ResultsStore(tmp_path)
     store.prepare(pilot)
     done = finish(study.runs()[0])
-    scores = ((run, 0.8 + run.seed**2 / 2000 * len(run.architecture)) for run in pilot.runs())
+    scores = ((run, 0.3 + run.seed**2 / 2000 * len(run.architecture)) for run in pilot.runs())
     ended = [replace(done, run=run, result=with_accuracy(done.result, s)) for run, s in scores]
     store.write(pack(pilot.name, ended))
     asked = ["bench", "seeds", "--repetitions", "50", "--max-seeds", "10", "--json"]
