@@ -27,8 +27,10 @@ def test_the_default_search_survives_a_killed_worker_and_is_the_one_at_home(
     rows = ResultsStore(output).read("runs").to_pylist()
     assert len({row["run_id"] for row in rows}) == len(rows) == 90
     assert {row["host"] for row in rows} <= {worker[:12] for worker in workers}
-    here = checkout.mnistcmp("tune", "--epochs", "4", "--local", "--output", "here")
+    here = checkout.mnistcmp("tune", "--epochs", "4", "--local", "--output", "tuned-here")
     assert here.returncode == 0, here.stderr
-    assert searched(output) == searched(checkout.folder / "here")
-    assert (output / "best.toml").read_text() == (checkout.folder / "here/best.toml").read_text()
+    assert searched(output) == searched(checkout.folder / "tuned-here")
+    assert (output / "best.toml").read_text() == (
+        checkout.folder / "tuned-here/best.toml"
+    ).read_text()
     assert checkout.up("containers").returncode == 0
