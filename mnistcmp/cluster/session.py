@@ -195,10 +195,11 @@ def _resources(place: str) -> Resources:
 
 def nodes_now() -> tuple[Node, ...]:
     """What the connected Ray's living nodes have; those of other versions are not counted."""
-    labels = required_labels()
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    labels = _required(nodes)
     return tuple(
         Node.of(node["Resources"])
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        for node in nodes
         if node["Alive"] and labels.items() <= node["Labels"].items()
     )
 
@@ -208,8 +209,11 @@ def required_labels() -> dict[str, str]:
 
     A worker of another version may join while a study trains, when a cluster is renewed.
     """
+    return _required(ray.nodes())  # type: ignore[no-untyped-call]
+
+
+def _required(nodes: list[dict[str, Any]]) -> dict[str, str]:
     own = ray.get_runtime_context().get_node_id()
-    nodes = ray.nodes()  # type: ignore[no-untyped-call]
     found: dict[str, str] = next((n["Labels"] for n in nodes if n["NodeID"] == own), {})
     return {name: value for name, value in own_labels().items() if found.get(name) == value}
 
