@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
 
+import psutil
 from pydantic import Field, TypeAdapter, ValidationError
 
 from mnistcmp.cluster.jobs import own_job_id
@@ -68,13 +69,7 @@ class Process:
     @property
     def runs(self) -> bool:
         """Of one that is here, whether it runs."""
-        try:
-            os.kill(self.number, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        return bool(psutil.pid_exists(self.number))
 
     @property
     def has_ended(self) -> bool:
