@@ -1,7 +1,9 @@
 """The README, docs/python.md and the notebook show the same; the notebook does what it says."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,22 +26,35 @@ def test_every_name_of_the_api_is_explained() -> None:
     assert [name for name in mnistcmp.__all__ if f"mnistcmp.{name}" not in text] == []
 
 
+NUMBER = re.compile(r"[-+]?\b\d[\d,]*(?:\.\d+)?")
+
+
+def _given(cells: list[dict[str, Any]]) -> list[str]:
+    """The text of what each cell's last expression gave."""
+    return [
+        "".join(output["data"]["text/plain"])
+        for cell in cells
+        for output in cell.get("outputs", ())
+        if output["output_type"] == "execute_result"
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return NUMBER.sub("#", text.replace("─", "")).split()
+
+
 @pytest.mark.ray
 def test_the_notebook_works(tmp_path: Path) -> None:
-    """In a kernel, whose event loop runs already: the same numbers as it was stored with."""
-    before = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    """In a kernel, whose event loop runs already: what it was stored with, to other rounding."""
+    stored = _given(json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"])
     after = executed(tmp_path)
-
-    def numbers(cells: list[dict[str, object]]) -> list[object]:
-        """The text of what each cell's last expression gave."""
-        return [
-            "".join(output["data"]["text/plain"])
-            for cell in cells
-            for output in cell.get("outputs", ())  # type: ignore[attr-defined]
-            if output["output_type"] == "execute_result"
-        ]
-
-    assert len(numbers(after.cells)) == 5
-    assert numbers(after.cells) == numbers(before["cells"])
+    now = _given(after.cells)
+    assert len(now) == 5
+    assert [*map(_words, now)] == [*map(_words, stored)]
+    for text, before in zip(now, stored, strict=True):
+        if not text.startswith("Study"):
+            # Tables of pandas: accuracies and error rates. Another kind of processor has others.
+            numbers, numbers_before = ([*map(float, NUMBER.findall(t))] for t in (text, before))
+            assert numbers == pytest.approx(numbers_before, abs=0.1)
     kinds = [output.output_type for cell in after.cells for output in cell.get("outputs", ())]
     assert "stream" not in kinds
