@@ -2,7 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 LONGEST = 300
 """Characters of another's error that one line quotes."""
@@ -25,6 +28,23 @@ class UserError(Exception):
             half = LONGEST_LINE // 2
             line = f"{line[:half]} ... {line[-half:]}"
         super().__init__(line)
+
+
+def look_up(kind: str, name: str, table: Mapping[str, _T], *others: str) -> _T:
+    """What a table has under a name.
+
+    Args:
+        kind: What the names are of, for the error.
+        name: The name.
+        table: What there is.
+        others: What else is allowed where the name comes from.
+
+    Raises:
+        UserError: It has nothing.
+    """
+    if name not in table:
+        raise unknown_name(kind, name, [*table, *others])
+    return table[name]
 
 
 def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> UserError:

@@ -20,7 +20,7 @@ from mnistcmp.cluster.places import ClusterPlace, LocalPlace, Place
 from mnistcmp.cluster.tracking import tracked
 from mnistcmp.display.progress import ProgressDisplay
 from mnistcmp.display.terminal import Terminal
-from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.errors import UserError, look_up
 from mnistcmp.files import expand_home
 from mnistcmp.networks.architectures import ARCHITECTURES
 from mnistcmp.report.numbers import seconds, some_of
@@ -255,9 +255,7 @@ def _place_and_work(
 ) -> tuple[Place, Launch]:
     place = choose_place(on, device=device, workers=workers)
     if isinstance(study, str):
-        if study not in STUDIES:
-            raise unknown_name("study", study, STUDIES)
-        study = STUDIES[study]
+        study = look_up("study", study, STUDIES)
     if not isinstance(study, Study):
         raise UserError(
             f"an object of type {type(study).__name__} is no study. Give a Study or a name."

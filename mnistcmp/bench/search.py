@@ -136,7 +136,7 @@ def _read(pilot: ResultsStore) -> tuple[Search, list[Recipe], Curves]:
     conditions = pilot.combined().conditions
     whole = {row.recipe for row in report.rows if row.state == "finished"}
     recipes = [recipe for recipe in dict.fromkeys(c.recipe for c in conditions) if recipe in whole]
-    epochs = {recipe.rounds * recipe.epochs for recipe in recipes}
+    epochs = {recipe.all_epochs for recipe in recipes}
     if len(recipes) != len(report.rows) or report.missing or len(epochs) != 1:
         raise UserError(
             f"{pilot.location} has points that were not trained to one and the same number of "

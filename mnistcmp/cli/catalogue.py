@@ -8,7 +8,7 @@ import typer
 from mnistcmp.cli import options
 from mnistcmp.cli.console import echo, print_json
 from mnistcmp.display.terminal import Terminal
-from mnistcmp.errors import UserError
+from mnistcmp.errors import UserError, look_up
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -111,12 +111,12 @@ def studies(
     from mnistcmp.cluster.node import processors
     from mnistcmp.report.as_json import dumps
     from mnistcmp.study.file import format_study
-    from mnistcmp.study.named import STUDIES, named_study
+    from mnistcmp.study.named import STUDIES
     from mnistcmp.training.planning import MEASURED_ON, estimated_seconds
 
     if toml and (json or not name):
         raise UserError("--toml prints one study: name it, and leave --json out.")
-    chosen = [named_study(name)] if name else list(STUDIES.values())
+    chosen = [look_up("study", name, STUDIES)] if name else list(STUDIES.values())
     if toml:
         echo(format_study(chosen[0]), nl=False)
         return

@@ -8,6 +8,7 @@ import typer
 from mnistcmp.cli import options
 from mnistcmp.cli.console import echo, print_json
 from mnistcmp.display.terminal import Terminal
+from mnistcmp.errors import look_up
 
 
 def recipes(
@@ -18,10 +19,10 @@ def recipes(
 ) -> None:
     """List the named recipes, and every field of a recipe with its default."""
     from mnistcmp.report.as_json import dumps
-    from mnistcmp.study.recipe import RECIPES, named_recipe
+    from mnistcmp.study.recipe import RECIPES
     from mnistcmp.study.schema import in_toml, recipe_fields
 
-    chosen = {name: named_recipe(name)} if name else RECIPES
+    chosen = {name: look_up("recipe", name, RECIPES)} if name else RECIPES
     if json:
         print_json(dumps({key: recipe.model_dump(mode="json") for key, recipe in chosen.items()}))
         return

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from mnistcmp.cli.options import check_points
-from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.errors import UserError, look_up
 from mnistcmp.study.file import build_study, read_study
 from mnistcmp.study.named import STUDIES, TABLE1
-from mnistcmp.study.recipe import RECIPES, Recipe, named_recipe
+from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.seeds import parse_seeds
 from mnistcmp.study.study import Study
 from mnistcmp.study.until import until_clear as rule_until_clear
@@ -84,10 +84,7 @@ def _named_studies(names: list[str]) -> list[Study]:
     """Each once, in the order given."""
     if ALL in names:
         return list(STUDIES.values())
-    for name in names:
-        if name not in STUDIES:
-            raise unknown_name("study", name, [*STUDIES, ALL])
-    return [STUDIES[name] for name in dict.fromkeys(names)]
+    return [look_up("study", name, STUDIES, ALL) for name in dict.fromkeys(names)]
 
 
 def _changed(
@@ -121,10 +118,10 @@ def _fields_of(recipe: str, base: Study) -> dict[str, Any]:
     It takes the place of a study's only one. In each of several it sets where softmax stands, and
     one that differs from the default in more than that is refused.
     """
-    fields = named_recipe(recipe).model_dump(mode="json")
+    fields = look_up("recipe", recipe, RECIPES).model_dump(mode="json")
     if len(base.recipes) == 1:
         return fields
-    if others := named_recipe(recipe).changes().keys() - {"softmax"}:
+    if others := RECIPES[recipe].changes().keys() - {"softmax"}:
         allowed = [name for name, r in RECIPES.items() if r.changes().keys() <= {"softmax"}]
         raise UserError(
             f"--recipe {recipe} sets {' and '.join(sorted(others))}, which the recipes of "

@@ -31,12 +31,11 @@ class Forecast:
 
     def _epochs(self, stack: Stack) -> int:
         """That each of its runs is trained for."""
-        whole = stack[0].recipe.rounds * stack[0].recipe.epochs
+        whole = stack[0].recipe.all_epochs
         return min(whole, self._until or whole)
 
     def _cost(self, stack: Stack) -> float:
-        whole = stack[0].recipe.rounds * stack[0].recipe.epochs
-        return cost(stack) * self._epochs(stack) / whole
+        return cost(stack) * self._epochs(stack) / stack[0].recipe.all_epochs
 
     def replan(self, before: Sequence[Stack], now: Sequence[Stack], workers: int) -> None:
         """The runs of some stacks are trained in others, by so many workers."""

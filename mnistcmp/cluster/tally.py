@@ -205,7 +205,7 @@ class Tally:
             host=trained.host,
             device=trained.device,
             epoch=trained.epochs,
-            epochs=stack[0].recipe.rounds * stack[0].recipe.epochs,
+            epochs=stack[0].recipe.all_epochs,
             train=trained.train,
             validation=trained.validation,
         )

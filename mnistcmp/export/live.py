@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from mnistcmp.errors import unknown_name
+from mnistcmp.errors import look_up
 from mnistcmp.export.runs import import_extra
 from mnistcmp.export.to_mlflow import (
     LIVE,
@@ -177,7 +177,4 @@ def make_trackers(tools: Iterable[str]) -> list[Tracker]:
         UserError: One is unknown, or not installed.
     """
     known = {tracker.tool: tracker for tracker in (LiveMlflow, LiveTensorboard)}
-    for tool in tools:
-        if tool not in known:
-            raise unknown_name("tool", tool, known)
-    return [known[tool]() for tool in dict.fromkeys(tools)]
+    return [look_up("tool", tool, known)() for tool in dict.fromkeys(tools)]

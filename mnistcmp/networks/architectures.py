@@ -8,7 +8,7 @@ no sooner, so that results can be read where the networks cannot be imported.
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mnistcmp.errors import UserError, unknown_name
+from mnistcmp.errors import UserError, look_up
 from mnistcmp.networks.custom import FORM, is_custom, make_network, parse_name
 from mnistcmp.networks.options import NetworkOptions
 
@@ -134,9 +134,7 @@ def architecture(name: str) -> Architecture:
         UserError: There is none.
     """
     if not is_custom(name):
-        if name not in ARCHITECTURES:
-            raise unknown_name("architecture", name, [*ARCHITECTURES, f"{FORM} for your own"])
-        return ARCHITECTURES[name]
+        return look_up("architecture", name, ARCHITECTURES, f"{FORM} for your own")
     _, attribute = parse_name(name)
     if (alike := attribute.lower().replace("_", "-")) in ARCHITECTURES:
         raise UserError(

@@ -6,7 +6,6 @@ The recipes of a study are compared with its reference, which is the first unles
 
 from typing import get_args
 
-from mnistcmp.errors import unknown_name
 from mnistcmp.networks.options import SoftmaxPlacement
 from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.study import Study
@@ -140,14 +139,3 @@ STUDIES = {
     )
 }
 """Name to study, in the order in which `--study all` runs them."""
-
-
-def named_study(name: str) -> Study:
-    """The study of that name.
-
-    Raises:
-        UserError: There is none.
-    """
-    if name not in STUDIES:
-        raise unknown_name("study", name, STUDIES)
-    return STUDIES[name]

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from mnistcmp.errors import unknown_name
 from mnistcmp.networks.options import (
     Activation,
     BatchNormPlacement,
@@ -166,6 +165,11 @@ class Recipe(BaseModel):
             conv_dropout=self.conv_dropout,
         )
 
+    @property
+    def all_epochs(self) -> int:
+        """Of a run: those of all its rounds."""
+        return self.rounds * self.epochs
+
     def changes(self) -> dict[str, Any]:
         """The fields that differ from the defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)
@@ -211,14 +215,3 @@ of its baseline without dropout and batch norm. `default` puts a softmax between
 only, the reading without a softmax layer on the branches that comes closest to the published table;
 `reference-code` does as the report's code; `report-text` takes the report's text to the letter;
 `plain` leaves the head's dropout, which the baseline has not, as it is."""
-
-
-def named_recipe(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        UserError: There is none.
-    """
-    if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
-    return RECIPES[name]

@@ -19,10 +19,10 @@ from pydantic import (
     model_validator,
 )
 
-from mnistcmp.errors import UserError, printable, unknown_name
+from mnistcmp.errors import UserError, look_up, printable, unknown_name
 from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES, architecture
 from mnistcmp.networks.given import name_network
-from mnistcmp.study.recipe import RECIPES, Recipe, named_recipe
+from mnistcmp.study.recipe import RECIPES, Recipe
 from mnistcmp.study.seeds import LARGEST_SEED, format_seeds, parse_seeds
 from mnistcmp.study.until import UntilClear
 from mnistcmp.study.wrong import DIGEST, RECIPE_NAME, STUDY_NAME, in_one_line
@@ -110,7 +110,7 @@ def _read_seeds(value: Any) -> Any:  # noqa: ANN401 - whatever a study file hold
 def _read_recipe(value: Any) -> Any:  # noqa: ANN401 - whatever a study file holds
     """A recipe's name, or its fields with `base` naming the recipe that they change."""
     if isinstance(value, str):
-        return named_recipe(value)
+        return look_up("recipe", value, RECIPES)
     if isinstance(value, dict):
         fields = dict(value)
         base = fields.pop("base", "default")
@@ -118,7 +118,7 @@ def _read_recipe(value: Any) -> Any:  # noqa: ANN401 - whatever a study file hol
             raise UserError(
                 f"recipe base {base!r}: expected a name. Allowed: {', '.join(RECIPES)}."
             )
-        return named_recipe(base).changes() | fields
+        return look_up("recipe", base, RECIPES).changes() | fields
     return value
 
 

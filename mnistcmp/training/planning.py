@@ -39,7 +39,7 @@ def seconds_of_a_run(name: str, recipe: Recipe) -> float:
     microseconds = float(MICROSECONDS_PER_EPOCH_AND_PAIR.get(name, slowest))
     if is_stackable(name, Recipe()) and not is_stackable(name, recipe):
         microseconds *= PLAIN
-    return microseconds * recipe.rounds * recipe.epochs * recipe.train_pairs / 1e6
+    return microseconds * recipe.all_epochs * recipe.train_pairs / 1e6
 
 
 def estimated_seconds(study: Study) -> float:

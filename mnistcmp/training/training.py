@@ -113,7 +113,7 @@ class Training:
 
     @property
     def _left(self) -> int:
-        return self._recipe.rounds * self._recipe.epochs - len(self._epochs)
+        return self._recipe.all_epochs - len(self._epochs)
 
     @property
     def epochs_done(self) -> int:

@@ -190,13 +190,13 @@ class SearchFolder:
         if step.until is None or step.until in self._rungs(recipe):
             return True
         has_finished = any(run.run_id in self._scores for run in self._search.runs(recipe))
-        return not has_finished and step.until < recipe.rounds * recipe.epochs
+        return not has_finished and step.until < recipe.all_epochs
 
     def write(
         self, point: Point, state: State, step: Step, score: float, error: str | None = None
     ) -> PointOutcome:
         """Stores what became of a point in a step, after its runs."""
-        whole = point.recipe.rounds * point.recipe.epochs
+        whole = point.recipe.all_epochs
         rungs = self._rungs(point.recipe) | ({step.until: score} if step.until else {})
         now = PointOutcome(
             name=self.named(point).name,
