@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -135,7 +134,7 @@ def _to_size(image: Image.Image, notes: list[str]) -> NDArray[np.float32]:
     if image.size == (SIZE, SIZE):
         return _levels(image)
     if image.size == (2 * SIZE, 2 * SIZE):
-        pooled: NDArray[np.float32] = pool(torch.from_numpy(np.array(image))[None])[0].numpy()
+        pooled: NDArray[np.float32] = pool(np.asarray(image)[None])[0]
         return pooled
     notes.append(f"resized from {_size(image)} to {SIZE} x {SIZE} pixels")
     return _levels(image.convert("F").resize((SIZE, SIZE), Image.Resampling.BOX))

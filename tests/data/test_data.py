@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch.nn import functional
 
 from mnistcmp.data import mnist as mnist_module
 from mnistcmp.data.mnist import Mnist, load_mnist, pool
@@ -26,12 +28,18 @@ def test_mnist_is_whole_and_in_mnist_s_order(mnist: Mnist) -> None:
 
 def test_pooling_takes_the_mean_of_four_pixels() -> None:
     """A 2 x 2 block of 0, 255, 255, 0 becomes one half."""
-    image = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    image = np.zeros((1, 28, 28), np.uint8)
     image[0, 0, 1] = image[0, 1, 0] = 255
     pooled = pool(image)
     assert pooled.shape == (1, 14, 14)
     assert pooled[0, 0, 0] == 0.5
     assert pooled.sum() == 0.5
+
+
+def test_pooling_is_torch_s(mnist: Mnist, images: NDArray[np.uint8]) -> None:
+    """Bit for bit."""
+    pooled = functional.avg_pool2d(torch.from_numpy(images.copy()).float() / 255, 2)
+    assert (mnist.test.images == pooled.numpy()).all()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +55,7 @@ def test_a_damaged_package_is_refused(
     (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(packed)
     monkeypatch.setattr(mnist_module, "files", lambda _: tmp_path)
     with pytest.raises(UserError, match=r"train-images-idx3-ubyte is truncated .*mnistcmp again"):
-        load_mnist()
+        load_mnist.__wrapped__()
 
 
 def test_pairs_are_labelled_by_their_digits(mnist: Mnist) -> None:
