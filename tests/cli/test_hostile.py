@@ -64,7 +64,7 @@ COMMANDS = (
     "export parquet {0}",
     "export tensorboard {0}",
     "predict {0} digit.png digit.png",
-    "figures {0}",
+    "figures {0} --format svg",
 )
 
 
