@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from mnistcmp.errors import UserError
 from mnistcmp.report.contents import Report, SideBySide
 from mnistcmp.report.methods import difference_in_words
+from mnistcmp.report.numbers import plural
 from mnistcmp.report.words import comparison_sentence
 
 
@@ -21,7 +22,7 @@ def worse(found: Iterable[SideBySide], margin: float) -> list[str]:
         UserError: A comparison is of one seed.
     """
     return [
-        f"worse by more than {margin:g} points: {comparison_sentence(comparison)}"
+        f"worse by more than {plural(margin, 'point')}: {comparison_sentence(comparison)}"
         for comparison in found
         if _interval(comparison)[1] < -margin
     ]

@@ -55,7 +55,7 @@ def difference_in_words(
         return f"{name} gives the same results as {reference} ({seeds})"
     p += _equivalence(difference)
     if not difference.is_clear and difference.is_equivalent:
-        within, shown = f"{difference.within:g} points", f"({unclear(difference)}{p})"
+        within, shown = plural(difference.within or 0, "point"), f"({unclear(difference)}{p})"
         if reference:
             return f"{name} and {reference} are equivalent within {within} {shown}"
         return f"{name} makes a difference of less than {within} {shown}"
@@ -102,7 +102,7 @@ def rule_in_words(rule: Until) -> str:
         found.setdefault((answer.outcome, answer.seeds), []).append(name)
     kinds = {
         "clear": "Clear",
-        "equivalent": f"Shown to be smaller than {rule.margin:g} points",
+        "equivalent": f"Shown to be smaller than {plural(rule.margin, 'point')}",
         "open": "Not answered",
     }
     parts = []
@@ -123,9 +123,9 @@ def rule_note(rule: Until) -> str:
     """What the intervals of a rule are."""
     return (
         "Seeds were added until each comparison was clear or shown to be smaller than "
-        f"{rule.margin:g} points. A difference's {LEVEL} CI is that of the look which answered it, "
-        "or of the latest, and holds for all looks together: a group-sequential design, with "
-        "Student's t freed from skewness (Hall's transformation)."
+        f"{plural(rule.margin, 'point')}. A difference's {LEVEL} CI is that of the look which "
+        "answered it, or of the latest, and holds for all looks together: a group-sequential "
+        "design, with Student's t freed from skewness (Hall's transformation)."
     )
 
 

@@ -100,6 +100,7 @@ def some_of(count: int, total: int, noun: str) -> str:
     return f"the {noun}" if total == 1 else f"all {plural(total, noun)}"
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 run`, `1,200 runs`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def plural(count: float, noun: str) -> str:
+    """`1 run`, `1,200 runs`, `0.5 points`."""
+    number = f"{count:,}" if isinstance(count, int) else f"{count:g}"
+    return f"{number} {noun}{'' if count == 1 else 's'}"

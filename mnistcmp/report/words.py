@@ -104,7 +104,7 @@ def _interaction(effect: Difference) -> str:
     if effect.is_equivalent:
         return (
             f"the auxiliary loss gains as much with shared weights as with separate, to within "
-            f"{effect.within:g} points ({unclear(effect)})"
+            f"{plural(effect.within or 0, 'point')} ({unclear(effect)})"
         )
     return (
         "whether the auxiliary loss gains more with shared weights than with separate ones is "

@@ -106,7 +106,7 @@ def test_equivalence_is_said_and_tabled(ask: Ask, folder: str) -> None:
     names = "siamese-separate", "baseline"
     ended, out, _ = ask("compare", *names, "--results", folder, "--within", "1")
     assert ended == 0
-    assert "siamese-separate and baseline are equivalent within 1 points (+0.10 points" in out
+    assert "siamese-separate and baseline are equivalent within 1 point (+0.10 points" in out
     assert "p (within ±1)" in out
     assert "p (within ±1)" in ask("report", folder, "--within", "1")[1]
 

@@ -92,7 +92,7 @@ def test_a_report_says_after_how_many_seeds_and_what_that_saved(made_up: MakeSto
     report = build_report(store)
     said = "Clear after 5 of 20 seeds: siamese-shared"
     assert said in report.answer
-    assert "Shown to be smaller than 1 points after 5 of 20 seeds: siamese-sep" in report.answer
+    assert "Shown to be smaller than 1 point after 5 of 20 seeds: siamese-sep" in report.answer
     assert "30 of 80 runs were not needed." in report.answer
     assert report.missing == ()
     text = to_markdown(report)
