@@ -21,8 +21,8 @@ LIVE = "mnistcmp.live"
 """The tag of a run that was logged while it trained, and lacks epochs."""
 
 TAGS = (
-    "study", "recipe_hash", "host", "device", "python_version", "torch_version", "ray_version",
-    "mnistcmp_version", "git_revision",
+    "study", "recipe_hash", "host", "device", "processor", "python_version", "torch_version",
+    "ray_version", "mnistcmp_version", "git_revision",
 )  # fmt: skip
 
 

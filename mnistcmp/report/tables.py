@@ -12,7 +12,10 @@ from mnistcmp.statistics import Difference, Inference, Summary
 
 DIGIT_PAIRS = 10
 """Pairs of digits that are listed: those where two sides differ most."""
-_TEXT = {"reference", "weight sharing", "auxiliary loss", "device", "MD5", "model", "in training"}
+_TEXT = {
+    "reference", "weight sharing", "auxiliary loss", "processor", "device", "MD5", "model",
+    "in training",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -109,6 +109,7 @@ _RUNS = (
     ),
     _text("host", "name of the machine that trained the run", _WORKER),
     _text("device", "`cpu`, or the GPU's name", _TRAINER),
+    _text("processor", "the machine's kind of it; null in older results", _WORKER, null=True),
     _text("python_version", "version of Python there", _WORKER),
     _text("torch_version", "version of PyTorch there", _WORKER),
     _text("ray_version", "version of Ray there", _WORKER, null=True),

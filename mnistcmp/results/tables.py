@@ -105,6 +105,7 @@ def _runs(study: str, finished: Sequence[Finished]) -> pa.Table:
         "seconds": [result.seconds for result in results],
         "host": [environment.host for environment in where],
         "device": [result.device for result in results],
+        "processor": [environment.processor for environment in where],
         "python_version": [environment.python for environment in where],
         "torch_version": [environment.torch for environment in where],
         "ray_version": [environment.ray for environment in where],

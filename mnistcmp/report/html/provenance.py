@@ -56,10 +56,13 @@ def sources(groups: Sequence[Group]) -> list[Table]:
     from mnistcmp.data.mnist import MD5  # noqa: PLC0415 - imports torch
 
     runs = pd.concat([group.stored for group in groups])
-    took = runs.groupby(["host", "device"], observed=True)["seconds"].agg(["count", "mean"])
+    names = ["host", "processor", "device"]
+    runs["processor"] = runs["processor"].astype(object).fillna(NONE)
+    machine = runs.groupby(names, observed=True)["seconds"]
     machines = [
-        {"host": host, "device": device, "runs": str(count), "mean time of a run": seconds(mean)}
-        for host, device, count, mean in took.reset_index().itertuples(index=False)
+        {name: str(value) for name, value in zip(names, where, strict=True)}
+        | {"runs": str(len(took)), "mean time of a run": seconds(took.mean())}
+        for where, took in machine
     ]
     versions = [
         {"what": name, "version": _versions(runs[column])} for column, name in SOFTWARE.items()
