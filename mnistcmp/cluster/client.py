@@ -59,6 +59,9 @@ A = TypeVar("A", bound=BaseModel)
 
 LOGS = "logs"
 
+HEAD = "node:__internal_head__"
+"""The resource by which Ray marks the head."""
+
 ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run.py"'
 """Run by a shell on the head; image and `make cluster-up` set the variables."""
 
@@ -94,21 +97,41 @@ class ClusterClient:
         """What each living node has for tasks."""
         return [Node.of(node.resources_total or {}) for node in self.nodes()]
 
-    def check(self, device: "DeviceChoice") -> None:
-        """Looks whether a study can be trained here: same software, and a place for its runs."""
-        wanted = {"Ray": version("ray")} | own_labels()
-        for node in self.nodes():
-            found = {"Ray": self._ray_version} | (node.labels or {})
-            for name, here in wanted.items():
-                if found.get(name) != here:
-                    raise UserError(
-                        f"the cluster at {self.cluster.address} has {name} "
-                        f"{found.get(name, 'of an unknown version')} on node {node.node_name}, "
-                        f"and this machine {here}. Build the cluster from this checkout, or "
-                        "install what it has."
-                    )
+    def check(self, device: "DeviceChoice") -> list[str]:
+        """Looks whether a study can be trained here: same software, and a place for its runs.
+
+        Workers with other software, as there may be while a cluster is renewed, get no tasks. The
+        driver is on the head.
+
+        Returns:
+            What is wrong with each of these workers.
+        """
+        nodes = [(node, self._other_software(node)) for node in self.nodes()]
+        wrong = [what for _, what in nodes if what]
         place = f"the cluster at {self.cluster.address}"
-        choose_pools(device, self.resources(), place=place)
+        try:
+            fitting = [Node.of(node.resources_total or {}) for node, what in nodes if not what]
+            choose_pools(device, fitting, place=place)
+        except UserError:
+            if not wrong:
+                raise
+            fitting = []
+        of_head = (what for node, what in nodes if what and HEAD in (node.resources_total or {}))
+        why = next(of_head, None if fitting else wrong[0])
+        if why is not None:
+            raise UserError(
+                f"{place} {why}. Build the cluster from this checkout, or install what it has."
+            )
+        return wrong
+
+    def _other_software(self, node: NodeAnswer) -> str | None:
+        """What a node has that this machine has in another version."""
+        found = {"Ray": self._ray_version} | (node.labels or {})
+        for name, here in ({"Ray": version("ray")} | own_labels()).items():
+            if found.get(name) != here:
+                other = found.get(name, "of an unknown version")
+                return f"has {name} {other} on node {node.node_name}, and this machine {here}"
+        return None
 
     def submit(self, work: Work, output: str) -> str:
         """Submits work with results to what the cluster calls `output`; returns the job's id."""

@@ -220,7 +220,9 @@ def _cluster(address: str | None) -> Iterator[Finding]:
     found = f"{cluster.address} ({cluster.found}) answers: {plural(len(nodes), 'node')}"
     yield _ok("token", "one is sent to the cluster" if cluster.token else "the cluster asks none")
     try:
-        client.check("auto")
-        yield _ok("cluster", f"{found}, of the same versions as here")
+        other = client.check("auto")
+        yield _ok("cluster", f"{found}{'' if other else ', of the same versions as here'}")
+        for what in other:
+            yield _note("cluster", f"it {what}: it gets no tasks. Build it from this checkout.")
     except PackageNotFoundError:
         yield _note("cluster", f"{found}. Jobs can be followed, not submitted, without Ray here.")

@@ -104,9 +104,10 @@ class Disturbed:
             before = len(self._struck)
             with self._start(self._environment, status) as launch:
                 self._listen(launch)
+                said = launch.stderr.read() if launch.stderr is not None else ""
             status, self._launches = launch.returncode, self._launches + 1
             allowed = {fault.status for _, fault in self._struck[before:]} | {0}
-            assert status in allowed, f"ended with {status}, after {self._struck[before:]}"
+            assert status in allowed, f"ended with {status}: {said}; after {self._struck[before:]}"
 
     def _listen(self, launch: Launch) -> None:
         """Injects what is due while a launch trains, and measures how long nothing new is told."""

@@ -8,14 +8,17 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mnistcmp import __version__
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.client import ClusterClient
 from mnistcmp.cluster.jobs import OUTPUT_KEY
+from mnistcmp.cluster.node import own_labels
 from mnistcmp.cluster.placement import Node
 from mnistcmp.errors import UserError
 from tests.support.dashboard import Dashboard, dashboard
@@ -100,6 +103,48 @@ def _look(client: ClusterClient) -> None:
     client.resources()
     client.jobs()
     client.log("x-1")
+
+
+OURS, OTHER = own_labels(), own_labels() | {"mnistcmp-version": "0.0.1"}
+ON_HEAD = {"CPU": 0.0, "node:__internal_head__": 1.0}
+
+
+def _cluster_of(server: Dashboard, *nodes: object) -> ClusterClient:
+    server.answers["/api/version"] = json.dumps({"ray_version": version("ray")}).encode()
+    listed = {"data": {"result": {"result": nodes}}}
+    server.answers["/api/v0/nodes"] = json.dumps(listed).encode()
+    return _client(server)
+
+
+def test_a_worker_of_another_version_is_left_out(server: Dashboard) -> None:
+    """As there is while a cluster is renewed; it is named."""
+    head = NODE | {"node_name": "head", "resources_total": ON_HEAD, "labels": OURS}
+    other = NODE | {"node_name": "old", "labels": OTHER}
+    client = _cluster_of(server, head, other, NODE | {"labels": OURS})
+    (left_out,) = client.check("cpu")
+    assert left_out == f"has mnistcmp-version 0.0.1 on node old, and this machine {__version__}"
+
+
+@pytest.mark.parametrize(
+    ("of_head", "of_worker", "named"),
+    [
+        (OTHER, OURS, "head"),
+        (OURS, OTHER, "a"),
+        (OURS, None, "a"),
+        (OTHER, OTHER, "head"),
+    ],
+)
+def test_a_cluster_whose_head_or_whose_workers_have_another_version_is_refused(
+    server: Dashboard,
+    of_head: dict[str, str],
+    of_worker: dict[str, str] | None,
+    named: str,
+) -> None:
+    """The driver is on the head, and somebody has to train."""
+    head = NODE | {"node_name": "head", "resources_total": ON_HEAD, "labels": of_head}
+    client = _cluster_of(server, NODE | {"labels": of_worker}, head)
+    with pytest.raises(UserError, match=f"has mnistcmp-version .* on node {named}, and this mach"):
+        client.check("cpu")
 
 
 @pytest.mark.parametrize("path", WHOLE)
