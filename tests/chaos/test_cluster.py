@@ -136,6 +136,9 @@ def test_nothing_is_lost_on_a_cluster(
     def start(_: Mapping[str, str], status: int | None) -> Launch:
         if status == -9:
             return cluster.start("attach", "--json-lines")
+        # Its last worker's memory may have run out a moment ago: it is on its way back.
+        while ", 0 CPUs" in cluster.mnistcmp("status").stdout:
+            time.sleep(1)
         return cluster.start(*LAUNCH, "--output", output)
 
     disturbed = Disturbed("compose cluster", study, output, _faults(cluster), start)
