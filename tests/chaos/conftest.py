@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.injection import STUDIES, Injection
+from mnistcmp.study.seeds import format_seeds
+from tests.chaos.injection import Injection
 from tests.chaos.study import LAUNCH, RUNS, Metrics, metrics, write_study
 from tests.support.commands import mnistcmp, without_clusters
 
@@ -64,12 +65,17 @@ def table(injections: list[Injection]) -> str:
         sum(getattr(each, name) for each in studies.values())
         for name in ("launches", "lost", "wrong")
     )
+    places = sorted({each.place for each in injections})
+    seeds = (
+        f"{format_seeds(study for of, study in sorted(studies) if of == place)} ({place})"
+        for place in places
+    )
     machine = f"{os.cpu_count()} cores of {platform.machine()}, Python {platform.python_version()}"
     lines = [
         f"{len(injections)} faults in {len(studies)} studies of {RUNS} runs.",
         f"Launches in all: {launches}. Runs lost: {lost}; with other numbers: {wrong}.",
         "",
-        f"Command: `make test-chaos SEEDS={len(STUDIES)}`, on {machine}.",
+        f"Command: `make test-chaos`, on {machine}; seeds {', '.join(seeds)}.",
         "",
         "| where | fault | times | longest silence |",
         "|---|---|---|---|",
