@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Annotated, Any, TypeVar
 
 import requests
@@ -20,6 +21,7 @@ from pydantic import (
     ValidationError,
 )
 
+from mnistcmp.cluster.node import own_labels
 from mnistcmp.errors import cut
 
 PATIENCE = 5
@@ -63,6 +65,20 @@ class NodeAnswer(Answer):
     node_name: Text = "of no name"
     resources_total: dict[str, Amount] | None = None
     labels: dict[str, str] | None = None
+
+    @property
+    def is_head(self) -> bool:
+        """Whether Ray marks it as the head."""
+        return "node:__internal_head__" in (self.resources_total or {})
+
+    def other_software(self, ray_version: str) -> str | None:
+        """What it has, in a cluster of that Ray, that this machine has in another version."""
+        found = {"Ray": ray_version} | (self.labels or {})
+        for name, here in ({"Ray": version("ray")} | own_labels()).items():
+            if found.get(name) != here:
+                other = found.get(name, "of an unknown version")
+                return f"has {name} {other} on node {self.node_name}, and this machine {here}"
+        return None
 
 
 class NodesAnswer(Answer):

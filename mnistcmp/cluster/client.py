@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -37,7 +36,6 @@ from mnistcmp.cluster.answers import (
 )
 from mnistcmp.cluster.custom import shipped
 from mnistcmp.cluster.jobs import OUTPUT_KEY, Job, to_job
-from mnistcmp.cluster.node import own_labels
 from mnistcmp.cluster.placement import Node, choose_pools
 from mnistcmp.cluster.work import Work
 from mnistcmp.errors import UserError
@@ -58,9 +56,6 @@ STOP_SECONDS = 20
 A = TypeVar("A", bound=BaseModel)
 
 LOGS = "logs"
-
-HEAD = "node:__internal_head__"
-"""The resource by which Ray marks the head."""
 
 ENTRYPOINT = '"${MNISTCMP_PYTHON:-python}" "${MNISTCMP_JOBS:?}/run.py"'
 """Run by a shell on the head; image and `make cluster-up` set the variables."""
@@ -106,7 +101,7 @@ class ClusterClient:
         Returns:
             What is wrong with each of these workers.
         """
-        nodes = [(node, self._other_software(node)) for node in self.nodes()]
+        nodes = [(node, node.other_software(self._ray_version)) for node in self.nodes()]
         wrong = [what for _, what in nodes if what]
         place = f"the cluster at {self.cluster.address}"
         try:
@@ -116,22 +111,13 @@ class ClusterClient:
             if not wrong:
                 raise
             fitting = []
-        of_head = (what for node, what in nodes if what and HEAD in (node.resources_total or {}))
+        of_head = (what for node, what in nodes if what and node.is_head)
         why = next(of_head, None if fitting else wrong[0])
         if why is not None:
             raise UserError(
                 f"{place} {why}. Build the cluster from this checkout, or install what it has."
             )
         return wrong
-
-    def _other_software(self, node: NodeAnswer) -> str | None:
-        """What a node has that this machine has in another version."""
-        found = {"Ray": self._ray_version} | (node.labels or {})
-        for name, here in ({"Ray": version("ray")} | own_labels()).items():
-            if found.get(name) != here:
-                other = found.get(name, "of an unknown version")
-                return f"has {name} {other} on node {node.node_name}, and this machine {here}"
-        return None
 
     def submit(self, work: Work, output: str) -> str:
         """Submits work with results to what the cluster calls `output`; returns the job's id."""
