@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.chaos.conftest import Record
-from tests.chaos.injection import STUDIES, Disturbed, Fault, Launch
+from tests.chaos.injection import LONGEST_LAUNCH, STUDIES, Disturbed, Fault, Launch
 from tests.chaos.study import LAUNCH, Metrics, write_study
 from tests.containers.conftest import checkout, object_store
 from tests.support.clusters import Checkout
@@ -137,7 +137,8 @@ def test_nothing_is_lost_on_a_cluster(
         if status == -9:
             return cluster.start("attach", "--json-lines")
         # Its last worker's memory may have run out a moment ago: it is on its way back.
-        while ", 0 CPUs" in cluster.mnistcmp("status").stdout:
+        deadline = time.monotonic() + LONGEST_LAUNCH
+        while ", 0 CPUs" in cluster.mnistcmp("status").stdout and time.monotonic() < deadline:
             time.sleep(1)
         return cluster.start(*LAUNCH, "--output", output)
 
