@@ -104,20 +104,20 @@ class ClusterClient:
         nodes = [(node, node.other_software(self._ray_version)) for node in self.nodes()]
         wrong = [what for _, what in nodes if what]
         place = f"the cluster at {self.cluster.address}"
-        try:
+        why = next((what for node, what in nodes if what and node.is_head), None)
+        if why is None:
             fitting = [Node.of(node.resources_total or {}) for node, what in nodes if not what]
-            choose_pools(device, fitting, place=place)
-        except UserError:
-            if not wrong:
-                raise
-            fitting = []
-        of_head = (what for node, what in nodes if what and node.is_head)
-        why = next(of_head, None if fitting else wrong[0])
-        if why is not None:
-            raise UserError(
-                f"{place} {why}. Build the cluster from this checkout, or install what it has."
-            )
-        return wrong
+            try:
+                choose_pools(device, fitting, place=place)
+            except UserError:
+                if not wrong:
+                    raise
+                why = wrong[0]
+            else:
+                return wrong
+        raise UserError(
+            f"{place} {why}. Build the cluster from this checkout, or install what it has."
+        )
 
     def submit(self, work: Work, output: str) -> str:
         """Submits work with results to what the cluster calls `output`; returns the job's id."""
