@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
@@ -14,10 +15,10 @@ from tests.support.servers import S3Server, free_port, start_s3_server
 def object_store() -> Iterator[S3Server]:
     """An S3 server that containers reach, too."""
     server, process = start_s3_server("0.0.0.0")  # noqa: S104 - for containers
-    gateway = docker(
-        "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
-    )
-    yield replace(server, url=server.url.replace("127.0.0.1", gateway))
+    subnet = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Subnet}}")
+    # An engine that found its bridge there does not name the gateway, which is the first address.
+    gateway = ip_network(subnet)[1]
+    yield replace(server, url=server.url.replace("127.0.0.1", str(gateway)))
     process.terminate()
     process.wait()
 
