@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mnistcmp import __version__
-from mnistcmp.data.mnist import MD5
+from mnistcmp.data.mnist import MD5, load_mnist
 from mnistcmp.results.store import ResultsStore
 from tests.support.commands import run_command
 
@@ -160,6 +160,7 @@ def test_damaged_mnist_is_refused(
 ) -> None:
     """One line that names the file; no results folder."""
     monkeypatch.setitem(MD5, "train-labels-idx1-ubyte", "0" * 32)
+    load_mnist.cache_clear()
     assert run_command(monkeypatch, "launch", "--all") == 2
     assert "train-labels-idx1-ubyte is truncated or changed" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
