@@ -46,11 +46,13 @@ def status(
     from mnistcmp.report.numbers import plural
 
     client = _client(address)
-    nodes = client.resources()
+    nodes, fitting = client.nodes(), client.resources()
+    others = len(nodes) - len(fitting)
+    more = f" {plural(others, 'node')} of other software: see mnistcmp doctor." if others else ""
     echo(
         f"Cluster at {client.cluster.address} ({client.cluster.found}): "
-        f"{plural(len(nodes), 'node')}, {plural(sum(node.cpus for node in nodes), 'CPU')} and "
-        f"{plural(sum(node.gpus for node in nodes), 'GPU')} for tasks."
+        f"{plural(len(nodes), 'node')}, {plural(sum(node.cpus for node in fitting), 'CPU')} and "
+        f"{plural(sum(node.gpus for node in fitting), 'GPU')} for tasks.{more}"
     )
     if job is None and not client.jobs():
         echo("There is no job yet.")

@@ -4,7 +4,7 @@ What answers at an address may be anything.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,7 +21,8 @@ from pydantic import (
     ValidationError,
 )
 
-from mnistcmp.cluster.node import own_labels
+from mnistcmp.cluster.node import own_labels, required_labels
+from mnistcmp.cluster.placement import Node
 from mnistcmp.errors import cut
 
 PATIENCE = 5
@@ -67,6 +68,11 @@ class NodeAnswer(Answer):
     labels: dict[str, str] | None = None
 
     @property
+    def resources(self) -> Node:
+        """What it has for tasks."""
+        return Node.of(self.resources_total or {})
+
+    @property
     def is_head(self) -> bool:
         """Whether Ray marks it as the head."""
         return "node:__internal_head__" in (self.resources_total or {})
@@ -79,6 +85,13 @@ class NodeAnswer(Answer):
                 other = found.get(name, "of an unknown version")
                 return f"has {name} {other} on node {self.node_name}, and this machine {here}"
         return None
+
+
+def for_tasks(nodes: Sequence[NodeAnswer]) -> list[NodeAnswer]:
+    """Of a cluster's nodes those that get tasks of a driver on its head."""
+    head = next((node.labels for node in nodes if node.is_head), None) or {}
+    required = required_labels(head).items()
+    return [node for node in nodes if required <= (node.labels or {}).items()]
 
 
 class NodesAnswer(Answer):

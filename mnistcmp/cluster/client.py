@@ -31,6 +31,7 @@ from mnistcmp.cluster.answers import (
     VersionAnswer,
     WrongAnswerError,
     fetch,
+    for_tasks,
     read,
     within,
 )
@@ -89,14 +90,13 @@ class ClusterClient:
         return [node for node in found if node.state == "ALIVE"]
 
     def resources(self) -> list[Node]:
-        """What each living node has for tasks."""
-        return [Node.of(node.resources_total or {}) for node in self.nodes()]
+        """What living nodes have for tasks: those of the head's software, since others get none."""
+        return [node.resources for node in for_tasks(self.nodes())]
 
     def check(self, device: "DeviceChoice") -> list[str]:
         """Looks whether a study can be trained here: same software, and a place for its runs.
 
-        Workers with other software, as there may be while a cluster is renewed, get no tasks. The
-        driver is on the head.
+        Workers with other software get no tasks; the driver is on the head.
 
         Returns:
             What is wrong with each of these workers.
@@ -106,7 +106,7 @@ class ClusterClient:
         place = f"the cluster at {self.cluster.address}"
         why = next((what for node, what in nodes if what and node.is_head), None)
         if why is None:
-            fitting = [Node.of(node.resources_total or {}) for node, what in nodes if not what]
+            fitting = [node.resources for node, what in nodes if not what]
             try:
                 choose_pools(device, fitting, place=place)
             except UserError:

@@ -216,7 +216,7 @@ def _cluster(address: str | None) -> Iterator[Finding]:
         yield _ok("cluster", "none is named or up: launches train on this machine")
         return
     client = ClusterClient(cluster)
-    nodes = client.resources()
+    nodes = client.nodes()
     found = f"{cluster.address} ({cluster.found}) answers: {plural(len(nodes), 'node')}"
     yield _ok("token", "one is sent to the cluster" if cluster.token else "the cluster asks none")
     try:

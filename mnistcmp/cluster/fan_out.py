@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 from mnistcmp.cluster.launch import Began, Checkpoint, Trained, Worker
 from mnistcmp.cluster.lost import Lost, SilentError, why
 from mnistcmp.cluster.placement import Pool
-from mnistcmp.cluster.session import end_tasks, required_labels
+from mnistcmp.cluster.session import end_tasks, labels_to_ask_for
 from mnistcmp.cluster.stacks import Stack, plan_stacks
 from mnistcmp.cluster.tasks import failed_for_good, start_task
 from mnistcmp.cluster.watchdog import GRACE, limit
@@ -139,7 +139,7 @@ class _FanOut:
         deadline: float,
     ) -> None:
         self._shared, self._look, self._checkpoints = shared, pools, checkpoints
-        self._deadline, self._labels = deadline, required_labels()
+        self._deadline, self._labels = deadline, labels_to_ask_for()
         self._pools, self._looked_at = tuple(pools()), time.monotonic()
         self.waiting = deque(stacks)
         self.retries: list[tuple[float, Stack]] = []

@@ -7,7 +7,7 @@ Ray shows labels before a job is submitted. `python -m mnistcmp.cluster.node` pr
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,6 +60,15 @@ def own_labels() -> dict[str, str]:
     """The versions of this machine's software that jobs depend on."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {"mnistcmp-version": __version__, "python-version": python}
+
+
+def required_labels(driver: Mapping[str, str]) -> dict[str, str]:
+    """The labels that a node has to have which trains for a driver on a node with such labels.
+
+    A worker of another version may be there while a cluster is renewed. Nodes of a Ray that was
+    started otherwise have no labels, and none are asked for.
+    """
+    return {name: driver[name] for name in own_labels() if name in driver}
 
 
 def start_options() -> list[str]:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mnistcmp.cluster.node import OBJECT_STORE_BYTES, own_labels, processors
+from mnistcmp.cluster.node import OBJECT_STORE_BYTES, processors, required_labels
 from mnistcmp.cluster.placement import Node
 from mnistcmp.errors import UserError, in_short
 
@@ -204,18 +204,14 @@ def nodes_now() -> tuple[Node, ...]:
     )
 
 
-def required_labels() -> dict[str, str]:
-    """The labels that a node has to have for our tasks, where nodes are labelled as ours are.
-
-    A worker of another version may join while a study trains, when a cluster is renewed.
-    """
+def labels_to_ask_for() -> dict[str, str]:
+    """The labels that a node has to have for this driver's tasks."""
     return _required(ray.nodes())  # type: ignore[no-untyped-call]
 
 
 def _required(nodes: list[dict[str, Any]]) -> dict[str, str]:
     own = ray.get_runtime_context().get_node_id()
-    found: dict[str, str] = next((n["Labels"] for n in nodes if n["NodeID"] == own), {})
-    return {name: value for name, value in own_labels().items() if found.get(name) == value}
+    return required_labels(next((node["Labels"] for node in nodes if node["NodeID"] == own), {}))
 
 
 @cache

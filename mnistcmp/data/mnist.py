@@ -1,4 +1,4 @@
-"""MNIST's digits at 14 x 14, from the files that ship with the package, verified as they are read."""
+"""MNIST's digits at 14 x 14, from files that ship with the package, verified as they are read."""
 
 import gzip
 import hashlib

@@ -121,6 +121,7 @@ def test_a_worker_of_another_version_is_left_out(server: Dashboard) -> None:
     head = NODE | {"node_name": "head", "resources_total": ON_HEAD, "labels": OURS}
     other = NODE | {"node_name": "old", "labels": OTHER}
     client = _cluster_of(server, head, other, NODE | {"labels": OURS})
+    assert client.resources() == [Node(cpus=0, gpus=0), Node(cpus=2, gpus=0)]
     (left_out,) = client.check("cpu")
     assert left_out == f"has mnistcmp-version 0.0.1 on node old, and this machine {__version__}"
 
