@@ -90,6 +90,8 @@ class View:
                 self.say(
                     f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
                 )
+            case told.Waits():
+                self.say(event.message)
             case told.Started():
                 self._show_beginning(event)
             case told.Progress():

@@ -20,6 +20,7 @@ from uuid import uuid4
 import psutil
 from pydantic import Field, TypeAdapter, ValidationError
 
+from mnistcmp.cluster.events import Waits
 from mnistcmp.cluster.jobs import own_job_id
 from mnistcmp.errors import UserError
 from mnistcmp.provenance import environment
@@ -82,16 +83,18 @@ _PROCESS = TypeAdapter(Process)
 
 
 @contextmanager
-def claimed(store: ResultsStore) -> Iterator[None]:
-    """Nobody else trains into a place; what comes back is stored for as long as that is so.
+def claimed(store: ResultsStore) -> Iterator[Iterator[Waits]]:
+    """Nobody else trains into a place, once whoever asks has gone through what this yields.
+
+    What comes back is stored for as long as that is so.
 
     Raises:
         UserError: Another launch holds the place, or it cannot be written.
     """
     claim = _Claim(store.location)
     store.before_writing = claim.check
-    with claim.held():
-        yield
+    with claim.held() as taken:
+        yield taken
 
 
 class _Claim:
@@ -107,16 +110,14 @@ class _Claim:
         self._renewed = 0.0
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Iterator[Iterator[Waits]]:
         """The place is this launch's, unless its claim is not renewed for too long."""
         self._location.check_writable()
         made = self._location.make_folders(("",))
         stop = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(stop,), daemon=True)
         try:
-            self._take()
-            keeper.start()
-            yield
+            yield self._taken(keeper)
         finally:
             stop.set()
             if keeper.ident is not None:
@@ -145,8 +146,9 @@ class _Claim:
                 f"for {SILENCE:.0f} s. What it had finished is kept."
             )
 
-    def _take(self) -> None:
+    def _taken(self, keeper: threading.Thread) -> Iterator[Waits]:
         seen: dict[str, float] | None = None
+        has_told = False
         while True:
             self._write(WANTS)
             others = self._others(WANTS)
@@ -154,14 +156,20 @@ class _Claim:
                 self._write(HOLDS)
                 self._location.delete("", self._file(WANTS))
                 if not any(name.endswith(HOLDS) for name in self._others(HOLDS) or ()):
+                    keeper.start()
                     return
                 # This process slept for so long that another did the same.
                 self._location.delete("", self._file(HOLDS))
             for name, written in (others or {}).items():
-                # One that is silent may be dead.
+                if not name.endswith(HOLDS):
+                    continue
                 is_renewed = seen is not None and seen.get(name) != written
-                if name.endswith(HOLDS) and (is_renewed or self._is_running_here(name)):
+                if is_renewed or self._is_running_here(name):
                     raise self._refused(name)
+                # One that is silent may be dead.
+                if not has_told:
+                    has_told = True
+                    yield self._waits(name)
             if any(n.endswith(WANTS) and n < self._file(WANTS) for n in others or ()):
                 self._location.delete("", self._file(WANTS))
             seen = others
@@ -206,6 +214,12 @@ class _Claim:
         with suppress(UserError, ValidationError):
             return _PROCESS.validate_json(self._location.read("", name).to_pybytes())
         return None
+
+    def _waits(self, name: str) -> Waits:
+        return Waits(
+            message=f"{self._location} is claimed by {self._process(name) or 'another launch'}. "
+            f"Looking whether that still trains: {SILENCE:.0f} s at most ..."
+        )
 
     def _refused(self, name: str) -> UserError:
         process = self._process(name)

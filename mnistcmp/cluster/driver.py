@@ -28,15 +28,16 @@ from mnistcmp.study.study import Run
 def drive_launch(launch: Launch, place: RayPlace, output: str) -> Generator[Event, None, None]:
     """Trains what is missing of a study, stores what comes back, and reports.
 
-    Tells `Started`, then `Progress` now and then and at the end, at last `Reported`. Without a
-    missing run it only reports, and starts no Ray.
+    Tells `Waits` where another launch may hold the output, `Started`, then `Progress` now and then
+    and at the end, at last `Reported`. Without a missing run it only reports, and starts no Ray.
 
     Raises:
         UserError: The output, the data or the device cannot be used. Finished runs are kept.
     """
     store = ResultsStore(output)
     ended = Reported(output=output, trained=0, report=None)
-    with claimed(store):
+    with claimed(store) as waits:
+        yield from waits
         with suppress(DamagedFileError):
             store.check(launch.study)
         if damaged := set_aside(store, with_weights=launch.weights == "best"):

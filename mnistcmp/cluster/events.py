@@ -60,6 +60,14 @@ class Submitted(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Waits(Event):
+    """Another launch may hold the output, or be dead: it is looked which, for half a minute."""
+
+    kind: ClassVar[str] = "waits"
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Started(Event):
     """Training begins."""
 

@@ -38,7 +38,8 @@ def drive_search(search: Search, place: RayPlace, output: str) -> Generator[Even
         UserError: The output, the data or the device cannot be used. Finished runs are kept.
     """
     store = ResultsStore(output)
-    with claimed(store), ExitStack() as ends:
+    with claimed(store) as waits, ExitStack() as ends:
+        yield from waits
         with suppress(DamagedFileError):
             SearchFolder(search, store).check(search.points())
         damaged = set_aside(store)

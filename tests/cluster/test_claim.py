@@ -22,6 +22,7 @@ pytestmark = pytest.mark.process
 
 ROUNDS, CLAIMANTS = 6, 5
 REFUSED = "is being trained into already, by "
+WAITS = "Looking whether that still trains: 3 s at most ..."
 
 
 class Claimant:
@@ -29,6 +30,8 @@ class Claimant:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
+        self.waited: list[str] = []
+        """What it was told while it waited."""
 
     def tell(self, line: object = "") -> None:
         """Names a place to claim, or lets go what is held."""
@@ -39,7 +42,11 @@ class Claimant:
     def hear(self) -> str:
         """The answer."""
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        for line in map(str.strip, self.process.stdout):
+            if not line.endswith(WAITS):
+                return line
+            self.waited.append(line)
+        return ""
 
     def claim(self, place: object) -> str:
         """What becomes of its claim to a place."""
@@ -102,7 +109,7 @@ def test_of_some_that_begin_at_the_same_moment_one_goes_on(place: str, start: St
 
 
 def test_a_killed_launch_s_claim_is_taken_over(place: str, start: Start) -> None:
-    """Of a machine that cannot be seen after a while; of this one at once."""
+    """Of a machine that cannot be seen after a while, as is said; of this one at once."""
     first, second = start("here"), start("there")
     assert first.claim(place) == "held"
     first.process.kill()
@@ -110,11 +117,13 @@ def test_a_killed_launch_s_claim_is_taken_over(place: str, start: Start) -> None
     began = time.monotonic()
     assert second.claim(place) == "held"
     assert time.monotonic() - began > 1
+    assert second.waited == [f"{place} is claimed by process {first.process.pid} on here. {WAITS}"]
     second.process.kill()
     second.process.wait()
     third = start("there")
     began = time.monotonic()
     assert third.claim(place) == "held"
+    assert third.waited == []
     third.tell()
     assert third.hear() == "let go"
     assert ResultsStore(place).location.times(PREFIX) == {}

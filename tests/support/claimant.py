@@ -46,7 +46,9 @@ def claim_places(host: str, ahead: int) -> None:
         for line in sys.stdin:
             store = ResultsStore(line.strip())
             try:
-                with claim.claimed(store):
+                with claim.claimed(store) as waits:
+                    for told in waits:
+                        _say(told.message)
                     _say("held")
                     sys.stdin.readline()
                     store.before_writing()
