@@ -1,6 +1,8 @@
 """The command `mnistcmp`: its parts, and how errors reach the user."""
 
+import atexit
 import errno
+import gc
 import inspect
 import logging
 import os
@@ -121,6 +123,10 @@ def main() -> None:
 
     Exit status: 0 done, 1 some runs or a check failed, 2 bad request, 130 interrupted.
     """
+    # Libraries bring a million objects that stay: to go through them again and again while they are
+    # imported takes a second, and once more at the end another.
+    gc.set_threshold(50_000, 20, 100)
+    atexit.register(gc.freeze)
     soften_streams()
     # Where the home folder cannot be written, matplotlib says so, and does without.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
