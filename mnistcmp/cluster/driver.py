@@ -4,6 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -108,17 +109,20 @@ def gather_crew(work: Work, place: RayPlace, worker: Worker, *, runs: int) -> It
         runs: As many workers as that, at most, are woken.
     """
     deadline = time.monotonic() + (work.budget or math.inf)
-    with place.connect() as resources:
-        pools = choose_pools(work.device, resources.nodes, place=resources.place)
-        warm_up(min(runs, sum(pool.slots for pool in pools)))
-        yield Crew(
-            resources=resources,
-            device=work.device,
-            pools=pools,
-            mnist=place.mnist(),
-            worker=worker,
-            deadline=deadline,
-        )
+    with ThreadPoolExecutor(1) as reader:
+        # This process waits for seconds while Ray starts.
+        mnist = reader.submit(place.mnist)
+        with place.connect() as resources:
+            pools = choose_pools(work.device, resources.nodes, place=resources.place)
+            warm_up(min(runs, sum(pool.slots for pool in pools)))
+            yield Crew(
+                resources=resources,
+                device=work.device,
+                pools=pools,
+                mnist=mnist.result(),
+                worker=worker,
+                deadline=deadline,
+            )
 
 
 def why_again(times: Counter[str], crew: Crew) -> str | None:
