@@ -1,5 +1,6 @@
 """Stacks of runs as Ray tasks: each is trained by whichever worker is free."""
 
+import gc
 import io
 import sys
 import traceback
@@ -28,7 +29,6 @@ from mnistcmp.results.tables import Returned, pack
 from mnistcmp.study.study import Run
 from mnistcmp.training.device import DeviceChoice
 from mnistcmp.training.process import one_thread
-from mnistcmp.training.process import warm_up as warm_up_training
 from mnistcmp.training.result import TrainingResult
 
 NETWORK_VARIABLE = "MNISTCMP_NETWORK"
@@ -40,7 +40,18 @@ MOST_PRINTED = 20_000
 
 def warm_up(workers: int) -> None:
     """Has workers import and compile what a run needs, while the driver does something else."""
-    task = ray.remote(num_cpus=1)(warm_up_training)
+
+    def wake() -> None:
+        # It is sent by value, so that nothing is imported before. What is imported stays: to look
+        # for garbage there again and again takes a quarter of the time.
+        gc.disable()
+        from mnistcmp.training.process import warm_up  # noqa: PLC0415
+
+        warm_up()
+        gc.freeze()
+        gc.enable()
+
+    task = ray.remote(num_cpus=1)(wake)
     to_end.update(task.remote() for _ in range(workers))
 
 
