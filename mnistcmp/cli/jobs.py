@@ -112,9 +112,11 @@ def logs(
     address: options.Address = None,
 ) -> None:
     """Print what a job's driver printed."""
+    from mnistcmp.cluster.follow import follow_log
+
     client = _client(address)
     found = client.job(job)
-    lines = client.follow(found.id) if follow else [client.log(found.id).rstrip()]
+    lines = follow_log(client, found.id) if follow else [client.log(found.id).rstrip()]
     for line in lines:
         echo(line)
 

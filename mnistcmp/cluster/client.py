@@ -1,4 +1,4 @@
-"""Jobs on a cluster: looked at, submitted, followed and stopped through its dashboard.
+"""Jobs on a cluster: looked at, submitted and stopped through its dashboard.
 
 Only submitting imports Ray, whose own client packs and uploads what a job needs; the rest is HTTP.
 """
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 
 SUBMIT_SECONDS = 300.0
 """Patience with a cluster that takes a job and its files."""
-LOST_SECONDS = 120
-"""How long a job is followed while its dashboard does not answer, or, started anew, has not got it
-yet."""
 STOP_SECONDS = 20
 """Between asking a driver to stop and killing it: time to store a run that came back."""
 
@@ -194,41 +191,7 @@ class ClusterClient:
         """All that a job's driver has printed so far."""
         return self._get(LogAnswer, f"/api/jobs/{quote(job_id)}/{LOGS}").logs or ""
 
-    def follow(self, job_id: str, *, every: float = 0.5) -> Iterator[str]:
-        """Each line of a job's log, once and in order, until the job has ended.
-
-        The log is read whole each time, and once more after the end: Ray's log streams may break
-        off and lose their last lines. A dashboard that does not answer is asked again for two
-        minutes; a job that was submitted again meanwhile, by a head that came back, tells anew.
-        """
-        shown, last, lost_since = 0, "", None
-        while True:
-            try:
-                job = self._job_now(job_id)
-                lines = self.log(job_id).splitlines()
-            except UserError as error:
-                now = time.monotonic()
-                lost_since = lost_since or now
-                if now - lost_since > LOST_SECONDS:
-                    raise UserError(
-                        f"the job {job_id} was lost from sight {LOST_SECONDS} s ago: {error} What "
-                        "it had finished is kept. A head that comes back goes on with it (mnistcmp "
-                        f"attach {job_id}); else launch again, which trains what is missing."
-                    ) from error
-                time.sleep(every)
-                continue
-            lost_since = None
-            # The last line of a running job may not be whole yet.
-            if lines[shown - 1 : shown] != [last] and shown:
-                shown = 0
-            whole = len(lines) if job.ended else max(shown, len(lines) - 1)
-            yield from lines[shown:whole]
-            shown, last = whole, lines[whole - 1] if whole else ""
-            if job.ended:
-                return
-            time.sleep(every)
-
-    def _job_now(self, job_id: str) -> Job:
+    def job_now(self, job_id: str) -> Job:
         """One of our jobs, asked for by its id alone: a cluster may remember thousands."""
         job = to_job(self._get(JobAnswer, f"/api/jobs/{quote(job_id)}"))
         if job is None:
@@ -242,7 +205,7 @@ class ClusterClient:
             raise UserError(f"the job {job.id} has ended already: {job.status.lower()}.")
         self._ask("POST", f"/api/jobs/{quote(job.id)}/stop")
         deadline = time.monotonic() + STOP_SECONDS + PATIENCE
-        while not self._job_now(job.id).ended:
+        while not self.job_now(job.id).ended:
             if time.monotonic() > deadline:
                 raise UserError(f"the job {job.id} has not stopped yet. See mnistcmp status.")
             time.sleep(0.2)

@@ -61,7 +61,7 @@ class Submitted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waits(Event):
-    """Another launch may hold the output, or be dead: it is looked which, for half a minute."""
+    """It is waited for another launch, whose output this is and which may be dead, or a cluster."""
 
     kind: ClassVar[str] = "waits"
     message: str

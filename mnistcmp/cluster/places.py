@@ -161,8 +161,10 @@ class ClusterPlace(Place):
     @staticmethod
     def follow(client: "ClusterClient", job_id: str) -> Generator[Event, None, None]:
         """What a job's driver tells, from its beginning to its end."""
+        from mnistcmp.cluster.follow import follow_log  # noqa: PLC0415 - as its client
+
         event = None
-        for event in filter(None, map(from_line, client.follow(job_id))):
+        for event in filter(None, map(from_line, follow_log(client, job_id))):
             yield event
         if event is None or not event.is_last:
             yield BrokeOff(message=_why_it_ended(client.job(job_id)))
