@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistcmp.study.seeds import format_seeds
+from mnistcmp.study.seeds import describe_seeds
 from tests.chaos.injection import Injection
 from tests.chaos.study import LAUNCH, RUNS, Metrics, metrics, write_study
 from tests.support.commands import mnistcmp, without_clusters
@@ -67,7 +67,7 @@ def table(injections: list[Injection]) -> str:
     )
     places = sorted({each.place for each in injections})
     seeds = (
-        f"{format_seeds(study for of, study in sorted(studies) if of == place)} ({place})"
+        f"{describe_seeds(study for of, study in sorted(studies) if of == place)} ({place})"
         for place in places
     )
     machine = f"{os.cpu_count()} cores of {platform.machine()}, Python {platform.python_version()}"
