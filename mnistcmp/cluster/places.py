@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from typing_extensions import override
 
 from mnistcmp.cluster.address import Cluster
-from mnistcmp.cluster.events import BrokeOff, Event, Submitted, from_line, output_of
+from mnistcmp.cluster.events import BrokeOff, Event, Submitted, Waits, from_line, output_of
 from mnistcmp.cluster.live import recorded
 from mnistcmp.cluster.work import Work
 from mnistcmp.files import expand_home
@@ -163,10 +163,12 @@ class ClusterPlace(Place):
         """What a job's driver tells, from its beginning to its end."""
         from mnistcmp.cluster.follow import follow_log  # noqa: PLC0415 - as its client
 
-        event = None
+        latest = None
         for event in filter(None, map(from_line, follow_log(client, job_id))):
             yield event
-        if event is None or not event.is_last:
+            if not isinstance(event, Waits):
+                latest = event
+        if latest is None or not latest.is_last:
             yield BrokeOff(message=_why_it_ended(client.job(job_id)))
 
 
