@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors
@@ -19,8 +19,6 @@ from mnistcmp.study.study import Run
 
 if TYPE_CHECKING:
     from mnistcmp.training.result import Weights
-
-WeightsChoice = Literal["best", "none"]
 
 FOLDER = "weights"
 SUFFIX = ".safetensors"
