@@ -43,10 +43,12 @@ def status(
     address: options.Address = None,
 ) -> None:
     """Show the cluster, and how far a job is."""
+    from mnistcmp.cluster.answers import for_tasks
     from mnistcmp.report.numbers import plural
 
     client = _client(address)
-    nodes, fitting = client.nodes(), client.resources()
+    nodes = client.nodes()
+    fitting = [node.resources for node in for_tasks(nodes)]
     others = len(nodes) - len(fitting)
     more = f" {plural(others, 'node')} of other software: see mnistcmp doctor." if others else ""
     echo(
@@ -67,11 +69,12 @@ def status(
 
 def _watch(client: "ClusterClient", job: "Job") -> None:
     """Shows a job's progress until it has ended, or nobody wants to look any more."""
-    from mnistcmp.cluster.events import Progress
+    from mnistcmp.cluster.events import Progress, Waits
     from mnistcmp.cluster.places import ClusterPlace
     from mnistcmp.display.progress import ProgressDisplay
 
-    display = ProgressDisplay(Terminal())
+    terminal = Terminal()
+    display = ProgressDisplay(terminal)
     with (
         suppress(KeyboardInterrupt),
         closing(display),
@@ -80,6 +83,8 @@ def _watch(client: "ClusterClient", job: "Job") -> None:
         for event in events:
             if isinstance(event, Progress):
                 display.update(event)
+            elif isinstance(event, Waits):
+                terminal.say(event.message)
 
 
 def _tell_progress(client: "ClusterClient", found: "Job") -> None:
@@ -118,7 +123,10 @@ def logs(
     found = client.job(job)
     lines = follow_log(client, found.id) if follow else [client.log(found.id).rstrip()]
     for line in lines:
-        echo(line)
+        if isinstance(line, str):
+            echo(line)
+        else:
+            echo(line.message, err=True)
 
 
 def attach(

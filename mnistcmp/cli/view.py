@@ -91,7 +91,6 @@ class View:
                     f"Study {event.study} is job {event.job} on the cluster at {event.cluster}."
                 )
             case told.Waits():
-                self.close()
                 self.say(event.message)
             case told.Started():
                 self._show_beginning(event)

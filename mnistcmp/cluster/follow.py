@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from mnistcmp.cluster.client import ClusterClient
-from mnistcmp.cluster.events import Waits, to_line
+from mnistcmp.cluster.events import Waits
 from mnistcmp.errors import UserError
 
 LOST_SECONDS = 120
@@ -12,15 +12,16 @@ LOST_SECONDS = 120
 yet."""
 SAID_SECONDS = 5
 """After so many of them it is said."""
+AGAIN = "Looking for it for two minutes ..."
 
 
-def follow_log(client: ClusterClient, job_id: str, *, every: float = 0.5) -> Iterator[str]:
+def follow_log(client: ClusterClient, job_id: str, *, every: float = 0.5) -> Iterator[str | Waits]:
     """Each line of a job's log, once and in order, until the job has ended.
 
     The log is read whole each time, and once more after the end: Ray's log streams may break off
     and lose their last lines. A dashboard that does not answer is asked again for two minutes, of
-    which a line with the event `Waits` tells; a job that was submitted again meanwhile, by a head
-    that came back, tells anew.
+    which `Waits` tells; a job that was submitted again meanwhile, by a head that came back, tells
+    anew.
 
     Args:
         client: Of the job's cluster.
@@ -46,7 +47,7 @@ def follow_log(client: ClusterClient, job_id: str, *, every: float = 0.5) -> Ite
                 ) from error
             if lost > SAID_SECONDS and not said:
                 said = True
-                yield to_line(Waits(message=_away(client, job_id)))
+                yield Waits(message=f"The job {job_id} is not seen: {error} {AGAIN}")
             time.sleep(every)
             continue
         lost_since, said = None, False
@@ -59,10 +60,3 @@ def follow_log(client: ClusterClient, job_id: str, *, every: float = 0.5) -> Ite
         if job.ended:
             return
         time.sleep(every)
-
-
-def _away(client: ClusterClient, job_id: str) -> str:
-    return (
-        f"The cluster at {client.cluster.address} does not answer for the job {job_id}. Asking "
-        f"again, for {LOST_SECONDS} s ..."
-    )

@@ -13,6 +13,7 @@ from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.events import BrokeOff, Event, Submitted, Waits, from_line, output_of
 from mnistcmp.cluster.live import recorded
 from mnistcmp.cluster.work import Work
+from mnistcmp.errors import UserError
 from mnistcmp.files import expand_home
 from mnistcmp.results.location import is_uri
 from mnistcmp.results.output import Output
@@ -163,12 +164,19 @@ class ClusterPlace(Place):
         """What a job's driver tells, from its beginning to its end."""
         from mnistcmp.cluster.follow import follow_log  # noqa: PLC0415 - as its client
 
-        latest = None
-        for event in filter(None, map(from_line, follow_log(client, job_id))):
-            yield event
-            if not isinstance(event, Waits):
-                latest = event
-        if latest is None or not latest.is_last:
+        has_ended = False
+        try:
+            for line in follow_log(client, job_id):
+                event = from_line(line) if isinstance(line, str) else line
+                # A driver tells its last before the job has ended; one that is started anew, again.
+                if event is not None and not (has_ended and isinstance(event, Waits)):
+                    has_ended = event.is_last
+                    yield event
+        except UserError:
+            if not has_ended:
+                raise
+            return
+        if not has_ended:
             yield BrokeOff(message=_why_it_ended(client.job(job_id)))
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from threading import Timer
 
 import pytest
 
 from mnistcmp.cluster import follow
 from mnistcmp.cluster.address import Cluster
 from mnistcmp.cluster.client import ClusterClient
-from mnistcmp.cluster.events import Reported, Waits, from_line, to_line
+from mnistcmp.cluster.events import Reported, Waits, to_line
 from mnistcmp.cluster.jobs import OUTPUT_KEY
 from mnistcmp.cluster.places import ClusterPlace
 from mnistcmp.errors import UserError
@@ -40,49 +41,60 @@ def client(server: Dashboard, monkeypatch: pytest.MonkeyPatch) -> ClusterClient:
 
 
 @pytest.fixture
-def lines(server: Dashboard, client: ClusterClient) -> Iterator[str]:
+def lines(server: Dashboard, client: ClusterClient) -> Iterator[str | Waits]:
     """Those of a job that runs."""
     _tell(server, "RUNNING", "first\nsecond\nthi")
     return follow.follow_log(client, "x-1", every=0.02)
 
 
-def test_each_line_comes_once_when_it_is_whole(server: Dashboard, lines: Iterator[str]) -> None:
+def test_each_line_comes_once_when_it_is_whole(
+    server: Dashboard, lines: Iterator[str | Waits]
+) -> None:
     """The last one with the job's end."""
     assert [next(lines), next(lines)] == ["first", "second"]
     _tell(server, "SUCCEEDED", "first\nsecond\nthird\nfourth")
     assert list(lines) == ["third", "fourth"]
 
 
-def test_a_dashboard_that_is_away_is_told_of_once(server: Dashboard, lines: Iterator[str]) -> None:
-    """A job that a head submitted again tells anew."""
+def test_a_dashboard_that_is_away_is_told_of(
+    server: Dashboard, lines: Iterator[str | Waits]
+) -> None:
+    """With why; and a job that a head submitted again tells anew."""
     assert [next(lines), next(lines)] == ["first", "second"]
     del server.answers[JOB]
-    waits = from_line(next(lines))
+    waits = next(lines)
     assert isinstance(waits, Waits)
-    assert waits.message.endswith("does not answer for the job x-1. Asking again, for 2 s ...")
+    assert waits.message.startswith("The job x-1 is not seen: ")
+    assert "(HTTP 404 at /api/jobs/x-1)" in waits.message
     _tell(server, "SUCCEEDED", "anew\nagain")
     assert list(lines) == ["anew", "again"]
 
 
-def test_that_a_dashboard_is_away_after_the_end_is_no_other_end(
-    server: Dashboard, client: ClusterClient
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_dashboard_that_is_away_after_the_end_changes_nothing(
+    server: Dashboard, client: ClusterClient, *, comes_back: bool
 ) -> None:
-    """A driver may have told its last before the job has ended."""
+    """A driver tells its last before the job has ended."""
     reported = Reported(output="x", trained=0, report=None)
-    _tell(server, "RUNNING", f"{to_line(reported)}\nDone.")
+    log = f"{to_line(reported)}\nDone."
+    _tell(server, "RUNNING", log)
     events = ClusterPlace.follow(client, "x-1")
     assert next(events) == reported
     del server.answers[JOB]
-    assert isinstance(next(events), Waits)
-    _tell(server, "SUCCEEDED", f"{to_line(reported)}\nDone.")
+    back = Timer(1, _tell, (server, "SUCCEEDED", log))
+    if comes_back:
+        back.start()
     assert list(events) == []
+    back.cancel()
 
 
 def test_a_job_that_stays_away_is_given_up_with_how_to_go_on(
-    server: Dashboard, lines: Iterator[str]
+    server: Dashboard, lines: Iterator[str | Waits]
 ) -> None:
     """In one line."""
     assert next(lines) == "first"
     del server.answers[JOB]
+    told: list[str | Waits] = []
     with pytest.raises(UserError, match=r"x-1 was lost from sight .*attach x-1\); else launch aga"):
-        list(lines)
+        told.extend(lines)
+    assert [type(each) for each in told] == [str, Waits]
