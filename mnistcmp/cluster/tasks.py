@@ -45,11 +45,13 @@ def warm_up(workers: int) -> None:
         # It is sent by value, so that nothing is imported before. What is imported stays: to look
         # for garbage there again and again takes a quarter of the time.
         gc.disable()
-        from mnistcmp.training.process import warm_up  # noqa: PLC0415
+        try:
+            from mnistcmp.training.process import warm_up  # noqa: PLC0415
 
-        warm_up()
-        gc.freeze()
-        gc.enable()
+            warm_up()
+        finally:
+            gc.freeze()
+            gc.enable()
 
     task = ray.remote(num_cpus=1)(wake)
     to_end.update(task.remote() for _ in range(workers))
