@@ -27,8 +27,10 @@ def import_torchvision_mnist() -> ModuleType:
     except RuntimeError as error:
         if "operator torchvision::" not in str(error):
             raise
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-        del sys.modules[name]
+    # Another thread may import meanwhile.
+    for name in list(sys.modules):
+        if name.split(".")[0] == "torchvision":
+            del sys.modules[name]
     torch.library.define("torchvision::nms", _SCHEMA)
     torch.library.define("torchvision::qnms", _SCHEMA)
     return importlib.import_module("torchvision.datasets.mnist")
