@@ -125,7 +125,7 @@ def main() -> None:
     """
     # Libraries bring a million objects that stay: to go through them again and again while they are
     # imported takes a second, and once more at the end another.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(50_000, 20, 20)
     atexit.register(gc.freeze)
     soften_streams()
     # Where the home folder cannot be written, matplotlib says so, and does without.

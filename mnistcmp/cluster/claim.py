@@ -111,7 +111,10 @@ class _Claim:
 
     @contextmanager
     def held(self) -> Iterator[Iterator[Waits]]:
-        """The place is this launch's, unless its claim is not renewed for too long."""
+        """The place is this launch's, once what is yielded was gone through.
+
+        It is so for as long as the claim is renewed.
+        """
         self._location.check_writable()
         made = self._location.make_folders(("",))
         stop = threading.Event()

@@ -31,8 +31,8 @@ from mnistcmp.tune.suggest import suggested_points
 def drive_search(search: Search, place: RayPlace, output: str) -> Generator[Event, None, None]:
     """Trains the points of a search that are missing, and stores each when it ends.
 
-    Tells `Started`, then `Progress` as a launch does and `PointEnded` after each point, at last
-    `SearchReported`. Without a missing run it only reports, and starts no Ray.
+    Tells `Waits`, `Started` and `Progress` as a launch does, `PointEnded` after each point, and
+    `SearchReported` at last. Without a missing run it only reports, and starts no Ray.
 
     Raises:
         UserError: The output, the data or the device cannot be used. Finished runs are kept.
