@@ -118,8 +118,14 @@ class Watched:
         return self._report
 
     def page(self) -> str:
-        """The whole page of a launch that goes on, or of a folder without runs."""
-        return render("watch.html.j2", study=self._combined, live=self.look().live)
+        """The whole page of a launch that goes on, or of a folder without a report."""
+        return render(
+            "watch.html.j2",
+            study=self._combined,
+            live=self.look().live,
+            place=self._store.location,
+            finished=len(self._store.finished_run_ids()),
+        )
 
     def _render(self, live: Live) -> str:
         progress = live.progress

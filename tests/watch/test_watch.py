@@ -27,10 +27,10 @@ from mnistcmp.cluster.events import (
 from mnistcmp.cluster.live import FILE, MOST_CURVES, MOST_POINTS, read_live, recorded
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.report.html.pages import report_page
-from mnistcmp.results.outcome import Failed
-from mnistcmp.results.store import ResultsStore
+from mnistcmp.results.outcome import Failed, Finished
+from mnistcmp.results.store import SEARCH, ResultsStore
 from mnistcmp.results.tables import pack
-from mnistcmp.study.study import Study
+from mnistcmp.study.study import Run, Study
 from mnistcmp.watch.server import Server
 from mnistcmp.watch.state import Watched
 from tests.support.commands import run_command, without_clusters
@@ -275,6 +275,20 @@ def test_a_folder_without_runs_waits_for_them(tmp_path: Path, study: Study) -> N
     answer = requests.get(url, timeout=10)
     assert answer.status_code == 200
     assert "no launch is training into it now" in answer.text
+
+
+def test_a_search_that_is_over_is_said_to_be_one(
+    tmp_path: Path, study: Study, finish: Callable[[Run], Finished]
+) -> None:
+    """With the command that prints its points: there is no report of test pairs."""
+    store = ResultsStore(tmp_path)
+    store.prepare(study)
+    store.location.write("", SEARCH, b"{}")
+    store.write(pack(study.name, [finish(run) for run in study.runs()]))
+    url, _ = _serve(Server(Watched(str(tmp_path), waits=True), "127.0.0.1", 0))
+    page = requests.get(url, timeout=10).text
+    assert "A search is stored in this folder, of 4 runs so far" in page
+    assert f"mnistcmp report {tmp_path}</code>" in page
 
 
 @needs_browser
