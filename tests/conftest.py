@@ -1,5 +1,6 @@
 """How tests are run: with what they share, in which order, and how often memory is cleared up."""
 
+import atexit
 import gc
 from collections import defaultdict
 
@@ -15,6 +16,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.pluginmanager.import_plugin("tests.support.fixtures")
         # What tests import are a million objects that stay, too many to be gone through often.
         gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_sessionfinish() -> None:
+    """Lets this process end as others do; commands that ran in it had it end as theirs do."""
+    atexit.unregister(gc.freeze)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
