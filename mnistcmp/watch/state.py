@@ -119,12 +119,14 @@ class Watched:
 
     def page(self) -> str:
         """The whole page of a launch that goes on, or of a folder without a report."""
+        live = self.look().live
         return render(
             "watch.html.j2",
             study=self._combined,
-            live=self.look().live,
+            live=live,
             place=self._store.location,
-            finished=len(self._store.finished_run_ids()),
+            # A launch that goes on is shown where its store is away, too.
+            finished=0 if live else len(self._store.finished_run_ids()),
         )
 
     def _render(self, live: Live) -> str:
