@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from mnistcmp.api.results import Results
 from mnistcmp.cluster.address import find_cluster
 from mnistcmp.cluster.custom import check_custom_networks
-from mnistcmp.cluster.events import BrokeOff, Event, Progress, Refused, Reported, Waits
+from mnistcmp.cluster.events import BrokeOff, Event, Refused, Reported
 from mnistcmp.cluster.launch import Launch
 from mnistcmp.cluster.notify import check_url
 from mnistcmp.cluster.places import ClusterPlace, LocalPlace, Place
@@ -129,15 +129,12 @@ def launch(
             "return. Give output='s3://BUCKET/PREFIX', or take mnistcmp.events."
         )
     ended = None
-    terminal = Terminal()
-    display = ProgressDisplay(terminal)
+    display = ProgressDisplay(Terminal())
     with closing(_run(place, work, track)) as told, closing(display):
         for event in told:
-            if isinstance(event, Progress) and progress:
-                display.update(event)
-            elif isinstance(event, Waits) and progress:
-                terminal.say(event.message)
-            elif isinstance(event, Reported):
+            if progress:
+                display.show(event)
+            if isinstance(event, Reported):
                 ended = event
     assert ended is not None  # noqa: S101 - every other end raises
     for line in _complaints(ended):

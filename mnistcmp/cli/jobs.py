@@ -69,22 +69,17 @@ def status(
 
 def _watch(client: "ClusterClient", job: "Job") -> None:
     """Shows a job's progress until it has ended, or nobody wants to look any more."""
-    from mnistcmp.cluster.events import Progress, Waits
     from mnistcmp.cluster.places import ClusterPlace
     from mnistcmp.display.progress import ProgressDisplay
 
-    terminal = Terminal()
-    display = ProgressDisplay(terminal)
+    display = ProgressDisplay(Terminal())
     with (
         suppress(KeyboardInterrupt),
         closing(display),
         closing(ClusterPlace.follow(client, job.id)) as events,
     ):
         for event in events:
-            if isinstance(event, Progress):
-                display.update(event)
-            elif isinstance(event, Waits):
-                terminal.say(event.message)
+            display.show(event)
 
 
 def _tell_progress(client: "ClusterClient", found: "Job") -> None:

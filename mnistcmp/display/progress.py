@@ -10,7 +10,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from mnistcmp.cluster.events import ConditionProgress, Ended, InTraining, Progress
+from mnistcmp.cluster.events import ConditionProgress, Ended, Event, InTraining, Progress, Waits
 from mnistcmp.display.notebook import NotebookOutput
 from mnistcmp.display.terminal import SPARKS, Terminal
 from mnistcmp.errors import cut
@@ -41,6 +41,13 @@ class ProgressDisplay:
         self._next_line = 0.0
         self._errors: dict[tuple[str, tuple[int, ...]], list[float]] = {}
         """Validation errors that were told of runs in training, one after the other."""
+
+    def show(self, event: Event) -> None:
+        """Shows how far it is, or what is waited for; other events are not for this display."""
+        if isinstance(event, Progress):
+            self.update(event)
+        elif isinstance(event, Waits):
+            self._terminal.say(event.message)
 
     def update(self, progress: Progress) -> None:
         """Shows the progress as it is now."""
