@@ -175,7 +175,6 @@ class ClusterPlace(Place):
         except UserError:
             if not has_ended:
                 raise
-            return
         if not has_ended:
             yield BrokeOff(message=_why_it_ended(client.job(job_id)))
 
