@@ -44,8 +44,8 @@ class StackedNetwork(nn.Module):
         self._combine: Callable[..., Outputs] = first.combine
         branches = [n.get_submodule(prefix) for n in networks for prefix in self._prefixes]
         heads = [n.get_submodule("head") for n in networks] if type(first) is Siamese else []
-        self.branch = nn.Sequential(*_joined(list(_stacked_layers(branches, self.uses))))
-        self.head = nn.Sequential(*_joined(list(_stacked_layers(heads, uses=1))))
+        self.branch = nn.Sequential(*_joined(list(_stacked_layers(branches))))
+        self.head = nn.Sequential(*_joined(list(_stacked_layers(heads))))
         # Not registered a second time: a tuple is no module.
         self._dropouts = tuple(m for m in self.modules() if isinstance(m, StackedDropout))
 
@@ -79,7 +79,7 @@ def _plain(layers: nn.Module, row: int, prefix: str) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": v for layer in stacked for name, v in layer.plain(row).items()}
 
 
-def _stacked_layers(rows: Sequence[nn.Module], uses: int) -> Iterator[nn.Module]:
+def _stacked_layers(rows: Sequence[nn.Module]) -> Iterator[nn.Module]:
     """A stacked layer for each plain one, or for several in a row that it stands for together."""
     names = [name for name, _ in rows[0].named_children()] if rows else []
     plain = [rows[0].get_submodule(name) for name in names]
@@ -108,7 +108,7 @@ def _stacked_layers(rows: Sequence[nn.Module], uses: int) -> Iterator[nn.Module]
             case [nn.Flatten(), *_]:
                 pass  # a linear layer reads all positions
             case [nn.BatchNorm1d() | nn.BatchNorm2d(), *_]:
-                yield StackedBatchNorm(name, column, uses)
+                yield StackedBatchNorm(name, column)
             case [SeededDropout(), *_]:
                 yield StackedDropout(column, values)
             case [nn.ReLU() | nn.Tanh() as activation, *_]:

@@ -30,22 +30,15 @@ class StackedBatchNorm(StackedLayer):
 
     running_mean: Tensor
     running_var: Tensor
-    _shares: Tensor
 
-    def __init__(
-        self, name: str, layers: Sequence[nn.BatchNorm1d | nn.BatchNorm2d], uses: int
-    ) -> None:
+    def __init__(self, name: str, layers: Sequence[nn.BatchNorm1d | nn.BatchNorm2d]) -> None:
         super().__init__(name)
         self.epsilon = layers[0].eps
         self.weight = stack(layers, "weight")
         self.bias = stack(layers, "bias")
         for key in ("running_mean", "running_var"):
             self.register_buffer(key, torch.stack([getattr(layer, key) for layer in layers]))
-        # Use after use moves a running value by the momentum; all of a step's at once are this.
         self.momentum = layers[0].momentum or 0.0
-        shares = self.momentum * (1 - self.momentum) ** torch.arange(uses - 1, -1, -1)
-        self.register_buffer("_shares", shares, persistent=False)
-        self._kept = (1 - self.momentum) ** uses
 
     @override
     def forward(self, x: Tensor) -> Tensor:
@@ -62,16 +55,16 @@ class StackedBatchNorm(StackedLayer):
         return slope, self.bias - self.running_mean * slope
 
     def _follow(self, mean: Tensor, scale: Tensor, count: int) -> None:
-        """The running statistics; the variance with divisor count - 1, as in PyTorch's.
+        """The running statistics, use by use; the variance with divisor count - 1, as in PyTorch's.
 
         `mean` and `scale`, 1 / sqrt(variance + epsilon), are of each use's batch, (R, C, U), and of
         `count` values each.
         """
-        mean, variance = mean.detach(), scale.detach().pow(-2).sub_(self.epsilon)
-        self.running_mean.mul_(self._kept).add_(mean @ self._shares)
-        self.running_var.mul_(self._kept).add_(
-            variance @ self._shares, alpha=count / max(count - 1, 1)
-        )
+        # By no product of matrices, whose last bit depends on how many rows there are.
+        unbiased = scale.detach().pow(-2).sub_(self.epsilon).mul_(count / max(count - 1, 1))
+        for use in range(mean.shape[2]):
+            self.running_mean.lerp_(mean[..., use].detach(), self.momentum)
+            self.running_var.lerp_(unbiased[..., use], self.momentum)
 
 
 class StackedBlock(nn.Module):
