@@ -72,13 +72,14 @@ def test_a_run_whose_loss_is_no_longer_finite_has_diverged(mnist: Mnist) -> None
 
 def test_a_stack_goes_on_without_the_runs_that_diverged(mnist: Mnist) -> None:
     """Each of its runs is what it is alone, those that diverge later or never included."""
-    runs = _runs(*range(6), rate=1e8)
+    # So many that some do on any processor: which ones it is, is a matter of rounding.
+    runs = _runs(*range(30), rate=6e7)
     together = train(runs, mnist, CPU, keep_weights=True)
-    diverged = [result.diverged_epoch for result in together]
-    assert None in diverged
-    assert len(set(diverged)) > 2
-    for run, result in zip(runs, together, strict=True):
-        (alone,) = train([run], mnist, CPU)
+    one_of_each = {result.diverged_epoch: number for number, result in enumerate(together)}
+    assert one_of_each.keys() > {None, 1}
+    for number in one_of_each.values():
+        result = together[number]
+        (alone,) = train([runs[number]], mnist, CPU)
         assert (result.diverged_epoch, result.epochs) == (alone.diverged_epoch, alone.epochs)
         assert len(result.epochs) == (result.diverged_epoch or 5) - 1
         assert all(math.isfinite(loss) for epoch in result.epochs for loss, _ in epoch)
