@@ -12,14 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.lr_scheduler import OneCycleLR
 
 from mnistcmp.data.pairs import Pairs
 from mnistcmp.networks.architectures import architecture
 from mnistcmp.networks.outputs import Outputs
 from mnistcmp.seeding import Stream, shuffles, stream_keys
-from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
+from mnistcmp.training.optimizer import recipe_optimizer
 from mnistcmp.training.result import Predictions, Score
 
 EVALUATION_BATCH = 200
@@ -242,18 +241,3 @@ def _cross_entropy(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor
     """(S, classes, B) and (S, B) to a mean for each run, (S,)."""
     losses = functional.cross_entropy(outputs, targets, reduction="none", label_smoothing=smoothing)
     return losses.mean(1)
-
-
-def recipe_optimizer(
-    parameters: Iterable[nn.Parameter], recipe: Recipe
-) -> tuple[torch.optim.Optimizer, OneCycleLR | None]:
-    """Adam or AdamW at its start, and the recipe's schedule, which steps with it."""
-    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    optimizer = kind(
-        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
-    if recipe.schedule != "one-cycle":
-        return optimizer, None
-    schedule = OneCycleLR(optimizer, max_lr=recipe.learning_rate, total_steps=recipe.steps)
-    optimizer.register_step_post_hook(lambda *_: schedule.step())
-    return optimizer, schedule

@@ -11,7 +11,7 @@ from mnistcmp.data.mnist import Mnist
 from mnistcmp.study.recipe import Recipe
 from mnistcmp.study.study import Run
 from mnistcmp.training.augmentation import AffineAugmentation
-from mnistcmp.training.engine import recipe_optimizer
+from mnistcmp.training.optimizer import recipe_optimizer
 from mnistcmp.training.result import TrainingResult
 from mnistcmp.training.training import train
 from tests.support.fixtures import CPU, SMALL
