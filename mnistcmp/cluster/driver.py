@@ -15,6 +15,7 @@ from mnistcmp.cluster.launch import Launch, Worker
 from mnistcmp.cluster.notify import notify
 from mnistcmp.cluster.placement import choose_pools
 from mnistcmp.cluster.places import RayPlace
+from mnistcmp.cluster.stacks import plan_stacks
 from mnistcmp.cluster.tasks import warm_up
 from mnistcmp.cluster.work import Work
 from mnistcmp.report.build import build_report
@@ -63,7 +64,7 @@ def _train(
     planned = study.runs()
     kept = len(planned) - len(store.missing(planned))
     tried, again = set[str](), Counter[str]()
-    with gather_crew(launch, place, launch.worker, runs=len(wanted)) as crew:
+    with gather_crew(launch, place, launch.worker, wanted) as crew:
         store.prepare(study)
         started = crew.started(store, total=len(wanted), kept=kept)
         yield replace(started, notice=damaged)
@@ -99,14 +100,14 @@ def _why_stopped(crew: Crew, left: int) -> str:
 
 
 @contextmanager
-def gather_crew(work: Work, place: RayPlace, worker: Worker, *, runs: int) -> Iterator[Crew]:
+def gather_crew(work: Work, place: RayPlace, worker: Worker, runs: Sequence[Run]) -> Iterator[Crew]:
     """The workers at a place, for as long as one is in the context.
 
     Args:
         work: What is done.
         place: Where.
         worker: What each is to do. It is made before Ray, which may take a job's folder away.
-        runs: As many workers as that, at most, are woken.
+        runs: What is trained first, for which workers are woken where all are needed.
     """
     deadline = time.monotonic() + (work.budget or math.inf)
     with ThreadPoolExecutor(1) as reader:
@@ -114,7 +115,11 @@ def gather_crew(work: Work, place: RayPlace, worker: Worker, *, runs: int) -> It
         mnist = reader.submit(place.mnist)
         with place.connect() as resources:
             pools = choose_pools(work.device, resources.nodes, place=resources.place)
-            warm_up(min(runs, sum(pool.slots for pool in pools)))
+            slots = sum(pool.slots for pool in pools)
+            first = plan_stacks(runs, pools)[:slots]
+            # Were there fewer, Ray would give them to the workers that are free meanwhile.
+            if len(first) == slots:
+                warm_up(stack[0].architecture for stack in first)
             yield Crew(
                 resources=resources,
                 device=work.device,

@@ -38,23 +38,37 @@ MOST_PRINTED = 20_000
 """Characters that are kept of what a run prints."""
 
 
-def warm_up(workers: int) -> None:
-    """Has workers import and compile what a run needs, while the driver does something else."""
+def warm_up(networks: Iterable[str]) -> None:
+    """Has a worker for each network import and compile what it needs, while the driver does more.
 
-    def wake() -> None:
+    Args:
+        networks: Of the stacks that the workers will begin with.
+    """
+
+    def wake(compiles: bool) -> None:  # noqa: FBT001 - Ray takes it by its place
         # It is sent by value, so that nothing is imported before. What is imported stays: to look
         # for garbage there again and again takes a quarter of the time.
         gc.disable()
         try:
             from mnistcmp.training.process import warm_up  # noqa: PLC0415
 
-            warm_up()
+            if compiles:
+                warm_up()
         finally:
             gc.freeze()
             gc.enable()
 
-    task = ray.remote(num_cpus=1)(wake)
-    to_end.update(task.remote() for _ in range(workers))
+    for network in networks:
+        task = ray.remote(num_cpus=1, runtime_env=_surroundings(network))(wake)
+        to_end.add(task.remote(not is_custom(network)))
+
+
+def _surroundings(network: str) -> dict[str, Any]:
+    """What Ray calls a runtime environment: it gives a worker to tasks of one alone.
+
+    A custom network's module may change what others import, so its workers are its own.
+    """
+    return {"env_vars": {NETWORK_VARIABLE: network}} if is_custom(network) else {}
 
 
 def start_task(
@@ -90,15 +104,14 @@ def _task(
     cpus: int,
     labels: tuple[tuple[str, str], ...],
 ) -> Any:  # noqa: ANN401
-    """What trains a stack of a network in a pool, as Ray takes it.
-
-    A custom network's module may change what others import: its workers are its own, since Ray
-    gives a worker to tasks of one environment only.
-    """
-    own = {"env_vars": {NETWORK_VARIABLE: network}} if is_custom(network) else {}
+    """What trains a stack of a network in a pool, as Ray takes it."""
     function = _train_watched if watched else _train_stack
     # Ray counts what a generator gave before: tried again, it would have to give as much again.
-    options: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "runtime_env": own}
+    options: dict[str, Any] = {
+        "num_returns": "streaming",
+        "max_retries": 0,
+        "runtime_env": _surroundings(network),
+    }
     if labels:
         options["label_selector"] = dict(labels)
     return ray.remote(num_cpus=cpus, num_gpus=int(pool.gpu), **options)(function)

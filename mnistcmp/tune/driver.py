@@ -167,7 +167,7 @@ class _Driver:
 
         Points that end with it are told as they do; what failed is put into `errors`.
         """
-        crew = yield from self._gather(len(runs))
+        crew = yield from self._gather(runs)
         crew = replace(crew, worker=replace(crew.worker, until=step.until))
         self._folder.prepare(points)
         store = self._folder.store
@@ -203,13 +203,11 @@ class _Driver:
             errors.setdefault(recipe, ended.error)
         return recipe
 
-    def _gather(self, runs: int) -> Generator[Event, None, Crew]:
+    def _gather(self, runs: Sequence[Run]) -> Generator[Event, None, Crew]:
         """The workers, who come when there is something to train for the first time."""
         if self._crew is None:
             worker, store = worker_of(self._search.study), self._folder.store
-            crew = self._ends.enter_context(
-                gather_crew(self._search, self._place, worker, runs=runs)
-            )
+            crew = self._ends.enter_context(gather_crew(self._search, self._place, worker, runs))
             # What no worker has, none can look at.
             self._crew = replace(crew, mnist=crew.mnist.without_test())
             self._started = time.monotonic()

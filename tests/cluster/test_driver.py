@@ -395,6 +395,34 @@ def test_a_run_that_hangs_fails_alone(
     assert "time.sleep(600)" in row["traceback"]
 
 
+AWAKE = """
+import gc
+import os
+from torch import nn
+
+class Awake(nn.Linear):
+    def __init__(self):
+        super().__init__(392, 2)
+
+    def forward(self, pairs):
+        if "MNISTCMP_NETWORK" in os.environ and gc.get_freeze_count() == 0:
+            raise RuntimeError("nobody woke this worker")
+        return super().forward(pairs.flatten(1))
+"""
+
+
+def test_a_custom_network_s_workers_are_woken_too(
+    custom_folder: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """As those of the report's networks: what they have imported is frozen before they train."""
+    (custom_folder / "waking.py").write_text(AWAKE)
+    study = study.model_copy(update={"architectures": ("waking:Awake",)})
+    work = Launch(study=record_sources(study), output=str(custom_folder / "x"))
+    *_, reported = OpenPlace(ray, mnist).run(work)
+    assert isinstance(reported, Reported)
+    assert (reported.trained, reported.failed) == (2, ())
+
+
 def test_a_second_launch_into_a_folder_is_refused_while_the_first_trains(
     tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
 ) -> None:

@@ -47,7 +47,7 @@ from mnistcmp.cluster.session import local_ray
 from mnistcmp.cluster.tasks import warm_up
 def fail(): raise ValueError
 with local_ray(2):
-    warm_up(2)
+    warm_up(["baseline"] * 2)
     for _ in range(200): ray.remote(fail).remote()
 """
 
