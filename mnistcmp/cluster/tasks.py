@@ -4,7 +4,7 @@ import gc
 import io
 import sys
 import traceback
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -92,29 +92,24 @@ def start_task(
         cpus: Of a node, that it takes.
         labels: That the node has to have.
     """
-    task = _task(pool, stack[0].architecture, watched, cpus, tuple(labels.items()))
-    return task.remote(stack, shared, pool.device, checkpoint)
-
-
-@cache
-def _task(
-    pool: Pool,
-    network: str,
-    watched: bool,  # noqa: FBT001
-    cpus: int,
-    labels: tuple[tuple[str, str], ...],
-) -> Any:  # noqa: ANN401
-    """What trains a stack of a network in a pool, as Ray takes it."""
-    function = _train_watched if watched else _train_stack
-    # Ray counts what a generator gave before: tried again, it would have to give as much again.
     options: dict[str, Any] = {
+        "num_cpus": cpus,
+        "num_gpus": int(pool.gpu),
+        # Ray counts what a generator gave before: tried again, it would have to give as much again.
         "num_returns": "streaming",
         "max_retries": 0,
-        "runtime_env": _surroundings(network),
+        "runtime_env": _surroundings(stack[0].architecture),
     }
     if labels:
         options["label_selector"] = dict(labels)
-    return ray.remote(num_cpus=cpus, num_gpus=int(pool.gpu), **options)(function)
+    task = _remote(_train_watched if watched else _train_stack)
+    return task.options(**options).remote(stack, shared, pool.device, checkpoint)
+
+
+@cache
+def _remote(function: Callable[..., Any]) -> Any:  # noqa: ANN401
+    """A function as Ray takes it; one for all stacks, since Ray keeps tasks of one in order."""
+    return ray.remote(function)
 
 
 def failed_for_good(stack: Stack, error: RayError) -> Failed:

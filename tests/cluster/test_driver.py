@@ -27,9 +27,10 @@ from mnistcmp.cluster.live import FILE
 from mnistcmp.cluster.placement import Pool
 from mnistcmp.cluster.places import OpenPlace
 from mnistcmp.cluster.session import Resources, local_ray
-from mnistcmp.cluster.stacks import Stack
+from mnistcmp.cluster.stacks import Stack, plan_stacks
 from mnistcmp.data.mnist import Mnist
 from mnistcmp.errors import UserError
+from mnistcmp.networks.architectures import TABLE1_ARCHITECTURES
 from mnistcmp.results.outcome import Finished
 from mnistcmp.results.store import ResultsStore
 from mnistcmp.results.weights import decode_weights
@@ -357,6 +358,20 @@ def test_progress_counts_what_ended(
     assert (seen[0], seen[-1]) == ((0, 0), (4, 0))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert all(running <= min(2, 4 - done) for done, running in seen)
+
+
+def test_stacks_are_begun_in_the_order_of_their_plan(
+    tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
+) -> None:
+    """The longest first, whatever their architecture; else the last worker ends long after all."""
+    study = study.model_copy(update={"architectures": TABLE1_ARCHITECTURES})
+    planned = plan_stacks(study.runs(), [Pool(gpu=False, device="cpu", slots=2)])
+    _launch(study, tmp_path, mnist, ray)
+    rows = ResultsStore(tmp_path).read("runs").to_pylist()
+    began = {row["run_id"]: row["started_at"] for row in rows}
+    found = sorted(planned, key=lambda stack: began[stack[0].run_id])
+    # Two begin at about the same moment.
+    assert all(abs(found.index(stack) - planned.index(stack)) <= 1 for stack in planned)
 
 
 HANGS = """
