@@ -117,7 +117,7 @@ def gather_crew(work: Work, place: RayPlace, worker: Worker, runs: Sequence[Run]
             pools = choose_pools(work.device, resources.nodes, place=resources.place)
             slots = sum(pool.slots for pool in pools)
             first = plan_stacks(runs, pools)[:slots]
-            # Were there fewer, Ray would give them to the workers that are free meanwhile.
+            # With fewer stacks, Ray would give them to workers that are not being woken.
             if len(first) == slots:
                 warm_up(stack[0].architecture for stack in first)
             yield Crew(

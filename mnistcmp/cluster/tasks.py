@@ -58,13 +58,14 @@ def warm_up(networks: Iterable[str]) -> None:
             gc.freeze()
             gc.enable()
 
+    task = ray.remote(num_cpus=1)(wake)
     for network in networks:
-        task = ray.remote(num_cpus=1, runtime_env=_surroundings(network))(wake)
-        to_end.add(task.remote(not is_custom(network)))
+        woken = task.options(runtime_env=_surroundings(network))
+        to_end.add(woken.remote(not is_custom(network)))
 
 
 def _surroundings(network: str) -> dict[str, Any]:
-    """What Ray calls a runtime environment: it gives a worker to tasks of one alone.
+    """What Ray calls a runtime environment; a worker gets tasks of one of them only.
 
     A custom network's module may change what others import, so its workers are its own.
     """
@@ -102,14 +103,17 @@ def start_task(
     }
     if labels:
         options["label_selector"] = dict(labels)
-    task = _remote(_train_watched if watched else _train_stack)
+    task = _remote(_train_watched if watched else _train_stack, gpu=pool.gpu)
     return task.options(**options).remote(stack, shared, pool.device, checkpoint)
 
 
 @cache
-def _remote(function: Callable[..., Any]) -> Any:  # noqa: ANN401
-    """A function as Ray takes it; one for all stacks, since Ray keeps tasks of one in order."""
-    return ray.remote(function)
+def _remote(function: Callable[..., Any], *, gpu: bool) -> Any:  # noqa: ANN401
+    """A function as Ray takes it; one for all networks, since Ray keeps tasks of one in order.
+
+    A process that had a GPU ends with its task, since it would keep the GPU's memory.
+    """
+    return ray.remote(max_calls=1)(function) if gpu else ray.remote(function)
 
 
 def failed_for_good(stack: Stack, error: RayError) -> Failed:

@@ -364,9 +364,15 @@ def test_stacks_are_begun_in_the_order_of_their_plan(
     tmp_path: Path, study: Study, mnist: Mnist, ray: Resources
 ) -> None:
     """The longest first, whatever their architecture; else the last worker ends long after all."""
+
+    class Slow(Worker):
+        def train(self, stack: Stack, mnist: Mnist, device: DeviceChoice) -> Trains:
+            time.sleep(0.3)
+            return super().train(stack, mnist, device)
+
     study = study.model_copy(update={"architectures": TABLE1_ARCHITECTURES})
     planned = plan_stacks(study.runs(), [Pool(gpu=False, device="cpu", slots=2)])
-    _launch(study, tmp_path, mnist, ray)
+    _launch(study, tmp_path, mnist, ray, Slow())
     rows = ResultsStore(tmp_path).read("runs").to_pylist()
     began = {row["run_id"]: row["started_at"] for row in rows}
     found = sorted(planned, key=lambda stack: began[stack[0].run_id])

@@ -1,5 +1,6 @@
 """Placement, on the machine's Ray given a pretended GPU: Ray places by what it is told it has."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -70,7 +71,10 @@ def test_a_mixed_cluster_trains_on_all_it_has(
     mnist: Mnist,
     results: dict[Run, TrainingResult],
 ) -> None:
-    """Tasks for the GPU are given one, the others none, and all runs come back."""
+    """Tasks for the GPU are given one, the others none, and all runs come back.
+
+    A process that had the GPU ends with its task, and keeps none of its memory from the next.
+    """
     result = next(iter(results.values()))
 
     class DeviceNoting(Worker):
@@ -78,7 +82,7 @@ def test_a_mixed_cluster_trains_on_all_it_has(
             del stack, mnist
             gpus = len(ray.get_runtime_context().get_accelerator_ids()["GPU"])
             yield from ()
-            return [replace(result, device=f"{device} with {gpus} GPUs")]
+            return [replace(result, device=f"{device} with {gpus} GPUs, {os.getpid()}")]
 
     runs = study.model_copy(update={"seeds": tuple(range(10))}).runs()
     pools = [Pool(gpu=True, device="cuda", slots=1), Pool(gpu=False, device="cpu", slots=2)]
@@ -86,5 +90,7 @@ def test_a_mixed_cluster_trains_on_all_it_has(
     told = fan_out("small", stacks, mnist, DeviceNoting(), pools=lambda: pools)
     outcomes = outcomes_of(told)
     assert len(outcomes) == 20
-    devices = {o.result.device for o in outcomes if isinstance(o, Finished)}
-    assert devices == {"cuda with 1 GPUs", "cpu with 0 GPUs"}
+    devices = [o.result.device.split(", ") for o in outcomes if isinstance(o, Finished)]
+    assert {device for device, _ in devices} == {"cuda with 1 GPUs", "cpu with 0 GPUs"}
+    with_gpu = [process for device, process in devices if device.startswith("cuda")]
+    assert len(set(with_gpu)) == len(with_gpu)

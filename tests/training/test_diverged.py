@@ -71,7 +71,7 @@ def test_a_run_whose_loss_is_no_longer_finite_has_diverged(mnist: Mnist) -> None
 
 
 def test_a_stack_goes_on_without_the_runs_that_diverged(mnist: Mnist) -> None:
-    """Each of its runs is what it is alone, those that diverge later or never included."""
+    """Runs are what they are alone, one of each that diverges at once, later or never."""
     # So many that some do on any processor: which ones it is, is a matter of rounding.
     runs = _runs(*range(30), rate=6e7)
     together = train(runs, mnist, CPU, keep_weights=True)

@@ -35,16 +35,33 @@ def test_steps_are_torch_s(kind: type[torch.optim.Optimizer], changes: dict[str,
     assert torch.equal(resumed, ours)
 
 
+TRAINS = """
+import sys
+import numpy as np
+import torch
+from mnistcmp.data.mnist import Digits, Mnist
+from mnistcmp.study.recipe import Recipe
+from mnistcmp.study.study import Run
+from mnistcmp.training.training import Training, train, train_plainly
+
+noise = np.random.default_rng(0).random((20, 14, 14), np.float32)
+digits = Digits(images=noise, labels=np.arange(20) % 10)
+mnist, cpu = Mnist(train=digits, test=digits), torch.device("cpu")
+recipe = Recipe(epochs=2, train_pairs=10, test_pairs=10, batch_size=4)
+run = Run(architecture="baseline", seed=0, recipe=recipe)
+train([run], mnist, cpu)
+train_plainly(run, mnist, cpu)
+training = Training([run], mnist, cpu)
+training.epoch()
+Training([run], mnist, cpu).resume(training.checkpoint())
+print("torch._dynamo" in sys.modules)
+"""
+
+
 @pytest.mark.process
 def test_training_does_not_import_torch_s_compiler() -> None:
-    """It takes longer to import than a short run to train, in every worker."""
-    program = (
-        "import sys\n"
-        "from mnistcmp.training.process import warm_up\n"
-        "warm_up()\n"
-        "print('torch._dynamo' in sys.modules)"
-    )
+    """Stacked, plain or from a checkpoint: the import takes longer than a short run."""
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", TRAINS], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
