@@ -16,7 +16,7 @@ class EagerAdam(Adam):
     """Torch's Adam where `torch.compile` does not compile it.
 
     Torch wraps these methods to ask its compiler whether it is at work, which imports it: a second
-    of processor time and 80 MB in each worker. Here they are without the wrapper.
+    of processor time and 70 MB in each worker. Here they are without the wrapper.
     """
 
     add_param_group = unwrap(Adam.add_param_group)
