@@ -4,7 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -113,6 +113,8 @@ def gather_crew(work: Work, place: RayPlace, worker: Worker, runs: Sequence[Run]
     with ThreadPoolExecutor(1) as reader:
         # This process waits for seconds while Ray starts.
         mnist = reader.submit(place.mnist)
+        if place.loses_folder:
+            wait([mnist])
         with place.connect() as resources:
             pools = choose_pools(work.device, resources.nodes, place=resources.place)
             slots = sum(pool.slots for pool in pools)

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from typing_extensions import override
 
@@ -54,6 +54,9 @@ class Place(ABC):
 
 class RayPlace(Place):
     """A place whose driver is this process."""
+
+    loses_folder: ClassVar[bool] = False
+    """Whether Ray may take the working folder away, which imports of torch's ask for."""
 
     @abstractmethod
     def connect(self) -> "AbstractContextManager[Resources]":
@@ -114,6 +117,8 @@ class OpenPlace(LocalPlace):
 
 class JoinedPlace(LocalPlace):
     """The cluster that this machine is part of, as a job's driver finds it."""
+
+    loses_folder = True
 
     @override
     def output(self, work: Work) -> Output:
